@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make            the hypervisor: build/xenolith.gz
+# make run        everything needed, then an emulated PC on this terminal
+# make run-uefi   the same through UEFI firmware
+# make qemu-gdb   the same, stopped, waiting for gdb on port 1234
+# make test       all tests; ends with "N passed, N failed"
+# make bench      primitives and kernels, beside Debian's Xen in the same run
+BUILD ?= $(CURDIR)/build
+export BUILD
+
+all: deps-build $(BUILD)/xenolith.gz
+
+deps-build:
+	@command -v cc >/dev/null || scripts/deps
+
+deps:
+	@scripts/deps
+
+$(BUILD)/xenolith.gz: FORCE
+	@mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)
+
+$(BUILD)/.unpacked: | deps
+	@mkdir -p $(BUILD)
+	@scripts/debs $(BUILD)
+
+$(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked config/guest/manifest \
+		config/guest/init scripts/mkinitramfs
+	@echo "  INITRAMFS $(@F)"
+	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
+
+$(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
+		$(wildcard tests/system/*.sh) scripts/mkinitramfs
+	@echo "  INITRAMFS $(@F)"
+	@VMLINUZ=$(BUILD)/vmlinuz GUEST_INITRD=$(BUILD)/guest.cpio.gz \
+		scripts/mkinitramfs config/dom0/manifest $(BUILD)/root $@
+
+$(BUILD)/demo.img: | deps
+	@mkdir -p $(BUILD)
+	@scripts/mkdemo $@
+
+images: $(BUILD)/dom0.cpio.gz
+run-files: deps $(BUILD)/xenolith.gz images $(BUILD)/demo.img
+
+run: run-files
+	@scripts/run
+run-uefi: run-files
+	@scripts/run --uefi
+qemu-gdb: run-files
+	@scripts/run --gdb
+
+test: deps images
+	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD) DEBUG=y O=$(BUILD)/xen-debug
+	@tests/run
+
+bench: deps $(BUILD)/xenolith.gz images
+	@tests/bench/run
+
+clean:
+	rm -rf $(BUILD)
+
+FORCE:
+.PHONY: all deps deps-build images run-files run run-uefi qemu-gdb test bench \
+	clean FORCE

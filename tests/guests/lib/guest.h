@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a micro-guest has: hypercalls, a console, page tables, traps.  A guest
+ * is one C file with `void guest_main(void)`; it states its claim with
+ * CHECK() and ends by returning.  It runs as the first domain, on our
+ * hypervisor or on Debian's Xen.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hypercall-abi/errno.h>
+#include <hypercall-abi/xen.h>
+#include <hypercall-abi/callback.h>
+#include <hypercall-abi/event_channel.h>
+#include <hypercall-abi/grant_table.h>
+#include <hypercall-abi/memory.h>
+#include <hypercall-abi/mmu.h>
+#include <hypercall-abi/sched.h>
+#include <hypercall-abi/vcpu.h>
+#include <hypercall-abi/version.h>
+
+typedef uint64_t u64;
+typedef uint32_t u32;
+typedef uint16_t u16;
+typedef uint8_t u8;
+typedef int64_t s64;
+
+#define PAGE_SIZE	4096UL
+#define VIRT_BASE	0xffffffff80000000UL
+#define __page		__attribute__((aligned(4096)))
+#define PTE_P		1UL
+#define PTE_RW		2UL
+#define PTE_US		4UL
+#define PTE_A		0x20UL
+#define PTE_D		0x40UL
+#define PTE_FLAGS	(PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
+#define PTE_TABLE	(PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
+#define PTE_ADDR	0x000ffffffffff000UL
+
+struct guest_frame {	/* as trap_common leaves it */
+	u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx;
+	u64 rax, vector, error, rip, cs, rflags, rsp, ss;
+};
+
+static inline long hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+	register u64 r10 __asm__("r10") = d;
+	register u64 r8 __asm__("r8") = e;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret), "+D"(a), "+S"(b), "+d"(c),
+			 "+r"(r10), "+r"(r8)
+			 : "0"(nr) : "rcx", "r11", "memory");
+	return ret;
+}
+#define HC(name, a, b, c, d) hypercall(__HYPERVISOR_##name, (u64)(a), \
+				       (u64)(b), (u64)(c), (u64)(d), 0)
+
+static inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) :: "memory");
+	return (u64)hi << 32 | lo;
+}
+
+extern struct start_info *start_info;
+extern struct shared_info *shared_info;	/* mapped before guest_main() */
+extern u64 *p2m;
+#define VCPU0 (&shared_info->vcpu_info[0])
+
+void guest_main(void);
+extern const char guest_name[];		/* from the build */
+
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *d, const void *s, size_t n);
+void *memmove(void *d, const void *s, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+/* Counts and prints a broken claim. */
+void check_failed(const char *file, int line, const char *text, long value);
+#define CHECK(c) do { long c_ = (long)(c); if (!c_) \
+	check_failed(__FILE__, __LINE__, #c, c_); } while (0)
+#define CHECK_EQ(a, b) do { long a_ = (long)(a); if (a_ != (long)(b)) \
+	check_failed(__FILE__, __LINE__, #a " == " #b, a_); } while (0)
+void guest_end(void) __attribute__((noreturn));
+
+static inline u64 va_to_pfn(const void *p)
+{
+	return ((u64)p - VIRT_BASE) >> 12;
+}
+
+static inline u64 va_to_mfn(const void *p)
+{
+	return p2m[va_to_pfn(p)];
+}
+
+/* A page of RAM beyond the image, mapped writable; panics when used up. */
+void *page_alloc(void);
+/* Where in the initial page tables the L1 entry of va lies: machine address. */
+u64 pte_machine_address(const void *va);
+u64 pte_read(const void *va);
+int map_va(const void *va, u64 pte);	/* update_va_mapping, flushes */
+static inline int make_readonly(const void *va)
+{
+	return map_va(va, va_to_mfn(va) << 12 | PTE_P | PTE_US | PTE_A);
+}
+static inline int make_writable(const void *va)
+{
+	return map_va(va, va_to_mfn(va) << 12 | PTE_FLAGS);
+}
+int mmuext(u32 cmd, u64 arg1, u64 arg2);	/* one mmuext_op on self */
+int pte_write(u64 machine_address, u64 value);	/* one mmu_update */
+
+/* Handlers: called by trap_common; set by tests, NULL = fatal. */
+typedef void (*trap_fn)(struct guest_frame *);
+extern trap_fn trap_handler[32];
+extern trap_fn event_handler, syscall_handler, failsafe_handler;
+void traps_init(void);	/* set_trap_table and callbacks; called for you */
+
+/*
+ * User mode: an address space of its own in which `page` of code is at
+ * USER_CODE and a stack below USER_STACK.
+ */
+#define USER_CODE	0x400000UL
+#define USER_STACK	0x402000UL
+int user_space_create(const void *code_page);	/* 0 or error */
+u64 *user_l1(void);
+extern u64 user_l4_mfn;
+/* Enters user mode at USER_CODE; a user `syscall` goes to syscall_handler. */
+void user_enter(u64 rip, u64 rsp, u64 rdi) __attribute__((noreturn));
+
+#endif

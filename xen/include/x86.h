@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The processor: control registers, MSRs, atomic operations.  Numbers from
+ * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.  Host unit tests
+ * put a stand-in for this file first on the include path.
+ */
+#ifndef XEN_X86_H
+#define XEN_X86_H
+
+#include <types.h>
+#include <compiler.h>
+
+#define X86_CR0_PE	(1UL << 0)
+#define X86_CR0_MP	(1UL << 1)
+#define X86_CR0_EM	(1UL << 2)
+#define X86_CR0_TS	(1UL << 3)
+#define X86_CR0_ET	(1UL << 4)
+#define X86_CR0_NE	(1UL << 5)
+#define X86_CR0_WP	(1UL << 16)
+#define X86_CR0_AM	(1UL << 18)
+#define X86_CR0_PG	(1UL << 31)
+
+#define X86_CR4_TSD	(1UL << 2)
+#define X86_CR4_DE	(1UL << 3)
+#define X86_CR4_PSE	(1UL << 4)
+#define X86_CR4_PAE	(1UL << 5)
+#define X86_CR4_MCE	(1UL << 6)
+#define X86_CR4_PGE	(1UL << 7)
+#define X86_CR4_OSFXSR	(1UL << 9)
+#define X86_CR4_OSXMMEXCPT (1UL << 10)
+#define X86_CR4_UMIP	(1UL << 11)
+#define X86_CR4_FSGSBASE (1UL << 16)
+#define X86_CR4_PCIDE	(1UL << 17)
+#define X86_CR4_OSXSAVE	(1UL << 18)
+#define X86_CR4_SMEP	(1UL << 20)
+#define X86_CR4_SMAP	(1UL << 21)
+
+#define X86_EFLAGS_CF	(1UL << 0)
+#define X86_EFLAGS_MBS	(1UL << 1)
+#define X86_EFLAGS_TF	(1UL << 8)
+#define X86_EFLAGS_IF	(1UL << 9)
+#define X86_EFLAGS_DF	(1UL << 10)
+#define X86_EFLAGS_IOPL	(3UL << 12)
+#define X86_EFLAGS_NT	(1UL << 14)
+#define X86_EFLAGS_RF	(1UL << 16)
+#define X86_EFLAGS_VM	(1UL << 17)
+#define X86_EFLAGS_AC	(1UL << 18)
+#define X86_EFLAGS_VIF	(1UL << 19)
+#define X86_EFLAGS_VIP	(1UL << 20)
+#define X86_EFLAGS_ID	(1UL << 21)
+
+/* Exception vectors. */
+#define X86_EXC_DE 0
+#define X86_EXC_DB 1
+#define X86_EXC_NMI 2
+#define X86_EXC_BP 3
+#define X86_EXC_OF 4
+#define X86_EXC_BR 5
+#define X86_EXC_UD 6
+#define X86_EXC_NM 7
+#define X86_EXC_DF 8
+#define X86_EXC_TS 10
+#define X86_EXC_NP 11
+#define X86_EXC_SS 12
+#define X86_EXC_GP 13
+#define X86_EXC_PF 14
+#define X86_EXC_MF 16
+#define X86_EXC_AC 17
+#define X86_EXC_MC 18
+#define X86_EXC_XM 19
+
+#define PFEC_P		(1U << 0)
+#define PFEC_W		(1U << 1)
+#define PFEC_U		(1U << 2)
+#define PFEC_RSVD	(1U << 3)
+#define PFEC_I		(1U << 4)
+
+#define MSR_TSC			0x10
+#define MSR_PLATFORM_ID		0x17
+#define MSR_APIC_BASE		0x1b
+#define MSR_SPEC_CTRL		0x48
+#define MSR_PRED_CMD		0x49
+#define MSR_UCODE_REV		0x8b
+#define MSR_ARCH_CAPABILITIES	0x10a
+#define MSR_FLUSH_CMD		0x10b
+#define MSR_SYSENTER_CS		0x174
+#define MSR_SYSENTER_ESP	0x175
+#define MSR_SYSENTER_EIP	0x176
+#define MSR_MCG_CAP		0x179
+#define MSR_MISC_ENABLE		0x1a0
+#define MSR_PAT			0x277
+#define MSR_TSC_DEADLINE	0x6e0
+#define MSR_X2APIC_BASE		0x800
+#define MSR_XSS			0xda0
+#define MSR_EFER		0xc0000080
+#define MSR_STAR		0xc0000081
+#define MSR_LSTAR		0xc0000082
+#define MSR_CSTAR		0xc0000083
+#define MSR_SFMASK		0xc0000084
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
+#define MSR_KERNEL_GS_BASE	0xc0000102
+#define MSR_TSC_AUX		0xc0000103
+
+#define EFER_SCE	(1UL << 0)
+#define EFER_LME	(1UL << 8)
+#define EFER_LMA	(1UL << 10)
+#define EFER_NX		(1UL << 11)
+
+/* What we load into MSR_PAT: WB WT UC- UC WC WP UC UC (the ABI's layout). */
+#define XEN_PAT		0x050100070406UL
+
+static inline u64 rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (u64)hi << 32 | lo;
+}
+
+static inline void wrmsr(u32 msr, u64 val)
+{
+	__asm__ volatile("wrmsr" :: "c"(msr), "a"((u32)val),
+			 "d"((u32)(val >> 32)) : "memory");
+}
+
+static inline void cpuid_count(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
+{
+	__asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d)
+			 : "0"(leaf), "2"(sub));
+}
+
+static inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+#define DEFINE_CR(n) \
+static inline u64 read_cr##n(void) \
+{ u64 v; __asm__ volatile("mov %%cr" #n ",%0" : "=r"(v) :: "memory"); \
+  return v; } \
+static inline void write_cr##n(u64 v) \
+{ __asm__ volatile("mov %0,%%cr" #n :: "r"(v) : "memory"); }
+DEFINE_CR(0) DEFINE_CR(2) DEFINE_CR(3) DEFINE_CR(4)
+#undef DEFINE_CR
+
+static inline void invlpg(u64 va)
+{
+	__asm__ volatile("invlpg (%0)" :: "r"(va) : "memory");
+}
+
+#define DEFINE_IO(sfx, type) \
+static inline type in##sfx(u16 port) \
+{ type v; __asm__ volatile("in" #sfx " %1,%0" : "=a"(v) : "Nd"(port)); \
+  return v; } \
+static inline void out##sfx(u16 port, type v) \
+{ __asm__ volatile("out" #sfx " %0,%1" :: "a"(v), "Nd"(port)); }
+DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
+#undef DEFINE_IO
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline void irq_enable(void)
+{
+	__asm__ volatile("sti" ::: "memory");
+}
+
+static inline void irq_disable(void)
+{
+	__asm__ volatile("cli" ::: "memory");
+}
+
+
+/* Atomic operations: full barriers unless said otherwise. */
+#define cmpxchg(p, old, new)	__sync_val_compare_and_swap((p), (old), (new))
+#define xchg(p, v)		__atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define atomic_add(p, v)	__sync_add_and_fetch((p), (v))
+#define atomic_sub(p, v)	__sync_sub_and_fetch((p), (v))
+#define atomic_or(p, v)		__sync_fetch_and_or((p), (v))
+#define atomic_and(p, v)	__sync_fetch_and_and((p), (v))
+#define smp_mb()		__sync_synchronize()
+#define smp_wmb()		barrier()
+#define smp_rmb()		barrier()
+#define load_acquire(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+/* Bit operations on arrays of u64; atomic where the name says so. */
+static inline bool test_bit(u64 nr, const volatile void *addr)
+{
+	return ((const volatile u8 *)addr)[nr >> 3] >> (nr & 7) & 1;
+}
+
+/* One instruction, so a guest that writes the same word cannot make us retry. */
+static inline bool atomic_test_and_set_bit(u64 nr, volatile void *addr)
+{
+	bool old;
+
+	__asm__ volatile("lock btsq %2,%1" : "=@ccc"(old),
+			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
+	return old;
+}
+
+static inline bool atomic_test_and_clear_bit(u64 nr, volatile void *addr)
+{
+	bool old;
+
+	__asm__ volatile("lock btrq %2,%1" : "=@ccc"(old),
+			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
+	return old;
+}
+
+#define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
+#define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */
+
+#endif
