@@ -51,7 +51,7 @@ qemu-gdb: run-files
 	@scripts/run --gdb
 
 test: deps images
-	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD) DEBUG=y O=$(BUILD)/xen-debug
+	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)/debug DEBUG=y
 	@tests/run
 
 bench: deps $(BUILD)/xenolith.gz images

@@ -68,6 +68,7 @@ static inline u64 rdtsc(void)
 }
 
 extern struct start_info *start_info;
+extern u8 shared_info_page_[4096];
 extern struct shared_info *shared_info;	/* mapped before guest_main() */
 extern u64 *p2m;
 #define VCPU0 (&shared_info->vcpu_info[0])

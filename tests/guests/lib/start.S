@@ -143,3 +143,5 @@ trap_stubs:
 	.skip 16384
 boot_stack_top:
 	.skip 4096
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whole systems in QEMU: stock Debian kernels, Debian's Xen tools.  The parts
+that run inside Dom0 are the shell scripts beside this file."""
+import os
+import re
+
+BUILD = os.environ["BUILD"]
+
+
+def disk_image(name, mib):
+    """A disk for Dom0 with known contents (a new one at each run)."""
+    path = f"{BUILD}/{name}.img"
+    with open(path, "wb") as f:
+        for i in range(mib):
+            f.write(bytes((i * 37 + j * 11) & 255 for j in range(256)) * 4096)
+    return path
+
+
+def dom0(cpus):
+    def test(t):
+        t.script("dom0", cpus=cpus,
+                 kernel_args=f"want_cpus={cpus}")
+    return test
+
+
+def disk(model):
+    def test(t):
+        t.script("disk", disk=disk_image(f"disk-{model}", 16),
+                 disk_model=model)
+    return test
+
+
+def nic(model):
+    def test(t):
+        t.script("nic", nic=model)
+    return test
+
+
+def poweroff(t):
+    with t.machine(kernel_args="xtest=none.sh quiet") as m:
+        t.verdict("ends-the-machine", m.wait_end(120),
+                  "QEMU still runs after Dom0's poweroff")
+
+
+def uefi(t):
+    t.script("dom0", uefi=True, timeout=400, kernel_args="want_cpus=2")
+
+
+def multiboot1(t):
+    t.script("dom0", mb1=True, kernel_args="want_cpus=2")
+
+
+def bad_kernel(t):
+    for name, path in (("not-a-kernel", "/bin/true"),
+                       ("text", os.path.abspath(__file__))):
+        with t.machine(dom0=path, hv_args="noreboot") as m:
+            hit = m.expect(r"\(XEN\) .*[Dd]om(0|ain 0).*", 60)
+            hit = m.expect(r"(?i)\(XEN\) .*(kernel|ELF|image).*", 20)
+            t.verdict(name, hit, "no line says what is wrong")
+
+
+TESTS = {
+    "dom0-1cpu": dom0(1),
+    "dom0-2cpu": dom0(2),
+    "dom0-4cpu": dom0(4),
+    "multiboot1": multiboot1,
+    "uefi": uefi,
+    "poweroff": poweroff,
+    "disk-ahci": disk("ahci"),
+    "disk-nvme": disk("nvme"),
+    "disk-virtio": disk("virtio"),
+    "nic-e1000e": nic("e1000e"),
+    "nic-virtio": nic("virtio-net-pci"),
+    "domu": lambda t: t.script("domu", timeout=400),
+    "oxenstored": lambda t: t.script("oxen", timeout=300),
+    "xl": lambda t: t.script("xl", timeout=500),
+    "cycles": lambda t: t.script("cycles", timeout=900),
+    "two-guests": lambda t: t.script("pair", timeout=400),
+    "guest-policy": lambda t: t.script("policy", timeout=500),
+    "bad-kernel": bad_kernel,
+}
