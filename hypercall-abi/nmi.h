@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nmi_op(cmd, arg): the older way to say where NMIs go.  vCPU 0 of Dom0 only,
- * anybody else gets -EINVAL.
+ * nmi_op(cmd, arg): the older way to say where the calling vCPU takes NMIs
+ * (callback.h has the newer one; both set the handler of vector 2).
  */
 #ifndef ABI_NMI_H
 #define ABI_NMI_H

@@ -309,6 +309,12 @@ struct vcpu_guest_context {
 #define FIRST_RESERVED_GDT_PAGE		14
 #define FIRST_RESERVED_GDT_ENTRY	7168
 
+/* set_segment_base(which, value). */
+#define SEGBASE_FS		0
+#define SEGBASE_GS_USER		1
+#define SEGBASE_GS_KERNEL	2
+#define SEGBASE_GS_USER_SEL	3	/* value is a selector */
+
 /* vm_assist(cmd, type). */
 #define VMASST_CMD_enable	0
 #define VMASST_CMD_disable	1

@@ -161,6 +161,16 @@ static inline void out##sfx(u16 port, type v) \
 DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 #undef DEFINE_IO
 
+static inline void clflush(const void *p)
+{
+	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory");
+}
+
+static inline void wbinvd(void)
+{
+	__asm__ volatile("wbinvd" ::: "memory");
+}
+
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");

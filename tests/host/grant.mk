@@ -1,0 +1,1 @@
+SRCS_grant := $(XEN)/grant/table.c $(XEN)/grant/map.c $(XEN)/grant/copy.c

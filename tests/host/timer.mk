@@ -1,0 +1,1 @@
+SRCS_timer := $(XEN)/sched/timer.c

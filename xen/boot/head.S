@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From the boot loader to C.
+ *
+ * The loader enters at start32 in 32-bit protected mode, paging off, flat
+ * segments, with a magic number in eax and a pointer to its information in
+ * ebx, by multiboot 1 or 2.  The image lies at IMAGE_PHYS and does not move.
+ *
+ * The first page tables, in the part of .bss that boot frees:
+ *
+ *   slot 0    identity, low 4 GiB (2 MiB pages): the code that switches
+ *             paging on, here and in trampoline.S, runs there
+ *   slot 261  the image (32 MiB, writable and executable) and CPU 0's block
+ *   slot 262  the direct map of the same low 4 GiB
+ *
+ * xenmap_init() replaces them.  Other CPUs pass through them once more, so
+ * they live until all CPUs run.
+ *
+ * Nothing here is reachable by a guest.
+ */
+#include <layout.h>
+
+#define PA(x)		((x) - IMAGE_BASE)
+
+#define MB1_MAGIC	0x1badb002
+#define MB1_FLAGS	0x00010003	/* page-aligned modules, memory, addresses */
+#define MB2_MAGIC	0xe85250d6
+
+#define PTE_TABLE	0x63		/* P RW A D */
+#define PTE_LARGE	0xe3		/* and PS */
+
+	.section .text.head, "ax"
+	.balign	8
+mb1_header:
+	.long	MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
+	.long	PA(mb1_header), PA(_text_start), PA(_load_end)
+	.long	PA(_image_end), PA(start32)
+
+	.balign	8
+mb2_header:
+	.long	MB2_MAGIC, 0, mb2_end - mb2_header
+	.long	-(MB2_MAGIC + 0 + (mb2_end - mb2_header))
+	/* We need the memory map; loader name, screen and RSDP are welcome. */
+	.word	1, 0
+	.long	2f - 1f + 8
+1:	.long	6
+2:	.balign	8
+	.word	1, 1
+	.long	2f - 1f + 8
+1:	.long	1, 2, 3, 8, 14, 15
+2:	.balign	8
+	.word	6, 1			/* modules on page boundaries */
+	.long	8
+	.word	4, 1			/* text screen works for us */
+	.long	12, 2
+	.balign	8
+	.word	5, 1			/* a framebuffer works for Dom0 */
+	.long	20, 0, 0, 0
+	.balign	8
+	.word	0, 0
+	.long	8
+mb2_end:
+
+	.section .bss.init, "aw", @nobits
+	.balign	4096
+	.globl	boot_l4
+boot_l4:	.skip	4096
+boot_l3_low:	.skip	4096
+boot_l3_image:	.skip	4096
+boot_l2_image:	.skip	4096
+boot_l1_percpu:	.skip	4096
+boot_l2_low:	.skip	4 * 4096
+
+	/* CPU 0's per-CPU block; aligned to its size only where it is mapped. */
+	.section .bss.page_aligned, "aw", @nobits
+	.balign	4096
+	.globl	cpu0_block
+cpu0_block:	.skip	PERCPU_SIZE
+
+	/*
+	 * Two descriptors, at the selectors that they have for good: the
+	 * table register points 0xe000 below them.
+	 */
+	.section .init.data, "aw"
+	.balign	16
+	.globl	boot_gdt
+boot_gdt:
+	.quad	0
+	.quad	0x00af9b000000ffff	/* SEL_HYP_CS */
+	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
+boot_gdt_end:
+#define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
+	.globl	boot_gdtr_phys, boot_gdtr
+	.word	0
+boot_gdtr_phys:
+	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
+	.long	PA(boot_gdt) - GDT_SKIP
+	.balign	8
+	.word	0, 0, 0
+boot_gdtr:
+	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
+	.quad	boot_gdt - GDT_SKIP
+
+	.section .init.text, "ax"
+	.code32
+/*
+ * [boot 10] The loader jumps here: 32-bit, paging off.  Nothing is trusted
+ * yet but the two registers; the processor must have long mode and no-execute.
+ *
+ * In: eax magic, ebx information.  Out: nowhere.
+ */
+	.globl	start32
+start32:
+	cli
+	cld
+	mov	$PA(cpu0_block) + PERCPU_STACK_TOP, %esp
+	push	%ebx
+	push	%eax
+
+	mov	$0x80000000, %eax
+	cpuid
+	cmp	$0x80000001, %eax
+	jb	unfit
+	mov	$0x80000001, %eax
+	cpuid
+	and	$(1 << 29 | 1 << 20), %edx	/* LM, NX */
+	cmp	$(1 << 29 | 1 << 20), %edx
+	jne	unfit
+
+	/* Low 4 GiB; the upper halves of all entries are zero. */
+	mov	$PA(boot_l2_low), %edi
+	mov	$PTE_LARGE, %eax
+1:	mov	%eax, (%edi)
+	add	$8, %edi
+	add	$0x200000, %eax
+	jnc	1b
+	mov	$PA(boot_l2_low) + PTE_TABLE, %eax
+	mov	$PA(boot_l3_low), %edi
+	mov	$4, %ecx
+1:	mov	%eax, (%edi)
+	add	$8, %edi
+	add	$4096, %eax
+	loop	1b
+
+	/* The image: 16 large pages from physical 0. */
+	mov	$PA(boot_l2_low), %esi
+	mov	$PA(boot_l2_image), %edi
+	mov	$16 * 2, %ecx
+	rep movsl
+	movl	$PA(boot_l2_image) + PTE_TABLE, PA(boot_l3_image)
+
+	/* CPU 0's block; a zero in the mask is a guard page. */
+	mov	$0xf557, %edx
+	mov	$PA(cpu0_block) + PTE_TABLE, %eax
+	mov	$PA(boot_l1_percpu), %edi
+1:	shr	$1, %edx
+	jnc	2f
+	mov	%eax, (%edi)
+2:	add	$8, %edi
+	add	$4096, %eax
+	test	%edx, %edx
+	jnz	1b
+	movl	$PA(boot_l1_percpu) + PTE_TABLE, \
+		PA(boot_l2_image) + ((PERCPU_BASE - IMAGE_BASE) >> 21) * 8
+
+	movl	$PA(boot_l3_low) + PTE_TABLE, PA(boot_l4)
+	movl	$PA(boot_l3_image) + PTE_TABLE, PA(boot_l4) + 261 * 8
+	movl	$PA(boot_l3_low) + PTE_TABLE, PA(boot_l4) + 262 * 8
+
+	/*
+	 * [boot 20] Paging and long mode on, with the first tables.  From
+	 * here on addresses are virtual; interrupts stay off.
+	 */
+	mov	$0x20, %eax			/* CR4.PAE */
+	mov	%eax, %cr4
+	mov	$PA(boot_l4), %eax
+	mov	%eax, %cr3
+	mov	$0xc0000080, %ecx		/* EFER: LME, NX */
+	mov	$0x900, %eax
+	xor	%edx, %edx
+	wrmsr
+	pop	%edi				/* the two arguments */
+	pop	%esi
+	lgdt	PA(boot_gdtr_phys)
+	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
+	mov	%eax, %cr0
+	ljmp	$SEL_HYP_CS, $PA(start64)
+
+/* No long mode: say so where it can be seen, and stop. */
+unfit:
+	mov	$PA(unfit_text), %esi
+	mov	$0xb8000, %edi
+	mov	$0x3f8, %edx
+	mov	$0x4f, %ah
+1:	lodsb
+	test	%al, %al
+	jz	2f
+	outb	%al, (%dx)
+	stosw
+	jmp	1b
+2:	hlt
+	jmp	2b
+unfit_text:
+	.asciz	"Xenolith needs a 64-bit processor with no-execute.  "
+
+	.code64
+start64:
+	movabs	$1f, %rax
+	jmp	*%rax
+1:	lgdt	boot_gdtr(%rip)
+	mov	$SEL_HYP_DS, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	xor	%eax, %eax
+	mov	%eax, %fs
+	mov	%eax, %gs
+	movabs	$PERCPU_BASE + PERCPU_STACK_TOP, %rsp
+	mov	%edi, %edi
+	mov	%esi, %esi
+	xor	%ebp, %ebp
+	call	start_xen
+	ud2
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The boot order.
+ *
+ * One CPU, interrupts off, no guest: the only input is the boot loader's and
+ * the firmware's, which are trusted, and the command line, which may be
+ * wrong.  After start_xen() everything marked __init is given back.
+ */
+#include <boot/boot.h>
+#include <domain/domain.h>
+#include <dev/dev.h>
+#include <entry/entry.h>
+
+extern u8 _image_end[], _init_start[], _init_end[];
+extern u8 _init_bss_start[], _init_bss_end[];
+
+static void __init banner(void)
+{
+	static const char *const types[] = { "", "usable", "reserved", "ACPI",
+					     "NVS", "unusable" };
+
+	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, "
+#ifdef DEBUG
+	       "debug, "
+#endif
+	       "gcc " __VERSION__ ")\n");
+	printk("Loaded by %s\n", boot_info.loader[0] ? boot_info.loader
+						     : "an unnamed loader");
+	printk("Command line: %s\n", hypervisor_cmdline);
+	cmdline_report_unknown();
+	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
+		const struct e820_entry *e = &boot_info.map[i];
+
+		log_info("Memory %016lx-%016lx %s\n", e->base,
+			 e->base + e->size - 1,
+			 e->type < ARRAY_SIZE(types) ? types[e->type]
+						     : "reserved");
+	}
+	for (unsigned int i = 0; i < boot_info.nr_module; i++)
+		log_info("Module %u %016lx-%016lx\n", i,
+			 boot_info.module[i].start, boot_info.module[i].end - 1);
+}
+
+/* [start, end) is not free; the n-th of them, false behind the last. */
+static bool __init reserved_range(unsigned int n, paddr_t *start, paddr_t *end)
+{
+	if (n == 0) {
+		*start = 0;
+		*end = 0x100000;
+		return true;
+	}
+	if (n == 1) {
+		*start = IMAGE_PHYS;
+		*end = virt_to_paddr(_image_end);
+		return true;
+	}
+	n -= 2;
+	if (n < boot_info.nr_module) {
+		*start = boot_info.module[n].start;
+		*end = boot_info.module[n].end;
+		return true;
+	}
+	n -= boot_info.nr_module;
+	if (n >= boot_info.nr_map)
+		return false;
+	*start = boot_info.map[n].base;
+	*end = *start;
+	if (boot_info.map[n].type != E820_RAM)
+		*end += boot_info.map[n].size;
+	return true;
+}
+
+/* Hands out what is left of [start, end) without the n-th and later ranges. */
+static void __init free_pieces(paddr_t start, paddr_t end, unsigned int n,
+			       void (*fn)(paddr_t start, paddr_t end))
+{
+	paddr_t from, to;
+
+	for (; reserved_range(n, &from, &to); n++) {
+		if (from >= to || to <= start || from >= end)
+			continue;
+		if (from > start)
+			free_pieces(start, from, n + 1, fn);
+		if (to >= end)
+			return;
+		start = to;
+	}
+	start = ROUND_UP(start, PAGE_SIZE);
+	end = ROUND_DOWN(end, PAGE_SIZE);
+	if (start < end)
+		fn(start, end);
+}
+
+/* Calls fn for each page-aligned piece of RAM that is nobody's, ascending. */
+void __init boot_free_ram(void (*fn)(paddr_t start, paddr_t end))
+{
+	paddr_t done = 0;
+
+	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
+		const struct e820_entry *e = &boot_info.map[i];
+		paddr_t start = max(e->base, done), end = e->base + e->size;
+
+		if (e->type != E820_RAM || start >= end)
+			continue;
+		free_pieces(start, end, 0, fn);
+		done = end;
+	}
+}
+
+static struct domain *__init first_domain(void)
+{
+	const struct boot_module *m = boot_info.module;
+	struct domain *d;
+
+	if (!boot_info.nr_module) {
+		printk("No Dom0 kernel: add `module2 /boot/vmlinuz-... root=...' behind the multiboot2 line of the boot menu entry.\n");
+		machine_end();
+	}
+	d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
+	if (!d) {
+		printk("Dom0 cannot be built; see the lines above.\n");
+		machine_end();
+	}
+	return d;
+}
+
+static void free_boot_range(u8 *start, u8 *end)
+{
+	unmap_pages((u64)start, (u64)(end - start) >> PAGE_SHIFT);
+	pages_add(virt_to_paddr(start), virt_to_paddr(end));
+}
+
+/*
+ * [boot 100] Boot's own code and tables become free memory, and the first
+ * domain starts.  Not __init itself.
+ */
+static void __noreturn noinline finish_boot(struct domain *d)
+{
+	free_boot_range(_init_start, _init_end);
+	free_boot_range(_init_bss_start, _init_bss_end);
+	printk("Dom0 starts; input goes to it (Ctrl-A three times to switch)\n");
+	console_end_boot();
+	domain_control_unpause(d);
+	reset_stack_and_exit();
+}
+
+/* From head.S, on CPU 0's own stack: the boot order as a list. */
+void __init start_xen(u32 magic, u64 info)
+{
+	multiboot_parse(magic, info);
+	console_init_early();
+	banner();
+	idt_init();
+	idt_load();
+	cpu_identify();
+	cpu_init_this();
+	spec_ctrl_report();
+
+	/* [boot 50] Memory: who owns which frame, and the final page tables. */
+	pages_init();
+	frames_init();
+	xenmap_init();
+	boot_free_ram(pages_add);
+	this_cpu()->cr3 = read_cr3();
+	descr_init_this();
+	fpu_init_this();
+	domain_init();
+
+	/* [boot 60] Interrupts and time. */
+	acpi_init(boot_info.rsdp);
+	apic_init_boot();
+	ioapic_init();
+	irq_init();
+	clock_init();
+	clock_init_this();
+
+	/* [boot 70] From here on there are vCPUs to schedule. */
+	sched_init();
+	smp_boot_all();
+	cpuid_init();
+	pci_init();
+	console_init();
+
+	/* [boot 90] The first domain, from the loader's modules. */
+	finish_boot(first_domain());
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Switching vCPUs: the hardware state that struct regs does not hold.
+ *
+ * Two things are told apart.  A CPU's `current` is who runs, or the idle vCPU.
+ * Its `loaded` is whose FPU, selectors, segment bases, debug registers, GDT,
+ * LDT and cr3 are in the hardware: current itself, or while the CPU idles
+ * still the last guest, because it is likely to come back.
+ *
+ * Invariants: a vCPU is loaded on at most one CPU (v->loaded_on), and its
+ * struct is up to date only while it is loaded nowhere; while a CPU has any
+ * page table of a domain in cr3, or global translations of it in the TLB, its
+ * bit in d->dirty_cpus is set.  So a top-level table that a CPU still walks
+ * is found, and never freed (XSA-438).
+ *
+ * No locks: a CPU touches only its own hardware, others ask by cpu_call().
+ * A hostile guest may leave selectors that no longer load: they become NUL.
+ */
+#include <domain/domain.h>
+#include <entry/entry.h>
+
+#define READ_SEL(reg) ({ u16 s_; \
+	__asm__ volatile("mov %%" #reg ", %0" : "=rm"(s_)); s_; })
+
+/* A selector that faults is replaced by NUL. */
+#define LOAD_SEL(reg, sel) \
+	__asm__ volatile("1: " FIXUP("2f") "mov %0, %%" #reg "\n" \
+			 ".pushsection .text.fixup, \"ax\"\n" \
+			 "2: xor %k0, %k0\n" \
+			 "jmp 1b\n" \
+			 ".popsection\n" \
+			 : "+r"(sel) :: "memory")
+
+#define WRITE_DR(n, val) \
+	__asm__ volatile("mov %0, %%db" #n :: "r"((u64)(val)))
+
+static void swapgs(void)
+{
+	__asm__ volatile("swapgs" ::: "memory");
+}
+
+/* Only these bits of CR4 are the guest's. */
+#define CR4_GUEST	(X86_CR4_TSD | X86_CR4_DE)
+
+static u64 vcpu_cr3(const struct vcpu *v)
+{
+	return v->in_kernel ? v->cr3_kernel : v->cr3_user;
+}
+
+/*
+ * Loads cr3.  Without flush_global, translations marked global survive: legal
+ * only between the two tables of one vCPU, since a guest's user pages are
+ * global.
+ */
+void cr3_load(u64 cr3, bool flush_global)
+{
+	this_cpu()->cr3 = cr3;
+	write_cr3(cr3);
+	if (flush_global)
+		tlb_flush_local(FLUSH_ALL_VA);
+}
+
+/* Recomputes the cr3 values after an L4 changed; does not load them. */
+void vcpu_update_cr3(struct vcpu *v)
+{
+	v->cr3_kernel = v->l4_kernel.m << PAGE_SHIFT;
+	v->cr3_user = v->l4_user.m << PAGE_SHIFT;
+}
+
+/*
+ * Kernel <-> user mode of v, the current vCPU: flag, GS bases, cr3.  Whoever
+ * leads it to user mode made sure that there is a user table.
+ */
+void context_toggle_mode(struct vcpu *v)
+{
+	v->in_kernel ^= 1;
+	swapgs();
+	cr3_load(vcpu_cr3(v), false);
+}
+
+/* The base follows the selector, except that AMD keeps it for NUL: a flat
+ * selector before it makes that 0 on both. */
+void context_load_user_gs(struct vcpu *v, u16 sel)
+{
+	u16 flat = SEL_RING3_SS;
+
+	sel = sel_fixup(sel);
+	if (v->in_kernel)
+		swapgs();
+	LOAD_SEL(gs, flat);
+	LOAD_SEL(gs, sel);
+	if (v->in_kernel)
+		swapgs();
+}
+
+static void segments_save(struct vcpu *v)
+{
+	u64 active = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
+
+	v->regs.ds = READ_SEL(ds);
+	v->regs.es = READ_SEL(es);
+	v->regs.fs = READ_SEL(fs);
+	v->regs.gs = READ_SEL(gs);
+	v->fs_base = rdmsr(MSR_FS_BASE);
+	v->gs_base_kernel = v->in_kernel ? active : other;
+	v->gs_base_user = v->in_kernel ? other : active;
+}
+
+/* Bases last: loading a selector overwrites its base. */
+static void segments_load(struct vcpu *v)
+{
+	u16 ds = v->regs.ds, es = v->regs.es, fs = v->regs.fs, gs = v->regs.gs;
+
+	LOAD_SEL(ds, ds);
+	LOAD_SEL(es, es);
+	LOAD_SEL(fs, fs);
+	LOAD_SEL(gs, gs);
+	wrmsr(MSR_FS_BASE, v->fs_base);
+	wrmsr(MSR_GS_BASE,
+	      v->in_kernel ? v->gs_base_kernel : v->gs_base_user);
+	wrmsr(MSR_KERNEL_GS_BASE,
+	      v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
+}
+
+static bool debug_active(const struct vcpu *v)
+{
+	return v->debugreg[7] & 0xff;
+}
+
+static void debug_load(const struct vcpu *v)
+{
+	WRITE_DR(0, v->debugreg[0]);
+	WRITE_DR(1, v->debugreg[1]);
+	WRITE_DR(2, v->debugreg[2]);
+	WRITE_DR(3, v->debugreg[3]);
+	WRITE_DR(6, 0xffff0ff0);
+	WRITE_DR(7, v->debugreg[7]);
+}
+
+/* Brings home what cpu has loaded; the hardware keeps it. */
+static void state_save(struct vcpu *v)
+{
+	segments_save(v);
+	fpu_save(v);
+	if (debug_active(v))
+		WRITE_DR(7, 0x400);
+}
+
+/* XSA-254 and its kin: what one domain trained must not steer the next. */
+static void branch_barrier(void)
+{
+	if (spec_ibpb)
+		wrmsr(MSR_PRED_CMD, 1);
+}
+
+static void state_load(struct cpu *cpu, struct vcpu *v)
+{
+	u64 cr4 = hyp_cr4 | (v->cr4 & CR4_GUEST);
+
+	if (read_cr4() != cr4)
+		write_cr4(cr4);
+	descr_load(v);
+	segments_load(v);
+	if (cpu_has(F_RDTSCP))
+		wrmsr(MSR_TSC_AUX, v->tsc_aux);
+	if (debug_active(v))
+		debug_load(v);
+	fpu_restore(v);
+	v->loaded_on = cpu->id + 1;
+	cpu->loaded = v;
+}
+
+static void dirty_clear(struct domain *d, const struct cpu *cpu)
+{
+	atomic_and(&d->dirty_cpus, ~(1UL << cpu->id));
+}
+
+/* Saves the guest that is loaded, if any, and loads the idle address space. */
+void context_unload_this(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcpu *v = cpu->loaded;
+
+	if (!v)
+		return;
+	state_save(v);
+	descr_load(NULL);
+	cr3_load(virt_to_paddr(idle_l4), true);
+	dirty_clear(v->domain, cpu);
+	cpu->loaded = NULL;
+	store_release(&v->loaded_on, 0);
+}
+
+/* Runs on the CPU where *arg was loaded a moment ago. */
+static void unload_here(void *arg)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->loaded == arg && cpu->curr != arg)
+		context_unload_this();
+}
+
+/*
+ * Brings v's state home.  v must not be running, but for one case: current
+ * may ask for its own, which is copied and stays loaded.
+ */
+void context_sync(struct vcpu *v)
+{
+	struct cpu *cpu = this_cpu();
+	u32 on = load_acquire(&v->loaded_on);
+
+	if (!on)
+		return;
+	if (v == cpu->curr) {
+		state_save(v);
+		if (debug_active(v))
+			debug_load(v);
+		fpu_restore(v);
+	} else if (on == cpu->id + 1) {
+		context_unload_this();
+	} else {
+		cpu_call(1UL << (on - 1), unload_here, v);
+	}
+}
+
+/*
+ * Changes the CPU's guest.  Nothing here may serve other CPUs' requests: they
+ * would find the hardware between two states.
+ */
+static void guest_switch(struct cpu *cpu, struct vcpu *next)
+{
+	struct vcpu *old = cpu->loaded;
+	struct domain *d = next->domain;
+	bool foreign = !old || old->domain != d;
+
+	if (old)
+		state_save(old);
+	if (foreign) {
+		atomic_or(&d->dirty_cpus, 1UL << cpu->id);
+		branch_barrier();
+	}
+	if (foreign || cpu->cr3 != vcpu_cr3(next))
+		cr3_load(vcpu_cr3(next), true);
+	if (old) {
+		if (foreign)
+			dirty_clear(old->domain, cpu);
+		store_release(&old->loaded_on, 0);
+	}
+	state_load(cpu, next);
+}
+
+/* See cpu.h. */
+void context_switch(struct vcpu *prev, struct vcpu *next)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!next->is_idle && cpu->loaded != next)
+		context_sync(next);
+	cpu->curr = next;
+	cpu->regs_top = (u64)&next->regs.es;
+	cpu->tss.rsp0 = cpu->regs_top;
+	next->stack_top = (u64)cpu - PERCPU_CPU_OFF + PERCPU_STACK_TOP;
+	if (!next->is_idle && cpu->loaded != next)
+		guest_switch(cpu, next);
+}

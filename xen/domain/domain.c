@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Domains: creation, look-up, pausing, shutdown, destruction.
+ *
+ * Invariant: whoever holds a struct domain has either a reference
+ * (domain_get(), domain_hold()) or got it from the list or a running vCPU
+ * since its CPU last left ring 0.  So the list is read without a lock: a
+ * domain whose last reference went is unlinked first and freed only after
+ * every CPU has been through exit_work() once (domain_reap()).
+ *
+ * A domain lives until its last reference drops.  References: one of its own
+ * until destruction is complete, one by mm/ while it owns any frame, those of
+ * callers.  A frame that others still map therefore keeps its dead owner in
+ * the list, visible to tools as dying.
+ *
+ * Locks: list_lock (LOCK_DOMLIST) for changes of the list and the reaper's
+ * state.  Everything that may happen in any context, domain_put(),
+ * domain_crash(), domain_shutdown(), takes no lock of this file.
+ *
+ * A hostile guest may try to shut down twice, crash while it shuts down, keep
+ * others' mappings of its frames alive forever, or die in the middle of a
+ * hypercall that continues.  Each transition is therefore made by one
+ * exchange, and the tools are told exactly once of each: shut down, dead,
+ * gone.
+ *
+ * Deliberately not here: memory (mm/), ports (event/), grants (grant/): this
+ * file only calls their parts of a domain's end, in order, resumably.
+ */
+#include <domain/domain.h>
+#include <boot/boot.h>
+#include <dev/dev.h>
+
+#define REFS_DEAD	0
+
+struct domain *dom0;
+struct domain *domain_list;
+struct domain dom_io = {
+	.id = DOMID_IO, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
+};
+struct domain dom_xen = {
+	.id = DOMID_XEN, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
+};
+
+static struct spinlock list_lock = SPINLOCK(LOCK_DOMLIST);
+static struct domain *domain_hash[256];
+
+/* --- references ------------------------------------------------------------ */
+
+/* One more reference, unless the last one is gone already. */
+bool domain_hold(struct domain *d)
+{
+	u32 old = READ_ONCE(d->refs), seen;
+
+	while (old != REFS_DEAD) {
+		seen = cmpxchg(&d->refs, old, old + 1);
+		if (seen == old)
+			return true;
+		old = seen;
+	}
+	return false;
+}
+
+static struct domain *domain_find(u32 id)
+{
+	struct domain *d = READ_ONCE(domain_hash[id & 255]);
+
+	while (d && d->id != id)
+		d = READ_ONCE(d->hash_next);
+	return d;
+}
+
+/*
+ * The domain with this id, with a reference for the caller; NULL if there is
+ * none.  No lock; any context.
+ */
+struct domain *domain_get(domid_t id)
+{
+	struct domain *d = domain_find(id);
+
+	return d && domain_hold(d) ? d : NULL;
+}
+
+/* The same, but DOMID_SELF is the caller's domain. */
+struct domain *domain_get_or_self(domid_t id)
+{
+	struct domain *d = current->domain;
+
+	if (id != DOMID_SELF && id != d->id)
+		return domain_get(id);
+	/* A running vCPU's domain cannot have lost its own reference. */
+	return domain_hold(d) ? d : NULL;
+}
+
+/* The first domain whose id is not below id, held. */
+struct domain *domain_get_from(u32 id)
+{
+	struct domain *d;
+
+	for_each_domain(d)
+		if (d->id >= id && domain_hold(d))
+			return d;
+	return NULL;
+}
+
+/*
+ * Reaping.  dead_list: last reference gone, still in the list.  waiting:
+ * unlinked; freed when grace_cpus is empty, that is, when each CPU that could
+ * have seen them has passed exit_work().
+ */
+static struct domain *dead_list;
+static struct domain *waiting;
+static cpumask_t grace_cpus;
+
+/* Drops a reference.  Any context, any locks held. */
+void domain_put(struct domain *d)
+{
+	struct domain *head;
+
+	if (atomic_sub(&d->refs, 1) != REFS_DEAD)
+		return;
+	do {
+		head = READ_ONCE(dead_list);
+		d->reap_next = head;
+	} while (cmpxchg(&dead_list, head, d) != head);
+	cpu_set_work(smp_processor_id(), WORK_RCU);
+}
+
+static void domain_unlink_locked(struct domain *d)
+{
+	struct domain **p = &domain_list;
+
+	while (*p != d)
+		p = &(*p)->next;
+	/* d->next stays: a reader may stand on d. */
+	WRITE_ONCE(*p, d->next);
+	p = &domain_hash[d->id & 255];
+	while (*p != d)
+		p = &(*p)->hash_next;
+	WRITE_ONCE(*p, d->hash_next);
+}
+
+static void domain_free(struct domain *d)
+{
+	struct vcpu *v;
+
+	for_each_vcpu(d, v)
+		vcpu_free(v);
+	if (d->evtchn)
+		evtchn_free_domain(d);
+	if (d->grant)
+		grant_free_domain(d);
+	cpuid_free_domain(d);
+	if (d->perdomain_l3)
+		perdomain_destroy(d);
+	/* If somebody still maps the page, the last one frees it. */
+	if (d->shared_info && frame_unshare(d->shared_info))
+		free_page(d->shared_info);
+	sched_destroy_domain(d);
+	heap_free(d->e820);
+	heap_free(d);
+}
+
+/*
+ * exit_work() calls it when WORK_RCU is set: this CPU is at a point where it
+ * holds no unreferenced pointer to a domain.  Frees what no CPU can see any
+ * more and starts the next round.
+ */
+void domain_reap(void)
+{
+	cpumask_t self = 1UL << smp_processor_id(), kick = 0;
+	struct domain *ready = NULL, *d;
+	unsigned int cpu;
+
+	spin_lock(&list_lock);
+	grace_cpus &= ~self & cpus_online;
+	if (!grace_cpus) {
+		ready = waiting;
+		waiting = xchg(&dead_list, NULL);
+		for (d = waiting; d; d = d->reap_next)
+			domain_unlink_locked(d);
+		if (waiting) {
+			grace_cpus = cpus_online & ~self;
+			kick = grace_cpus ? grace_cpus : self;
+		}
+	}
+	spin_unlock(&list_lock);
+
+	for_each_cpu(cpu, kick) {
+		cpu_set_work(cpu, WORK_RCU);
+		if (cpu != smp_processor_id())
+			apic_send_ipi(cpu, VEC_KICK);
+	}
+	while ((d = ready)) {
+		ready = d->reap_next;
+		domain_free(d);
+		/* Third and last: gone. */
+		virq_raise_global(VIRQ_DOM_EXC);
+	}
+}
+
+/* --- creation ---------------------------------------------------------------- */
+
+/*
+ * An id that is free now, and was not used lately: names of dead domains must
+ * not come back while somebody may still mean the old one.
+ */
+domid_t domid_pick(void)
+{
+	static u32 rover;
+	u32 id, tries;
+
+	spin_lock(&list_lock);
+	id = rover;
+	for (tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
+		if (++id >= DOMID_FIRST_RESERVED)
+			id = 1;
+		if (!domain_find(id))
+			break;
+	}
+	rover = id;
+	spin_unlock(&list_lock);
+	return tries < DOMID_FIRST_RESERVED ? id : DOMID_INVALID;
+}
+
+static int domain_publish(struct domain *d)
+{
+	struct domain **p = &domain_list;
+
+	spin_lock(&list_lock);
+	if (domain_find(d->id)) {
+		spin_unlock(&list_lock);
+		return deny(-XEN_EEXIST);
+	}
+	while (*p && (*p)->id < d->id)
+		p = &(*p)->next;
+	d->next = *p;
+	d->hash_next = domain_hash[d->id & 255];
+	store_release(p, d);
+	store_release(&domain_hash[d->id & 255], d);
+	spin_unlock(&list_lock);
+	return 0;
+}
+
+static int shared_info_create(struct domain *d)
+{
+	unsigned int i;
+
+	d->shared_info = alloc_page();
+	if (!d->shared_info)
+		return -XEN_ENOMEM;
+	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+	d->shared_info_mfn = virt_to_mfn(d->shared_info);
+	frame_share(d->shared_info, d, true);
+	return 0;
+}
+
+static int domain_fill(struct domain *d, const struct domain_create *c)
+{
+	int rc = shared_info_create(d);
+
+	if (!rc)
+		rc = perdomain_create(d);
+	if (!rc)
+		rc = cpuid_init_domain(d);
+	if (!rc)
+		rc = evtchn_init_domain(d, c->max_evtchn_port);
+	if (!rc)
+		rc = grant_init_domain(d, c->max_grant_frames,
+				       c->max_maptrack_frames);
+	return rc;
+}
+
+/*
+ * A new domain without memory and vCPUs, paused once on the tools' behalf.
+ * *out is not referenced for the caller: it lives until domain_kill(), which
+ * the caller must be able to exclude.
+ */
+int domain_create(domid_t id, const struct domain_create *c,
+		  struct domain **out)
+{
+	struct domain *d;
+	int rc;
+
+	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
+		return deny(-XEN_EINVAL);
+	if (domain_find(id))
+		return deny(-XEN_EEXIST);
+	d = heap_alloc(sizeof(*d));
+	if (!d)
+		return deny(-XEN_ENOMEM);
+
+	d->id = id;
+	d->is_privileged = c->privileged;
+	d->refs = 1;
+	d->pause_count = 1;
+	d->control_pauses = 1;
+	d->shutdown_code = SHUTDOWN_CODE_NONE;
+	d->max_vcpus = c->max_vcpus;
+	d->page_list = ~0U;
+	d->xenpage_list = ~0U;
+	memcpy(d->handle, c->handle, sizeof(d->handle));
+	spin_lock_init(&d->lock, LOCK_DOMAIN);
+	spin_lock_init(&d->page_lock, LOCK_PAGES_DOMAIN);
+	rc = sched_init_domain(d);
+	if (rc) {
+		heap_free(d);
+		return rc;
+	}
+	rc = domain_fill(d, c);
+	if (!rc)
+		rc = domain_publish(d);
+	if (rc) {
+		domain_free(d);
+		return rc;
+	}
+	if (c->privileged)
+		dom0 = d;
+	domain_wallclock_update(d);
+	*out = d;
+	return 0;
+}
+
+/* --- pausing ------------------------------------------------------------------- */
+
+/* Nested.  The vCPUs stop soon; the caller may be one of them. */
+void domain_pause_nosync(struct domain *d)
+{
+	struct vcpu *v;
+
+	atomic_add(&d->pause_count, 1);
+	for_each_vcpu(d, v)
+		vcpu_sleep(v);
+}
+
+/* Nested.  On return no vCPU runs and all context is in struct vcpu.  The
+ * caller must not be one of them. */
+void domain_pause(struct domain *d)
+{
+	struct vcpu *v;
+
+	domain_pause_nosync(d);
+	for_each_vcpu(d, v)
+		vcpu_sleep_sync(v);
+}
+
+/* Undoes one domain_pause() of either kind. */
+void domain_unpause(struct domain *d)
+{
+	struct vcpu *v;
+
+	if (atomic_sub(&d->pause_count, 1))
+		return;
+	for_each_vcpu(d, v)
+		vcpu_wake(v);
+}
+
+/* The tools' own pauses, counted apart so that they cannot undo ours. */
+int domain_control_pause(struct domain *d)
+{
+	u32 old = READ_ONCE(d->control_pauses);
+
+	if (d == current->domain)
+		return deny(-XEN_EINVAL);
+	if (old >= 255 || cmpxchg(&d->control_pauses, old, old + 1) != old)
+		return deny(-XEN_EOVERFLOW);
+	domain_pause(d);
+	return 0;
+}
+
+/* -XEN_EINVAL if the tools have not paused it. */
+int domain_control_unpause(struct domain *d)
+{
+	u32 old = READ_ONCE(d->control_pauses);
+
+	if (!old || cmpxchg(&d->control_pauses, old, old - 1) != old)
+		return deny(-XEN_EINVAL);
+	d->has_run = true;
+	domain_unpause(d);
+	return 0;
+}
+
+/* --- shutdown -------------------------------------------------------------------- */
+
+/* The control domain's end is the machine's. */
+static void __noreturn machine_follow(u8 reason)
+{
+	if (reason == SHUTDOWN_poweroff) {
+		printk("Domain 0 has powered off: so does the machine.\n");
+		machine_power_off();
+	}
+	if (reason == SHUTDOWN_reboot) {
+		printk("Domain 0 reboots: so does the machine.\n");
+		machine_restart();
+	}
+	printk("Domain 0 has stopped (reason %u).\n", reason);
+	if (cmdline_bool("noreboot") == 1)
+		machine_halt();
+	machine_restart();
+}
+
+/*
+ * The domain stops, and the tools find out why.  The first reason counts.
+ * May be called by the domain's own vCPU, which then loses its CPU when it
+ * leaves ring 0; takes no lock.
+ */
+void domain_shutdown(struct domain *d, u8 reason)
+{
+	struct vcpu *v;
+
+	cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, reason);
+	if (d == dom0)
+		machine_follow(d->shutdown_code);
+	if (xchg(&d->is_shutting_down, true))
+		return;
+	for_each_vcpu(d, v) {
+		atomic_or(&v->pause_flags, VPF_SUSPENDED);
+		vcpu_sleep(v);
+	}
+	guest_log(d, LOG_INFO, "shut down, reason %u\n", d->shutdown_code);
+	store_release(&d->is_shut_down, true);
+	/* First of three. */
+	virq_raise_global(VIRQ_DOM_EXC);
+}
+
+/* Undoes domain_shutdown(): the suspend did not happen, or a copy was taken. */
+void domain_resume(struct domain *d)
+{
+	struct vcpu *v;
+
+	domain_pause(d);
+	d->shutdown_code = SHUTDOWN_CODE_NONE;
+	d->crashed = false;
+	d->is_shut_down = false;
+	for_each_vcpu(d, v)
+		atomic_and(&v->pause_flags, ~VPF_SUSPENDED);
+	store_release(&d->is_shutting_down, false);
+	domain_unpause(d);
+}
+
+/*
+ * The guest is beyond saving.  One line says why; later crashes of the same
+ * domain say nothing.  The caller unwinds as after any error.
+ */
+void domain_crash(struct domain *d, const char *why, ...)
+{
+	char text[128];
+	va_list ap;
+
+	if (xchg(&d->crashed, true))
+		return;
+	va_start(ap, why);
+	vsnprintf(text, sizeof(text), why, ap);
+	va_end(ap);
+	guest_log(d, LOG_ERR, "crashed: %s\n", text);
+	if (current->domain == d && guest_log_threshold >= LOG_DEBUG)
+		vcpu_dump(current);
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* --- destruction -------------------------------------------------------------------- */
+
+enum kill_stage {
+	KILL_STOP, KILL_PORTS, KILL_BARRIER, KILL_GRANTS, KILL_VCPUS,
+	KILL_PAGES, KILL_END, KILL_DONE
+};
+
+static void nothing(void *unused)
+{
+}
+
+static int kill_vcpus(struct domain *d)
+{
+	struct vcpu *v;
+	int rc;
+
+	for_each_vcpu(d, v) {
+		rc = vcpu_drop_l4s(v);
+		if (rc)
+			return rc;
+		vcpu_drop_ldt(v);
+		vcpu_drop_gdt(v);
+		vcpu_destroy(v);
+	}
+	return 0;
+}
+
+static void kill_stop(struct domain *d)
+{
+	domain_pause(d);	/* never undone */
+	d->is_dying = true;
+	/* Whoever looked at is_dying before is done when we get the locks. */
+	spin_lock(&d->lock);
+	spin_unlock(&d->lock);
+	spin_lock(&d->page_lock);
+	spin_unlock(&d->page_lock);
+}
+
+static int kill_step(struct domain *d)
+{
+	switch (d->kill_stage) {
+	case KILL_STOP:
+		kill_stop(d);
+		return 0;
+	case KILL_PORTS:
+		return evtchn_destroy_domain(d);
+	case KILL_BARRIER:
+		/* A sender on another CPU may still be writing to a registered
+		 * vcpu_info; once it answers, it no longer is. */
+		cpu_call(cpus_online, nothing, NULL);
+		irq_release_domain(d);
+		return 0;
+	case KILL_GRANTS:
+		return grant_release_mappings(d);
+	case KILL_VCPUS:
+		return kill_vcpus(d);
+	case KILL_PAGES:
+		return domain_relinquish_pages(d);
+	default:
+		d->is_dead = true;
+		/* Second of three. */
+		virq_raise_global(VIRQ_DOM_EXC);
+		domain_put(d);
+		return 0;
+	}
+}
+
+/*
+ * Takes everything from the domain, stage by stage: 0 when done (also when
+ * it was before), -XEN_ERESTART to be called again.  The caller holds a
+ * reference and d->control_busy, and no lock.
+ */
+int domain_kill(struct domain *d)
+{
+	int rc;
+
+	if (d == current->domain || d->is_privileged)
+		return deny(-XEN_EINVAL);
+	for (; d->kill_stage < KILL_DONE; d->kill_stage++) {
+		rc = kill_step(d);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* --- the rest -------------------------------------------------------------------------- */
+
+static void domain_dump_one(struct domain *d)
+{
+	struct vcpu *v;
+
+	printk("d%u%s%s%s%s: refs %u, pauses %u (tools %u), pages %lu of %lu, "
+	       "dirty cpus %lx, shared_info %lx\n", d->id,
+	       d->is_privileged ? " privileged" : "",
+	       d->is_dying ? " dying" : "", d->is_shut_down ? " shut down" : "",
+	       d->crashed ? " crashed" : "", d->refs, d->pause_count,
+	       d->control_pauses, d->tot_pages, d->max_pages, d->dirty_cpus,
+	       d->shared_info_mfn.m);
+	for_each_vcpu(d, v)
+		printk("  v%u: cpu %u%s, flags %x, pauses %u, pending %u, "
+		       "mask %u\n", v->id, v->sched.cpu,
+		       v->sched.running ? " running" : "", v->pause_flags,
+		       v->pause_count, v->vcpu_info->evtchn_upcall_pending,
+		       v->vcpu_info->evtchn_upcall_mask);
+}
+
+/* Debug key q. */
+void domain_dump(void)
+{
+	struct domain *d;
+
+	for_each_domain(d)
+		domain_dump_one(d);
+}
+
+/* Boot, after the heap works: this CPU gets its idle vCPU. */
+void __init domain_init(void)
+{
+	spin_lock_init(&dom_io.lock, LOCK_DOMAIN);
+	spin_lock_init(&dom_io.page_lock, LOCK_PAGES_DOMAIN);
+	spin_lock_init(&dom_xen.lock, LOCK_DOMAIN);
+	spin_lock_init(&dom_xen.page_lock, LOCK_PAGES_DOMAIN);
+	if (!current)
+		current = idle_vcpu_create(smp_processor_id());
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Domains and their virtual CPUs. */
+#ifndef DOMAIN_H
+#define DOMAIN_H
+
+#include <lib/lib.h>
+#include <layout.h>
+#include <cpu/cpu.h>
+#include <mm/mm.h>
+#include <event/event.h>
+#include <grant/grant.h>
+#include <sched/sched.h>
+#include <hypercall-abi/xen.h>
+#include <hypercall-abi/domctl.h>
+
+/* A handler of the guest kernel: callbacks. */
+struct callback { u64 address; bool mask_events; };
+
+/* vcpu.pause_flags: v runs only when all are clear and no pause count. */
+#define VPF_BLOCKED	(1U << 0)	/* SCHEDOP_block */
+#define VPF_DOWN	(1U << 1)	/* VCPUOP_down, not yet up */
+#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll; VPF_BLOCKED is set too */
+#define VPF_SUSPENDED	(1U << 3)	/* domain shut down */
+
+/* vcpu.work: per-vCPU bits behind WORK_VCPU. */
+#define VWORK_NMI	(1U << 0)	/* deliver an NMI */
+#define VWORK_TIME	(1U << 1)	/* refresh time pages */
+#define VWORK_CRASH	(1U << 2)
+
+/*
+ * A virtual CPU.  `regs` is at offset 8 so that the address behind regs.ss,
+ * tss.rsp0 while this vCPU runs, is 16-byte aligned: the processor pushes a
+ * trap's frame straight into regs.
+ */
+struct vcpu {
+	u64 align_pad;		/* keeps regs at offset 8 modulo 16 */
+	struct regs regs;
+	/* --- used by assembly, right behind regs --- */
+	u64 stack_top;		/* top of the stack of the CPU it runs on */
+	struct vcpu_info *vcpu_info;	/* never NULL: dummy until registered */
+	u8 in_kernel;		/* guest mode: 1 kernel, 0 user */
+	u8 nmi_masked;		/* from NMI delivery to iret */
+	u8 is_idle;
+	u8 fpu_loaded;		/* its FPU state is in the registers */
+	u8 guest_ts;		/* guest's view of CR0.TS */
+	u8 iopl;		/* virtual: 0 to 3 */
+	u8 initialised;		/* has had a context */
+	u8 fpu_dirty;
+	u32 work;		/* VWORK_* */
+	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
+	u64 kernel_sp;
+	u16 kernel_ss, pad_;
+	struct callback syscall_cb, event_cb, failsafe_cb;
+	struct callback syscall32_cb, sysenter_cb, nmi_cb;
+	struct trap_info *traps;	/* [256], by vector */
+
+	/* --- identity --- */
+	struct domain *domain;
+	u32 id;
+	u32 pause_flags;	/* VPF_*, atomic */
+	u32 pause_count;	/* atomic: nested pauses, hypervisor and tools */
+
+	/* --- context that is in the hardware while loaded --- */
+	u32 loaded_on;		/* CPU id + 1, 0 = nowhere: see context.c */
+	u64 fs_base, gs_base_kernel, gs_base_user;
+	u64 debugreg[8];
+	u64 cr4;		/* guest-controlled bits only: TSD DE OSXSAVE */
+	u64 cr2;		/* guest's mov cr2 */
+	u64 xcr0, xcr0_accum;
+	void *fpu_area;		/* XSAVE area, 64-byte aligned */
+	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
+	mfn_t reap;		/* mm: table still to be taken down, 0 none */
+	u64 gdt_frames[16];
+	u32 gdt_ents;
+	u32 ldt_ents;
+	u64 ldt_base;
+	u32 ldt_mapped;		/* pages of the LDT window in use, bitmap */
+	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
+	u64 tsc_aux;
+	u64 misc_features;	/* MSR 0x140 */
+
+	mfn_t vcpu_info_mfn;	/* registered page, INVALID_MFN = shared_info */
+	u64 mc_count;
+
+	struct vcpu_sched sched;
+	struct vcpu_timers timers;
+	u32 virq_port[NR_VIRQS];	/* per-vCPU VIRQs: port, 0 none */
+	u32 poll_port;		/* SCHEDOP_poll with one port */
+	struct {		/* hypercall.c: an active multicall */
+		bool active, preempted;
+		struct multicall_entry entry;
+	} mc;
+	u32 context_busy;	/* vcpu.c: someone gives it a context */
+	u32 emul_port;		/* reserved for entry/emulate.c */
+	void *emul_private;
+};
+
+static always_inline bool vcpu_event_pending(const struct vcpu *v)
+{
+	const volatile struct vcpu_info *vi = v->vcpu_info;
+
+	return vi->evtchn_upcall_pending && !vi->evtchn_upcall_mask;
+}
+
+struct domain {
+	domid_t id;
+	bool is_privileged;	/* the control domain */
+	bool is_dying;		/* destroy has begun */
+	bool is_shut_down, is_shutting_down;
+	bool crashed;
+	u8 shutdown_code;	/* SHUTDOWN_*, SHUTDOWN_CODE_NONE */
+#define SHUTDOWN_CODE_NONE	0xff
+	u32 refs;		/* 0: freed */
+	u32 pause_count;	/* whole domain, all reasons; atomic */
+	u32 control_pauses;	/* tools' pauses: XEN_DOMCTL_pausedomain */
+	u8 handle[16];		/* UUID */
+	struct domain *next;	/* by ascending id; domain_list */
+
+	struct spinlock lock;	/* LOCK_DOMAIN */
+	u32 max_vcpus;
+	struct vcpu *vcpu[MAX_VCPUS];
+
+	/* memory: under page_lock.  While tot_pages is not 0, mm/ holds one
+	 * reference on the domain (domain_hold() at 0 -> 1, domain_put()). */
+	struct spinlock page_lock;	/* LOCK_PAGES_DOMAIN */
+	u64 tot_pages, max_pages;
+	u32 page_list, xenpage_list;	/* first mfn, ~0 empty */
+	u32 relinquish_state;
+	u64 shared_pages;
+
+	struct shared_info *shared_info;
+	mfn_t shared_info_mfn;
+	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */
+	u64 **perdomain_l1;
+	cpumask_t dirty_cpus;	/* may hold its translations */
+	u64 vm_assist;		/* 1 << VMASST_TYPE_* */
+
+	struct evtchn_domain *evtchn;
+	struct grant_table *grant;
+	struct domain_sched sched;
+	struct cpuid_policy *cpuid;	/* domain/cpuid.c */
+	s64 time_offset;		/* seconds: settimeoffset */
+	u32 pirq_eoi_used;
+	u32 cf8;			/* Dom0: PCI config address latch */
+	u8 rtc_index;
+	u64 cpu_affinity_all;
+	struct e820_entry *e820;	/* set_memory_map; NULL = none */
+	unsigned int nr_e820;
+	u64 *mmio_ro;			/* reserved for dev/ */
+
+	/* domain.c's own */
+	bool is_dead;			/* destroy is complete */
+	bool has_run;			/* unpaused by the tools once */
+	u32 kill_stage;
+	u32 control_busy;		/* one control operation at a time */
+	u32 tsc_incarnation;
+	struct domain *hash_next, *reap_next;
+};
+
+extern struct domain *dom0;		/* the control domain */
+extern struct domain *domain_list;	/* ascending ids */
+extern struct domain dom_io, dom_xen;	/* pseudo owners, never in the list */
+
+#define for_each_domain(d) \
+	for ((d) = READ_ONCE(domain_list); (d); (d) = READ_ONCE((d)->next))
+#define for_each_vcpu(d, v) \
+	for (unsigned int i_ = 0; i_ < (d)->max_vcpus; i_++) \
+		if (((v) = (d)->vcpu[i_]) != NULL)
+
+/* --- domain.c ------------------------------------------------------------- */
+struct domain_create {
+	u32 max_vcpus, max_evtchn_port, max_grant_frames, max_maptrack_frames;
+	u8 handle[16];
+	bool privileged;
+};
+/* Starts paused (control_pauses 1).  0, -XEN_EEXIST, -XEN_ENOMEM, EINVAL. */
+int domain_create(domid_t id, const struct domain_create *c,
+		  struct domain **out);
+/* Counted look-up: NULL if none.  domain_put() releases. */
+struct domain *domain_get(domid_t id);
+/* Also understands DOMID_SELF. */
+struct domain *domain_get_or_self(domid_t id);
+bool domain_hold(struct domain *d);	/* one more; false if going */
+void domain_put(struct domain *d);
+domid_t domid_pick(void);		/* next free id, DOMID_INVALID none */
+/* Destroy as far as possible: 0 done, -XEN_ERESTART call again. */
+int domain_kill(struct domain *d);
+/* The guest is beyond saving: first reason is kept and printed, the domain
+ * shuts down with SHUTDOWN_crash; the caller unwinds normally. */
+void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
+void domain_shutdown(struct domain *d, u8 reason);
+void domain_resume(struct domain *d);
+void domain_pause(struct domain *d);		/* waits until none runs */
+void domain_pause_nosync(struct domain *d);
+void domain_unpause(struct domain *d);
+int domain_control_pause(struct domain *d);	/* tools */
+int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
+/* exit_work(), on WORK_RCU: this CPU holds no pointer to a domain now. */
+void domain_reap(void);
+void domain_dump(void);				/* debug key q */
+void domain_init(void);				/* idle vCPUs, pseudo domains */
+
+/* --- vcpu.c ----------------------------------------------------------------- */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
+struct vcpu *idle_vcpu_create(unsigned int cpu);
+void vcpu_destroy(struct vcpu *v);
+void vcpu_free(struct vcpu *v);
+void vcpu_pause(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+void vcpu_send_nmi(struct vcpu *v);	/* sets VWORK_NMI and kicks */
+static inline bool vcpu_runnable(const struct vcpu *v)
+{
+	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) |
+		 READ_ONCE(v->domain->pause_count));
+}
+/* Sets everything from a context after checking it: 0/-errno. */
+int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
+void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+static inline bool va_canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+/* Forces a selector from a guest to ring 3; null stays null. */
+static inline u16 sel_fixup(u16 sel)
+{
+	return sel & ~3 ? sel | 3 : sel;
+}
+/* Code selector usable for a handler or iret: not ours unless FLAT. */
+bool sel_code_ok(u16 sel);
+int vcpu_register_info(struct vcpu *v, u64 mfn, u32 offset);
+long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64, u64, u64);
+long do_set_trap_table(u64 traps, u64, u64, u64, u64, u64);
+long do_callback_op(u64 cmd, u64 arg, u64, u64, u64, u64);
+long do_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64, u64, u64);
+long do_stack_switch(u64 ss, u64 sp, u64, u64, u64, u64);
+long do_fpu_taskswitch(u64 set, u64, u64, u64, u64, u64);
+long do_set_debugreg(u64 reg, u64 value, u64, u64, u64, u64);
+long do_get_debugreg(u64 reg, u64, u64, u64, u64, u64);
+long do_set_segment_base(u64 which, u64 base, u64, u64, u64, u64);
+long do_vm_assist(u64 cmd, u64 type, u64, u64, u64, u64);
+long do_nmi_op(u64 cmd, u64 arg, u64, u64, u64, u64);
+int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
+void vcpu_dump(const struct vcpu *v);
+
+/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ----------------- */
+struct cpuid_leaf { u32 a, b, c, d; };
+void cpuid_init(void);			/* host and default policies */
+int cpuid_init_domain(struct domain *d);
+void cpuid_free_domain(struct domain *d);
+void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_leaf *out);
+u64 cpuid_max_xcr0(const struct domain *d);
+/* Tools: policies and featuresets to and from guest memory; 0/-errno. */
+struct xen_domctl_cpu_policy;
+struct xen_sysctl_cpu_policy;
+struct xen_sysctl_cpu_featureset;
+int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p);
+int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *p);
+int cpuid_system_policy(struct xen_sysctl_cpu_policy *p);
+int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
+
+#define XEN_VERSION_MAJOR	4
+#define XEN_VERSION_MINOR	17
+/* --- control: domctl.c sysctl.c platform.c version.c ---------------------------------- */
+long do_domctl(u64 uop, u64, u64, u64, u64, u64);
+long do_sysctl(u64 uop, u64, u64, u64, u64, u64);
+long do_platform_op(u64 uop, u64, u64, u64, u64, u64);
+long do_xen_version(u64 cmd, u64 arg, u64, u64, u64, u64);
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+/* First domain, held, whose id is not below id; NULL none. */
+struct domain *domain_get_from(u32 id);
+/* Bitmaps of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
+int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask);
+int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
+		    unsigned int nr);
+/* Fills a page with 64 call stubs of 32 bytes. */
+void hypercall_page_init(void *page);
+
+/* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ------------------------------------------ */
+long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64, u64);
+long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64, u64);
+long do_update_va_mapping(u64 va, u64 val, u64 flags, u64, u64, u64);
+long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
+				      u64, u64);
+long do_memory_op(u64 cmd, u64 arg, u64, u64, u64, u64);
+long do_set_gdt(u64 frames, u64 entries, u64, u64, u64, u64);
+long do_update_descriptor(u64 ma, u64 desc, u64, u64, u64, u64);
+
+/* --- dom0.c -------------------------------------------------------------------------------- */
+/* See boot/boot.h: dom0_build(). */
+/* May d touch this port / map this machine frame that is not RAM? */
+bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes);
+enum iomem_access { IOMEM_NONE, IOMEM_RO, IOMEM_RW };
+enum iomem_access iomem_permitted(const struct domain *d, u64 mfn);
+
+#endif

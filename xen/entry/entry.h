@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Doors in and out of ring 0.
+ *
+ * THE RULE: ring 0 runs with interrupts off.  They are on in two places only,
+ * both short and lock-free: the idle loop's hlt, and preempt_check().  So
+ * nothing in ring 0 is ever re-entered by an interrupt, and no lock needs an
+ * interrupt-saving form.  NMI, #MC, #DF and #DB have their own stacks and
+ * touch no lock.
+ *
+ * A trap from the guest leaves its registers in current->regs (tss.rsp0 points
+ * right behind regs.ss), then the CPU's own stack is used.  There is no
+ * per-vCPU stack: a hypercall runs to its end or asks to be repeated
+ * (hypercall_continue()).  So switching vCPUs is: change current, return.
+ */
+#ifndef ENTRY_H
+#define ENTRY_H
+
+#include <cpu/cpu.h>
+
+/* --- entry.S ------------------------------------------------------------ */
+/* Leaves ring 0 into whatever is current, or idles.  Never returns. */
+void exit_to_guest(void) __noreturn;
+/* Switches to the CPU's own stack top, then exit_to_guest(). */
+void reset_stack_and_exit(void) __noreturn;
+extern const u8 syscall_stub_start[], syscall_stub_end[];
+extern const u8 syscall_stub_jmp[], syscall_stub_jmp32[];	/* jumps end here */
+extern const u8 syscall_entry[], compat_syscall_entry[];
+extern const u8 trap_stubs[256][16];
+/* Copies the per-CPU syscall stub to its page (reached by `to` now, and by
+ * `at` when it runs) and fixes its two jumps. */
+void syscall_stub_install(void *to, u64 at);
+
+/* --- traps.c ------------------------------------------------------------- */
+void idt_init(void);		/* fills the one IDT */
+void idt_load(void);
+/* C side of all vectors; called by entry.S. */
+void do_trap(struct regs *regs);
+/*
+ * Everything due before the guest runs: scheduler, timers, IPI calls, events.
+ * Returns with interrupts off, nothing left to do; current may have changed.
+ */
+void exit_work(void);
+
+/* --- hypercall.c ----------------------------------------------------------- */
+/*
+ * One entry per hypercall; unused arguments are ignored.  The table and the
+ * multicall loop are in hypercall.c.
+ */
+typedef long (*hypercall_fn)(u64, u64, u64, u64, u64, u64);
+extern const hypercall_fn hypercall_table[64];
+long do_multicall(u64 list, u64 nr, u64, u64, u64, u64);
+/*
+ * Repeats the current hypercall later with these arguments (up to six).
+ * Returns the value that the handler must return.  Inside a multicall the
+ * entry is rewritten instead.  Use:
+ *	return hypercall_continue(__HYPERVISOR_mmu_update, 4, a, b, c, d);
+ */
+#define hypercall_continue(op, nargs, ...) \
+	hypercall_continue_args((op), (nargs), (const u64[]){ __VA_ARGS__ })
+long hypercall_continue_args(unsigned int op, unsigned int nargs,
+			     const u64 *args);
+/*
+ * True if a long operation should stop at the next clean point: other work
+ * waits on this CPU.  Opens the interrupt window, so locks must not be held
+ * (debug builds check) -- except by callers of preempt_pending().
+ */
+bool preempt_check(void);
+/* Same question without the window: safe under locks. */
+static inline bool preempt_pending(void)
+{
+	return READ_ONCE(this_cpu()->work) != 0;
+}
+
+/* --- bounce.c: what the guest sees of a trap -------------------------------- */
+/*
+ * Records that `vector` shall be delivered to v (= current) and builds the
+ * frame on its kernel stack at once.  error_code counts only for vectors that
+ * have one.  No handler, or a stack that cannot be written, crashes the
+ * domain.
+ */
+void inject_trap(struct vcpu *v, u8 vector, u32 error_code);
+void inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code);
+#define inject_gp(v)	inject_trap((v), X86_EXC_GP, 0)
+/* An INT n of len bytes at rip: to its handler if the DPL allows, else #GP. */
+void soft_interrupt(struct vcpu *v, u8 vector, unsigned int len);
+void inject_failsafe(struct vcpu *v);
+/* Event upcall; exit_work() calls it when pending and unmasked. */
+void inject_event(struct vcpu *v);
+void inject_nmi(struct vcpu *v);
+/* A guest user's SYSCALL: to the guest kernel's handler. */
+void bounce_syscall(struct vcpu *v);
+/* A guest user's SYSENTER (a #GP); false if the kernel has no handler. */
+bool bounce_sysenter(struct vcpu *v);
+
+/* --- emulate.c: on a guest's behalf ------------------------------------------ */
+/* Each returns true if the instruction was handled (rip moved on). */
+bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
+bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */
+void emulate_cpuid(struct vcpu *v);
+int emulate_rdmsr(struct vcpu *v, u32 msr, u64 *val);	/* 0 or -XEN_EINVAL */
+int emulate_wrmsr(struct vcpu *v, u32 msr, u64 val);
+
+#endif

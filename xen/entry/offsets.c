@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Structure offsets for assembly.
+ *
+ * Never linked: the Makefile compiles this file to assembly text and turns
+ * each "->NAME $value" line into a #define in offsets.h.  The layouts that
+ * assembly and the ABI share are asserted here as well.
+ */
+#include <lib/lib.h>
+#include <cpu/cpu.h>
+#include <hypercall-abi/xen.h>
+#include <domain/domain.h>
+
+#define DEFINE(name, value) \
+	__asm__ volatile("\n.ascii \"->" #name " %0\"" :: "i"((long)(value)))
+#define OFFSET(name, type, member) DEFINE(name, offsetof(type, member))
+
+#define SAME(member) \
+	_Static_assert(offsetof(struct regs, member) == \
+		       offsetof(struct cpu_user_regs, member), #member)
+SAME(r15); SAME(rax); SAME(rdi); SAME(error_code); SAME(entry_vector);
+SAME(rip); SAME(cs); SAME(saved_upcall_mask); SAME(rflags); SAME(rsp);
+SAME(ss); SAME(es); SAME(ds); SAME(fs); SAME(gs);
+_Static_assert(sizeof(struct regs) == sizeof(struct cpu_user_regs), "regs");
+/* The block of a CPU has two pages for it. */
+_Static_assert(sizeof(struct cpu) <= 2 * PAGE_SIZE, "struct cpu");
+
+void offsets(void);
+void offsets(void)
+{
+	OFFSET(REGS_r15, struct regs, r15);
+	OFFSET(REGS_r14, struct regs, r14);
+	OFFSET(REGS_r13, struct regs, r13);
+	OFFSET(REGS_r12, struct regs, r12);
+	OFFSET(REGS_rbp, struct regs, rbp);
+	OFFSET(REGS_rbx, struct regs, rbx);
+	OFFSET(REGS_r11, struct regs, r11);
+	OFFSET(REGS_r10, struct regs, r10);
+	OFFSET(REGS_r9, struct regs, r9);
+	OFFSET(REGS_r8, struct regs, r8);
+	OFFSET(REGS_rax, struct regs, rax);
+	OFFSET(REGS_rcx, struct regs, rcx);
+	OFFSET(REGS_rdx, struct regs, rdx);
+	OFFSET(REGS_rsi, struct regs, rsi);
+	OFFSET(REGS_rdi, struct regs, rdi);
+	OFFSET(REGS_error_code, struct regs, error_code);
+	OFFSET(REGS_entry_vector, struct regs, entry_vector);
+	OFFSET(REGS_rip, struct regs, rip);
+	OFFSET(REGS_cs, struct regs, cs);
+	OFFSET(REGS_rflags, struct regs, rflags);
+	OFFSET(REGS_rsp, struct regs, rsp);
+	OFFSET(REGS_ss, struct regs, ss);
+	OFFSET(REGS_es, struct regs, es);
+
+	OFFSET(CPU_guest_rsp, struct cpu, guest_rsp);
+	OFFSET(CPU_regs_top, struct cpu, regs_top);
+	OFFSET(CPU_current, struct cpu, curr);
+	OFFSET(CPU_work, struct cpu, work);
+	OFFSET(CPU_cr3, struct cpu, cr3);
+
+	_Static_assert((offsetof(struct vcpu, regs.es) & 15) == 0, "rsp0");
+	OFFSET(VCPU_regs, struct vcpu, regs);
+	OFFSET(VCPU_stack_top, struct vcpu, stack_top);
+	OFFSET(VCPU_vcpu_info, struct vcpu, vcpu_info);
+	OFFSET(VCPU_in_kernel, struct vcpu, in_kernel);
+	OFFSET(VCPU_nmi_masked, struct vcpu, nmi_masked);
+	OFFSET(VCPU_cr3_kernel, struct vcpu, cr3_kernel);
+	OFFSET(VCPU_cr3_user, struct vcpu, cr3_user);
+	OFFSET(VCPU_kernel_sp, struct vcpu, kernel_sp);
+	OFFSET(VCPU_syscall_address, struct vcpu, syscall_cb.address);
+	OFFSET(VCPU_syscall_mask, struct vcpu, syscall_cb.mask_events);
+
+	OFFSET(VCPU_traps, struct vcpu, traps);
+	OFFSET(VCPU_cr2, struct vcpu, cr2);
+	OFFSET(VCPU_domain, struct vcpu, domain);
+	OFFSET(DOMAIN_vm_assist, struct domain, vm_assist);
+	DEFINE(ASSIST_IOPL, 1 << VMASST_TYPE_architectural_iopl);
+	DEFINE(TRAP_PF_flags, X86_EXC_PF * sizeof(struct trap_info) +
+	       offsetof(struct trap_info, flags));
+	DEFINE(TRAP_PF_address, X86_EXC_PF * sizeof(struct trap_info) +
+	       offsetof(struct trap_info, address));
+
+	DEFINE(HYPERCALL_iret, __HYPERVISOR_iret);
+	DEFINE(HYPERCALL_limit, NR_HYPERCALLS);
+	DEFINE(FLAG_IF, X86_EFLAGS_IF);
+	/* What no guest runs with, whoever asks: XSA-202. */
+	DEFINE(FLAGS_NEVER, X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
+	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
+	/* SYSRET is legal if none of these is set, and IF is. */
+	DEFINE(FLAGS_NOT_SYSRET, X86_EFLAGS_TF | X86_EFLAGS_RF |
+	       X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
+	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
+	/* Cleared on the way to a guest kernel's handler. */
+	DEFINE(FLAGS_HANDLER, X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_RF |
+	       X86_EFLAGS_AC | X86_EFLAGS_IOPL | X86_EFLAGS_NT |
+	       X86_EFLAGS_VM | X86_EFLAGS_VIF | X86_EFLAGS_VIP);
+	DEFINE(IRET_IN_SYSCALL, VGCF_IN_SYSCALL);
+}

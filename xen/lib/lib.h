@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What every part of the hypervisor may use: text, strings, locks, failure. */
+#ifndef LIB_H
+#define LIB_H
+
+#include <types.h>
+#include <compiler.h>
+#include <x86.h>
+#include <hypercall-abi/errno.h>
+#include <stdarg.h>
+
+/* --- printk.c ------------------------------------------------------- */
+/*
+ * Levels as in loglvl= : a line is shown when its level is at most the
+ * threshold (default: warning; `loglvl=all` shows debug).
+ */
+#define LOG_ERR		0
+#define LOG_WARN	1
+#define LOG_INFO	2
+#define LOG_DEBUG	3
+
+struct domain;
+
+/*
+ * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
+ * %s %p with h, l, ll, z, width, 0, -, # and precision for %s.  A line gets
+ * the prefix "(XEN) ".  Any context, NMI included.
+ */
+void printk(const char *fmt, ...) __printf(1, 2);
+void vprintk(const char *fmt, va_list ap);
+void log_at(int level, const char *fmt, ...) __printf(2, 3);
+#define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
+#define log_warn(...)	log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)	log_at(LOG_DEBUG, __VA_ARGS__)
+/* About a guest: prefixed "dN: ", filtered by guest_loglvl=, rate limited. */
+void guest_log(const struct domain *d, int level, const char *fmt, ...)
+	__printf(3, 4);
+extern int log_threshold, guest_log_threshold;
+
+int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+
+/* --- string.c -------------------------------------------------------- */
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+char *strstr(const char *s, const char *find);
+/* Copies at most size-1 bytes, always terminates; returns strlen(src). */
+size_t strlcpy(char *dst, const char *src, size_t size);
+/* Base 0, 8, 10 or 16; *end is the first character not used. */
+u64 strtoull(const char *s, const char **end, int base);
+/* A size with suffix B, K, M, G or T (K when none): bytes. */
+u64 parse_size(const char *s, const char **end);
+
+/* --- panic.c --------------------------------------------------------- */
+/* Our own mistake: registers, symbolised backtrace, then reboot or stop. */
+void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
+#define BUG_ON(c) do { if (unlikely(c)) \
+	panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); } while (0)
+#define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)
+#ifdef DEBUG
+#define ASSERT(c) BUG_ON(!(c))
+#else
+#define ASSERT(c) do { if (0 && (c)) { } } while (0)
+#endif
+/* Reboots after a pause, or stops if `noreboot` says so. */
+void machine_end(void) __noreturn;
+struct regs;
+/* Prints registers and, for ring 0, a symbolised call trace. */
+void show_regs(const struct regs *regs);
+/* Name of the function at addr and the offset in it; "?" when unknown. */
+const char *symbol_lookup(u64 addr, u64 *offset);
+
+/*
+ * A hypercall refuses: in debug builds says where and why, once the log
+ * level asks for it; otherwise only the value.  Use: return deny(-XEN_EPERM);
+ */
+long deny_at(long rc, const char *file, int line);
+#ifdef DEBUG
+#define deny(rc) deny_at((rc), __FILE__, __LINE__)
+#else
+#define deny(rc) (rc)
+#endif
+
+/* --- spinlock.c ------------------------------------------------------ */
+/*
+ * Ticket locks.  Ring 0 runs with interrupts off (see entry/entry.h), so no
+ * lock needs an interrupt-saving variant.  A CPU that waits for a lock serves
+ * TLB-shootdown requests meanwhile (cpu_poll()), so a lock may be held across
+ * a shootdown.
+ *
+ * Order, outermost first; debug builds check that a CPU only takes a lock of
+ * a higher number than all it holds:
+ */
+enum lock_order {
+	LOCK_DOMCTL = 1,	/* domain/domctl.c: one control call at a time */
+	LOCK_DOMLIST,		/* domain/domain.c: domain list changes */
+	LOCK_DOMAIN,		/* struct domain.lock: lifecycle, memory maps */
+	LOCK_IRQ_GUEST,		/* cpu/irq.c, dev/: pirq tables, PCI, MSI */
+	LOCK_GRANT,		/* grant/: a table */
+	LOCK_EVTCHN,		/* event/: a domain's port table */
+	LOCK_PAGES_DOMAIN,	/* struct domain.page_lock: its list of frames */
+	LOCK_HEAP,		/* mm/heap.c */
+	LOCK_PAGES,		/* mm/pages.c: free lists */
+	LOCK_XENMAP,		/* mm/xenmap.c */
+	LOCK_SCHED,		/* sched/: a CPU's run queue */
+	LOCK_TIMER,		/* sched/timer.c: a CPU's deadlines */
+	LOCK_IRQ,		/* cpu/irq.c, ioapic.c: hardware vectors */
+	LOCK_CONSOLE,		/* dev/console.c: innermost */
+};
+/* Two locks of the same order may be held if taken in address order. */
+
+struct spinlock {
+	union {
+		u32 word;
+		struct {
+			u16 owner, next;
+		};
+	};
+	u16 order;		/* enum lock_order */
+	u16 cpu;		/* holder, debug builds */
+};
+#define SPINLOCK(o) ((struct spinlock){ .order = (o) })
+
+static inline void spin_lock_init(struct spinlock *l, enum lock_order o)
+{
+	*l = SPINLOCK(o);
+}
+
+void spin_lock(struct spinlock *l);
+void spin_unlock(struct spinlock *l);
+bool spin_trylock(struct spinlock *l);
+bool spin_is_locked(const struct spinlock *l);
+
+/* Reader-writer lock, writers first.  Same rules and order numbers. */
+struct rwlock {
+	u32 word;		/* bit 31 writer, bit 30 writer waits, count */
+	u16 order;
+};
+#define RWLOCK(o) ((struct rwlock){ .order = (o) })
+void read_lock(struct rwlock *l);
+void read_unlock(struct rwlock *l);
+void write_lock(struct rwlock *l);
+void write_unlock(struct rwlock *l);
+
+/* --- keys.c ---------------------------------------------------------- */
+/* A debug key typed on the serial line after three Ctrl-A, or by sysctl. */
+void handle_debug_key(char key);
+/* Handlers are listed in keys.c's own table. */
+
+/* --- cmdline.c ------------------------------------------------------- */
+/* Value of option `name` on the hypervisor's command line, or NULL.  "" when
+ * it stands alone.  The last one given wins.  Result lives forever. */
+const char *cmdline_get(const char *name);
+/* 1 for yes/on/true/1/alone, 0 for no/off/false/0 or "no-NAME", -1 if absent. */
+int cmdline_bool(const char *name);
+u64 cmdline_u64(const char *name, u64 dflt);
+/* Is `word` in the comma-separated value of option `name`? */
+bool cmdline_list_has(const char *name, const char *word);
+void cmdline_report_unknown(void);	/* end of boot: names stray words */
+extern char hypervisor_cmdline[1024];
+
+#endif

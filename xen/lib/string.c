@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory and strings.
+ *
+ * The compiler calls memcpy, memmove, memset and memcmp by itself.  Nothing
+ * here may fault: guest memory is mm/guestmem.c's business alone.  The string
+ * instructions move eight bytes a step, which is also what an instruction
+ * counting emulator charges for.
+ */
+#include <lib/lib.h>
+
+/* As in C.  dst and src must not overlap. */
+void *memcpy(void *dst, const void *src, size_t n)
+{
+	void *d = dst;
+	size_t words = n / 8, rest = n % 8;
+
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)
+			 :: "memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)
+			 :: "memory");
+	return dst;
+}
+
+/* As in C. */
+void *memmove(void *dst, const void *src, size_t n)
+{
+	u8 *d = (u8 *)dst + n;
+	const u8 *s = (const u8 *)src + n;
+
+	if ((u64)dst - (u64)src >= n)
+		return memcpy(dst, src, n);
+	while (n--)
+		*--d = *--s;
+	return dst;
+}
+
+/* As in C. */
+void *memset(void *dst, int c, size_t n)
+{
+	void *d = dst;
+	u64 pattern = (u8)c * 0x0101010101010101UL;
+	size_t words = n / 8, rest = n % 8;
+
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern)
+			 : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(rest) : "a"(pattern)
+			 : "memory");
+	return dst;
+}
+
+/* As in C. */
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const u8 *x = a, *y = b;
+
+	for (; n; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+/* As in C. */
+size_t strlen(const char *s)
+{
+	const char *p = s;
+
+	while (*p)
+		p++;
+	return (size_t)(p - s);
+}
+
+/* strlen(), but looks at no more than max bytes. */
+size_t strnlen(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && s[n])
+		n++;
+	return n;
+}
+
+/* As in C. */
+int strcmp(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return (u8)*a - (u8)*b;
+}
+
+/* As in C. */
+int strncmp(const char *a, const char *b, size_t n)
+{
+	for (; n; n--, a++, b++)
+		if (*a != *b || !*a)
+			return (u8)*a - (u8)*b;
+	return 0;
+}
+
+/* As in C. */
+char *strchr(const char *s, int c)
+{
+	for (; *s != (char)c; s++)
+		if (!*s)
+			return NULL;
+	return (char *)s;
+}
+
+/* As in C. */
+char *strstr(const char *s, const char *find)
+{
+	size_t n = strlen(find);
+
+	for (; *s; s++)
+		if (!strncmp(s, find, n))
+			return (char *)s;
+	return n ? NULL : (char *)s;
+}
+
+/* Copies at most size - 1 bytes and terminates; returns strlen(src). */
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src);
+
+	if (size) {
+		size_t take = min(n, size - 1);
+
+		memcpy(dst, src, take);
+		dst[take] = 0;
+	}
+	return n;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 36;
+}
+
+/*
+ * Unsigned number in base 10, 16, 8, or as its prefix says for base 0.  *end
+ * is the first character not used: s itself if there was no number.  A value
+ * beyond 64 bits comes back as ~0.
+ */
+u64 strtoull(const char *s, const char **end, int base)
+{
+	bool hex = s[0] == '0' && (s[1] | 0x20) == 'x' &&
+		   digit_value(s[2]) < 16;
+	u64 value = 0;
+	bool overflow = false;
+
+	if (hex && (base == 0 || base == 16))
+		s += 2, base = 16;
+	else if (base == 0)
+		base = s[0] == '0' ? 8 : 10;
+	for (; digit_value(*s) < base; s++) {
+		u64 next;
+
+		overflow |= __builtin_mul_overflow(value, (u64)base, &next) ||
+			    __builtin_add_overflow(next, digit_value(*s), &next);
+		value = next;
+	}
+	if (end)
+		*end = s;
+	return overflow ? ~0UL : value;
+}
+
+/* A size with suffix B, K, M, G or T, or in KiB when there is none. */
+u64 parse_size(const char *s, const char **end)
+{
+	static const char suffix[] = "bkmgt";
+	const char *rest, *unit;
+	u64 value = strtoull(s, &rest, 0);
+	unsigned int shift = 10;
+
+	unit = *rest && rest != s ? strchr(suffix, *rest | 0x20) : NULL;
+	if (unit && *unit) {
+		shift = 10 * (unsigned int)(unit - suffix);
+		rest++;
+	}
+	if (end)
+		*end = rest;
+	return value > ~0UL >> shift ? ~0UL : value << shift;
+}
+
+/* The compiler calls it for __builtin_popcountll(). */
+int __popcountdi2(u64 x);
+int __popcountdi2(u64 x)
+{
+	x -= x >> 1 & 0x5555555555555555UL;
+	x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
+	return (int)(x * 0x0101010101010101UL >> 56);
+}

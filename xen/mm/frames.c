@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The frame table: for each frame of RAM its owner and two counts.
+ *
+ * Invariant: a frame is free only when nothing refers to it, and it changes
+ * its use (struct frame.type) only when nothing uses it.  So a guest never
+ * has a writable mapping of a page table, a descriptor table, or of memory
+ * that is no longer its own.
+ *
+ *   ref.count  existence: the owner's allocation, every read-only mapping,
+ *              every grant, and one for the current use as a type
+ *   type.count uses as the current type: writable mappings, or references
+ *              to a table from the level above, pins, and loaded tables
+ *
+ * Both words change by compare-and-swap alone; there is no lock.  The owner
+ * is in the same word as the count of references, so a reference is for the
+ * right owner or fails.  A use is taken on the type word only, when there are
+ * others already (the hot path): the owner is checked afterwards, when it can
+ * no longer change.  Counts that would overflow are refused.
+ *
+ * A frame that was written through a mapping a moment ago may still be
+ * writable by stale translations.  When the last writable use ends, the TLB
+ * clock is noted in the type word; when the frame gets another type, the CPUs
+ * that have not flushed since are flushed -- after the new type is taken and
+ * before its content is looked at (XSA-401, XSA-408).
+ *
+ * Deliberately not here: page-table contents (ptypes.c, l1.c), the free lists
+ * and owners' lists (pages.c).
+ */
+#include <mm/internal.h>
+
+u64 max_mfn;
+u64 total_pages;
+u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
+
+_Static_assert(sizeof(struct frame) == 24, "struct frame");
+_Static_assert((24UL << GRANULE_SHIFT) % PAGE_SIZE == 0, "granule");
+
+/* One more reference if d owns f and f is in use; false otherwise. */
+bool frame_get(struct frame *f, const struct domain *d)
+{
+	u64 x = READ_ONCE(f->ref), seen;
+
+	for (;;) {
+		u64 count = x & FRAME_COUNT_MASK;
+
+		if (unlikely(!count || count >= COUNT_MAX_REF ||
+			     (domid_t)(x >> FRAME_OWNER_SHIFT) != d->id))
+			return false;
+		seen = cmpxchg(&f->ref, x, x + 1);
+		if (likely(seen == x))
+			return true;
+		x = seen;
+	}
+}
+
+/* The same whoever owns it; *owner is then its domid. */
+bool frame_get_any(struct frame *f, domid_t *owner)
+{
+	u64 x = READ_ONCE(f->ref), seen;
+
+	*owner = (domid_t)~0;
+	for (;;) {
+		u64 count = x & FRAME_COUNT_MASK;
+
+		if (!count || count >= COUNT_MAX_REF)
+			return false;
+		seen = cmpxchg(&f->ref, x, x + 1);
+		if (seen == x)
+			break;
+		x = seen;
+	}
+	*owner = (domid_t)(x >> FRAME_OWNER_SHIFT);
+	return true;
+}
+
+/* Drops a reference.  Any lock up to the owner's page_lock may be held. */
+void frame_put(struct frame *f)
+{
+	u64 x;
+
+	ASSERT(f->ref & FRAME_COUNT_MASK);
+	x = atomic_sub(&f->ref, 1);
+	if (unlikely(!(x & FRAME_COUNT_MASK)))
+		frame_last_put(f, x);
+}
+
+/* The frame mfn with a reference, if it is RAM and d's; else NULL. */
+struct frame *mfn_get(mfn_t mfn, const struct domain *d)
+{
+	struct frame *f;
+
+	if (unlikely(!mfn_valid(mfn)))
+		return NULL;
+	f = mfn_to_frame(mfn);
+	return frame_get(f, d) ? f : NULL;
+}
+
+/*
+ * Drops the reference that ownership itself is; the frame is freed when the
+ * guest's last mapping goes.  False if it was dropped before.
+ */
+bool frame_release_allocated(struct frame *f)
+{
+	if (!(atomic_and(&f->ref, ~FRAME_ALLOCATED) & FRAME_ALLOCATED))
+		return false;
+	frame_put(f);
+	return true;
+}
+
+/* Writes the frame's lines back: a guest wrote past the caches (XSA-402). */
+void frame_writeback(struct frame *f)
+{
+	const u8 *p = mfn_to_virt(frame_to_mfn(f));
+
+	atomic_and(&f->ref, ~FRAME_UNCACHED);
+	smp_mb();
+	for (unsigned int i = 0; i < PAGE_SIZE; i += 64)
+		clflush(p + i);
+	smp_mb();
+}
+
+/*
+ * d's f has just left use as old_type, and the caller has claimed it: after
+ * this no CPU can write to it and memory holds what it should.
+ */
+void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type)
+{
+	cpumask_t mask;
+
+	if ((old_type & TYPE_MASK) == TYPE_WRITABLE) {
+		mask = tlb_filter(READ_ONCE(d->dirty_cpus),
+				  (u32)(old_type >> TYPE_STAMP_SHIFT));
+		if (mask)
+			tlb_flush_mask(mask, FLUSH_ALL_VA);
+	}
+	if (unlikely(READ_ONCE(f->ref) & FRAME_UNCACHED))
+		frame_writeback(f);
+}
+
+/* See writable_get(): first use, wrong owner, or a race. */
+int writable_get_slow(struct frame *f, const struct domain *d)
+{
+	u64 x = READ_ONCE(f->type), seen;
+	int budget = TABLE_BUDGET;
+
+	/* Also without a first use, the wrong owner must not touch counts. */
+	if (!frame_get(f, d))
+		return -XEN_EINVAL;
+	for (;;) {
+		u64 count = x & TYPE_COUNT_MASK;
+		bool first = !count;
+		u64 y = first ? TYPE_WRITABLE | 1 : x + 1;
+
+		if (x & TYPE_PARTIAL && !type_reap(f, &budget)) {
+			x = READ_ONCE(f->type);
+			continue;
+		}
+		if (!first && ((x & TYPE_MASK) != TYPE_WRITABLE ||
+			       count == COUNT_MAX_TYPE)) {
+			frame_put(f);
+			return -XEN_EBUSY;
+		}
+		seen = cmpxchg(&f->type, x, y);
+		if (seen == x) {
+			/* The first use keeps the reference. */
+			if (!first)
+				frame_put(f);
+			return 0;
+		}
+		x = seen;
+	}
+}
+
+/* See writable_put(): the last use, or a race. */
+void writable_put_last(struct frame *f)
+{
+	u64 x = READ_ONCE(f->type), seen;
+
+	for (;;) {
+		bool last = (x & TYPE_COUNT_MASK) == 1;
+
+		ASSERT(x & TYPE_COUNT_MASK);
+		seen = cmpxchg(&f->type, x, last ? type_idle(x) : x - 1);
+		if (seen == x) {
+			if (last)
+				frame_put(f);
+			return;
+		}
+		x = seen;
+	}
+}
+
+/* See mm.h. */
+int frame_get_type(struct frame *f, struct domain *d, u64 type)
+{
+	int budget = TABLE_BUDGET;
+
+	if (type == TYPE_WRITABLE)
+		return writable_get(f, d);
+	return type_get(f, d, type, &budget);
+}
+
+/* Ends a use; a table is taken down to the end, however long that takes. */
+void frame_put_type(struct frame *f)
+{
+	u64 type = READ_ONCE(f->type) & TYPE_MASK;
+
+	if (type == TYPE_WRITABLE || type == TYPE_NONE)
+		writable_put(f);
+	else
+		type_put(f, NULL);
+}
+
+int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
+{
+	int rc;
+
+	if (!frame_get(f, d))
+		return -XEN_EINVAL;
+	rc = frame_get_type(f, d, type);
+	if (rc)
+		frame_put(f);
+	return rc;
+}
+
+void frame_put_and_type(struct frame *f)
+{
+	frame_put_type(f);
+	frame_put(f);
+}
+
+/* --- our own pages, lent to a guest ---------------------------------------------- */
+
+/*
+ * The page becomes d's to map.  A use as TYPE_WRITABLE, or for a read-only
+ * page as TYPE_NONE, that never ends meanwhile keeps it from any other type.
+ */
+void frame_share(void *page, struct domain *d, bool writable)
+{
+	struct frame *f = virt_to_frame(page);
+
+	ASSERT(frame_owner(f) == DOMID_XEN && !(f->ref & FRAME_COUNT_MASK));
+	m2p_set(frame_to_mfn(f), M2P_INVALID);
+	f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | 1;
+	if (d->id >= DOMID_FIRST_RESERVED) {
+		store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
+			      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
+		return;
+	}
+	spin_lock(&d->page_lock);
+	if (!(d->shared_pages++ + d->tot_pages))
+		BUG_ON(!domain_hold(d));
+	f->prev = NO_FRAME;
+	f->next = d->xenpage_list;
+	if (f->next != NO_FRAME)
+		mfn_to_frame(MFN(f->next))->prev =
+			(u32)frame_to_mfn(f).m;
+	d->xenpage_list = (u32)frame_to_mfn(f).m;
+	store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
+		      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
+	spin_unlock(&d->page_lock);
+}
+
+/* Once per frame_share(): by its taker, or when the domain dies. */
+void share_end(struct frame *f)
+{
+	if (!(atomic_and(&f->ref, ~FRAME_ALLOCATED) & FRAME_ALLOCATED))
+		return;
+	writable_put(f);
+	frame_put(f);
+}
+
+/*
+ * The page is wanted back.  True: nobody maps it, it is the caller's again.
+ * False: it will be freed when the last mapping goes; the caller forgets it.
+ */
+bool frame_unshare(void *page)
+{
+	struct frame *f = virt_to_frame(page);
+	u64 x;
+
+	share_end(f);
+	for (;;) {
+		x = READ_ONCE(f->ref);
+		if (!(x & FRAME_XENHEAP))
+			return true;
+		if ((x & FRAME_COUNT_MASK) &&
+		    cmpxchg(&f->ref, x, x | FRAME_ORPHAN) == x)
+			return false;
+		/* Count 0: another CPU is about to make it ours again. */
+		cpu_poll();
+	}
+}

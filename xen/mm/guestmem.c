@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest memory: the only C code that follows guest pointers.
+ *
+ * A guest pointer is followed with the page tables that are loaded, so it
+ * means what it means to the guest; the address is checked once against the
+ * hypervisor's own range, since ring 0 may go where ring 3 may not.  Anything
+ * else that can go wrong -- not mapped, read-only, not canonical, unmapped
+ * meanwhile by another vCPU -- is a processor fault at one of the instructions
+ * below, and the fixup table sends it to an error return.  Hence no lock is
+ * needed, and none that a fault handler takes may be held.
+ *
+ * What was read must be read once: the guest may change it at any time.
+ *
+ * SMAP stays on except between stac() and clac().
+ */
+#include <mm/mm.h>
+
+extern const struct fixup __fixup_start[], __fixup_end[];
+
+/* One word at gva cannot reach into the hypervisor from outside: the
+ * addresses below it are not canonical. */
+static always_inline bool word_ok(u64 gva)
+{
+	return gva >> 43 != HYP_VIRT_START >> 43;
+}
+
+/* Ring-0 fault at regs->rip: true if it has a fixup (rip changed). */
+bool fixup_exception(struct regs *regs)
+{
+	for (const struct fixup *f = __fixup_start; f < __fixup_end; f++) {
+		if ((u64)&f->insn + (s64)f->insn != regs->rip)
+			continue;
+		regs->rip = (u64)&f->target + (s64)f->target;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Copies by words, then by bytes; a fault among the words retries by bytes, so
+ * the answer is exact.  Returns the number of bytes not copied.
+ */
+static size_t copy_guarded(void *dst, const void *src, size_t n)
+{
+	size_t left = n >> 3;
+
+	stac();
+	__asm__ volatile(
+		FIXUP("3f") "rep movsq\n"
+		"mov %3, %0\n"
+		"1: " FIXUP("2f") "rep movsb\n"
+		"2:\n"
+		".pushsection .text.fixup, \"ax\"\n"
+		"3: lea (%3, %0, 8), %0\n"
+		"jmp 1b\n"
+		".popsection\n"
+		: "+c"(left), "+D"(dst), "+S"(src)
+		: "r"(n & 7) : "memory");
+	clac();
+	return left;
+}
+
+/* 0, or -XEN_EFAULT with an unknown part of dst overwritten. */
+int copy_from_guest(void *dst, u64 gva, size_t n)
+{
+	if (unlikely(!guest_range_ok(gva, n)) ||
+	    copy_guarded(dst, (const void *)gva, n))
+		return deny(-XEN_EFAULT);
+	return 0;
+}
+
+/* 0, or -XEN_EFAULT with the bytes before the fault written. */
+int copy_to_guest(u64 gva, const void *src, size_t n)
+{
+	if (unlikely(!guest_range_ok(gva, n)) ||
+	    copy_guarded((void *)gva, src, n))
+		return deny(-XEN_EFAULT);
+	return 0;
+}
+
+/* Copies what it can; returns the number of bytes not copied. */
+size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
+{
+	if (!guest_range_ok(gva, n))
+		return n;
+	return copy_guarded(dst, (const void *)gva, n);
+}
+
+/* Writes zeros: 0 or -XEN_EFAULT. */
+int clear_guest(u64 gva, size_t n)
+{
+	size_t left = n >> 3;
+
+	if (!guest_range_ok(gva, n))
+		return deny(-XEN_EFAULT);
+	stac();
+	__asm__ volatile(
+		FIXUP("3f") "rep stosq\n"
+		"mov %2, %0\n"
+		"1: " FIXUP("2f") "rep stosb\n"
+		"2:\n"
+		".pushsection .text.fixup, \"ax\"\n"
+		"3: lea (%2, %0, 8), %0\n"
+		"jmp 1b\n"
+		".popsection\n"
+		: "+c"(left), "+D"(gva)
+		: "r"(n & 7), "a"(0UL) : "memory");
+	clac();
+	return left ? deny(-XEN_EFAULT) : 0;
+}
+
+/* Four words; false if any faults. */
+static always_inline bool load_four(u64 *dst, const u64 *src)
+{
+	u64 a, b, c, d;
+
+	__asm__ goto(FIXUP("%l[fault]") "mov (%4), %0\n"
+		     FIXUP("%l[fault]") "mov 8(%4), %1\n"
+		     FIXUP("%l[fault]") "mov 16(%4), %2\n"
+		     FIXUP("%l[fault]") "mov 24(%4), %3"
+		     : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)
+		     : "r"(src) : "memory" : fault);
+	dst[0] = a;
+	dst[1] = b;
+	dst[2] = c;
+	dst[3] = d;
+	return true;
+fault:
+	return false;
+}
+
+/* Eight words of the guest's, without a loop: 0 or -XEN_EFAULT. */
+int get_guest_line(u64 *dst, u64 gva)
+{
+	bool ok;
+
+	if (unlikely(!guest_range_ok(gva, 64)))
+		return deny(-XEN_EFAULT);
+	stac();
+	ok = load_four(dst, (const u64 *)gva) &&
+	     load_four(dst + 4, (const u64 *)gva + 4);
+	clac();
+	return ok ? 0 : deny(-XEN_EFAULT);
+}
+
+/* One aligned word from the guest: 0 or -XEN_EFAULT, then *val is as before. */
+int get_guest_u64(u64 *val, u64 gva)
+{
+	u64 v;
+
+	if (unlikely(!word_ok(gva)))
+		return deny(-XEN_EFAULT);
+	stac();
+	__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
+		     : "=r"(v) : "m"(*(const u64 *)gva) : "memory" : fault);
+	clac();
+	*val = v;
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
+}
+
+/* One aligned word to the guest: 0 or -XEN_EFAULT. */
+int put_guest_u64(u64 gva, u64 val)
+{
+	if (unlikely(!word_ok(gva)))
+		return deny(-XEN_EFAULT);
+	stac();
+	__asm__ goto(FIXUP("%l[fault]") "mov %0, %1"
+		     :: "r"(val), "m"(*(u64 *)gva) : "memory" : fault);
+	clac();
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
+}
+
+/* As get_guest_u64(), four bytes. */
+int get_guest_u32(u32 *val, u64 gva)
+{
+	u32 v;
+
+	if (unlikely(!word_ok(gva)))
+		return deny(-XEN_EFAULT);
+	stac();
+	__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
+		     : "=r"(v) : "m"(*(const u32 *)gva) : "memory" : fault);
+	clac();
+	*val = v;
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
+}
+
+/* As put_guest_u64(), four bytes. */
+int put_guest_u32(u64 gva, u32 val)
+{
+	if (unlikely(!word_ok(gva)))
+		return deny(-XEN_EFAULT);
+	stac();
+	__asm__ goto(FIXUP("%l[fault]") "mov %0, %1"
+		     :: "r"(val), "m"(*(u32 *)gva) : "memory" : fault);
+	clac();
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
+}
+
+/* Reads an MSR that may not exist: 0, or -XEN_EFAULT and *val unchanged. */
+int rdmsr_safe(u32 msr, u64 *val)
+{
+	u32 lo, hi;
+
+	__asm__ goto(FIXUP("%l[fault]") "rdmsr"
+		     : "=a"(lo), "=d"(hi) : "c"(msr) : "memory" : fault);
+	*val = (u64)hi << 32 | lo;
+	return 0;
+fault:
+	return -XEN_EFAULT;
+}
+
+/* Writes an MSR that may refuse: 0 or -XEN_EFAULT. */
+int wrmsr_safe(u32 msr, u64 val)
+{
+	__asm__ goto(FIXUP("%l[fault]") "wrmsr"
+		     :: "c"(msr), "a"((u32)val), "d"((u32)(val >> 32))
+		     : "memory" : fault);
+	return 0;
+fault:
+	return -XEN_EFAULT;
+}

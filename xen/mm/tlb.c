@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Flushing translations, and knowing when it is not needed.
+ *
+ * A clock ticks at every full flush of any CPU.  A CPU's tlb_epoch is the
+ * clock after the tick of its last full flush, global pages included, taken
+ * before the flush began.  A stamp is the clock when a translation had just
+ * been removed from the tables.  Invariant: a CPU whose epoch is beyond the
+ * stamp has flushed since, so it cannot have the translation.
+ *
+ * Frames have room for 20 bits of a stamp.  The newest time with these bits
+ * is assumed; the true one can only be older, so the worst that happens is a
+ * flush too many.
+ *
+ * No locks.  A shootdown may be asked for under any lock (cpu_call()).
+ */
+#include <mm/mm.h>
+
+#define STAMP_MASK	0xfffffU
+
+/* Starts above 0: at stamp 0 no CPU has flushed. */
+static u64 clock = 1;
+
+u32 tlb_clock(void)
+{
+	return (u32)READ_ONCE(clock) & STAMP_MASK;
+}
+
+static void flush_all(void)
+{
+	u64 cr4 = read_cr4();
+
+	this_cpu()->tlb_epoch = atomic_add(&clock, 1);
+	if (cr4 & X86_CR4_PGE) {
+		write_cr4(cr4 & ~X86_CR4_PGE);
+		write_cr4(cr4);
+	} else {
+		write_cr3(read_cr3());
+	}
+}
+
+/* This CPU: the page at va, or with FLUSH_ALL_VA everything, global too. */
+void tlb_flush_local(u64 va)
+{
+	if (va == FLUSH_ALL_VA)
+		flush_all();
+	else
+		invlpg(va);
+}
+
+static void flush_here(void *va)
+{
+	tlb_flush_local((u64)va);
+}
+
+/* The CPUs of mask; returns when all are done. */
+void tlb_flush_mask(cpumask_t mask, u64 va)
+{
+	if (mask == 1UL << smp_processor_id())
+		tlb_flush_local(va);
+	else if (mask)
+		cpu_call(mask, flush_here, (void *)va);
+}
+
+/* The CPUs of mask that may hold a translation removed at stamp. */
+cpumask_t tlb_filter(cpumask_t mask, u32 stamp)
+{
+	u64 now = READ_ONCE(clock);
+	u64 when = now - ((now - stamp) & STAMP_MASK);
+	cpumask_t left = 0;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, mask)
+		if (READ_ONCE(cpu_ptr(cpu)->tlb_epoch) <= when)
+			left |= 1UL << cpu;
+	return left;
+}

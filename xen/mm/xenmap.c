@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The hypervisor's own mappings.
+ *
+ * idle_l4 is the template: its slots 256 to 271 are copied into every guest's
+ * L4, so their L3 tables exist before the first guest and never change.  Only
+ * slot 260 differs, per domain.
+ *
+ * Invariants: nothing is writable and executable at once; the image's text and
+ * constants are read-only in the direct map as well.  No entry has the user
+ * bit but the read-only view of the machine-to-phys table (slot 256).  The
+ * direct map holds RAM, and low memory for the firmware's sake, nothing else.
+ * Tables are never freed, so no CPU walks one that is gone (XSA-345).
+ *
+ * No lock: tables are added by compare-and-swap, a leaf has one writer.
+ */
+#include <mm/internal.h>
+
+u64 idle_l4[512] __aligned(4096);
+const u8 zero_page[PAGE_SIZE] __aligned(4096);
+
+#define TABLE_FLAGS	(PTE_P | PTE_RW | PTE_A | PTE_D)
+#define LOW_MEMORY	0x100000UL
+#define CPU0_PAGES	0xf557U		/* those that exist: layout.h */
+
+extern const u8 _text_start[], _text_end[], _rodata_start[], _rodata_end[];
+extern const u8 _init_start[], _init_text_end[], _init_data_start[];
+extern const u8 _init_end[], _data_start[], _data_end[];
+extern u8 cpu0_block[];
+
+static unsigned int va_index(u64 va, unsigned int level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
+}
+
+static u64 level_size(unsigned int level)
+{
+	return PAGE_SIZE << 9 * (level - 1);
+}
+
+/* The table that an entry points to, made if need be; NULL: no memory. */
+static u64 *table_below(u64 *slot, u64 user)
+{
+	u64 entry = READ_ONCE(*slot);
+
+	if (!(entry & PTE_P)) {
+		mfn_t mfn = table_page();
+		u64 new = mfn.m << PAGE_SHIFT | TABLE_FLAGS | user;
+
+		if (!mfn.m)
+			return NULL;
+		entry = cmpxchg(slot, 0, new);
+		if (entry)
+			free_page(mfn_to_virt(mfn));
+		else
+			entry = new;
+	}
+	BUG_ON(entry & PTE_PSE);
+	return mfn_to_virt(pte_mfn(entry));
+}
+
+/* The entry of the given level for va; NULL: no memory. */
+static u64 *slot_at(u64 va, unsigned int level, u64 user)
+{
+	u64 *table = idle_l4;
+
+	for (unsigned int l = 4; l > level; l--) {
+		table = table_below(&table[va_index(va, l)], user);
+		if (!table)
+			return NULL;
+	}
+	return &table[va_index(va, level)];
+}
+
+/* One leaf of 4 KiB, 2 MiB or 1 GiB (level 1, 2, 3), at boot. */
+void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
+{
+	u64 *slot = slot_at(va, level, flags & PTE_US);
+
+	if (!slot)
+		panic("no memory for page tables");
+	*slot = pa | flags | (level > 1 ? PTE_PSE : 0);
+}
+
+/* 0, or -XEN_ENOMEM with some pages mapped. */
+int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
+{
+	for (u64 i = 0; i < nr; i++) {
+		u64 *slot = slot_at(va + i * PAGE_SIZE, 1, 0);
+
+		if (!slot)
+			return -XEN_ENOMEM;
+		WRITE_ONCE(*slot, (mfn.m + i) << PAGE_SHIFT | pte_flags);
+	}
+	return 0;
+}
+
+/* Gone on all CPUs when it returns. */
+void unmap_pages(u64 va, u64 nr)
+{
+	for (u64 i = 0; i < nr; i++) {
+		u64 *slot = slot_at(va + i * PAGE_SIZE, 1, 0);
+
+		if (slot)
+			WRITE_ONCE(*slot, 0);
+	}
+	tlb_flush_mask(cpus_online, nr == 1 ? va : FLUSH_ALL_VA);
+}
+
+/* See mm.h.  Also while guests run: Dom0's devices appear when it finds them. */
+void *map_io(paddr_t pa, size_t len, u64 pte_flags)
+{
+	static u64 next = IOMAP_BASE;
+	u64 offset = pa & ~PAGE_MASK;
+	u64 nr = DIV_ROUND_UP(offset + len, PAGE_SIZE);
+	u64 va = atomic_add(&next, nr * PAGE_SIZE) - nr * PAGE_SIZE;
+
+	if (va + nr * PAGE_SIZE > IOMAP_END ||
+	    map_pages(va, MFN(pa >> PAGE_SHIFT), nr, pte_flags))
+		panic("no room to map %lx bytes at %lx", (u64)len, pa);
+	return (void *)(va + offset);
+}
+
+/* --- boot ---------------------------------------------------------------------- */
+
+static bool __init in_section(paddr_t pa, const u8 *start, const u8 *end)
+{
+	return pa >= virt_to_paddr(start) && pa < virt_to_paddr(end);
+}
+
+/* The direct map's view of one page: the image's read-only parts stay so. */
+static u64 __init direct_flags(paddr_t pa)
+{
+	return (in_section(pa, _text_start, _text_end) ||
+		in_section(pa, _rodata_start, _rodata_end) ? MAP_RO : MAP_RW) |
+	       PTE_G;
+}
+
+static bool __init touches_image(paddr_t pa, u64 size)
+{
+	return pa < virt_to_paddr(_data_start) &&
+	       pa + size > virt_to_paddr(_text_start);
+}
+
+static void __init map_direct(paddr_t pa, paddr_t end)
+{
+	u32 a, b, c, edx;
+	unsigned int top;
+
+	cpuid_count(0x80000001, 0, &a, &b, &c, &edx);
+	top = edx >> 26 & 1 ? 3 : 2;	/* 1 GiB pages? */
+	while (pa < end) {
+		unsigned int level = top;
+
+		while (level > 1 && (pa & (level_size(level) - 1) ||
+				     pa + level_size(level) > end ||
+				     touches_image(pa, level_size(level))))
+			level--;
+		map_leaf(DIRECTMAP_BASE + pa, pa, level, direct_flags(pa));
+		pa += level_size(level);
+	}
+}
+
+static void __init map_section(const u8 *start, const u8 *end, u64 flags)
+{
+	for (const u8 *p = start; p < end; p += PAGE_SIZE)
+		map_leaf((u64)p, virt_to_paddr(p), 1, flags | PTE_G);
+}
+
+/* All fixed mappings, and the L3 tables that guests will share. */
+void __init xenmap_init(void)
+{
+	map_section(_text_start, _text_end, MAP_RX);
+	map_section(_init_start, _init_text_end, MAP_RX);
+	map_section(_init_data_start, _init_end, MAP_RW);
+	map_section(_rodata_start, _rodata_end, MAP_RO);
+	map_section(_data_start, _data_end, MAP_RW);
+	for (unsigned int i = 0; i < 16; i++)
+		if (CPU0_PAGES >> i & 1)
+			map_leaf(PERCPU_BASE + i * PAGE_SIZE,
+				 virt_to_paddr(cpu0_block) + i * PAGE_SIZE, 1,
+				 i ? MAP_RW : MAP_RX);
+	map_direct(0, LOW_MEMORY);
+	for_each_ram(map_direct);
+	slot_at(M2P_RO_BASE, 3, PTE_US);
+	slot_at(M2P_RW_BASE, 3, 0);
+	write_cr3(virt_to_paddr(idle_l4));
+}
+
+/* --- machine to phys ------------------------------------------------------------- */
+
+void m2p_set(mfn_t mfn, u64 pfn)
+{
+	WRITE_ONCE(((u64 *)M2P_RW_BASE)[mfn.m], pfn);
+}
+
+u64 m2p_get(mfn_t mfn)
+{
+	if (!mfn_has_frame(mfn))
+		return M2P_INVALID;
+	return READ_ONCE(((const u64 *)M2P_RW_BASE)[mfn.m]);
+}
+
+/* See internal.h. */
+bool m2p_chunk(u64 mfn, u64 *chunk_mfn)
+{
+	u64 leaf, rights;
+
+	if (!walk_tables(virt_to_paddr(idle_l4), M2P_RW_BASE + mfn * 8, &leaf,
+			 &rights))
+		return false;
+	*chunk_mfn = pte_mfn(leaf).m & ~511UL;
+	return true;
+}
+
+/* --- the per-domain slot ------------------------------------------------------------ */
+
+#define VCPUS_PER_L1	(512 * PAGE_SIZE >> VCPU_DESCR_SHIFT)
+
+static u64 table_entry(void *table)
+{
+	return virt_to_paddr(table) | TABLE_FLAGS;
+}
+
+/* A vCPU's window without tables: the guest's GDT pages read as zeros, so any
+ * selector in them is refused by the processor, not a page fault. */
+static void window_init(u64 *pte)
+{
+	for (unsigned int i = 0; i < GDT_RESERVED_PAGE; i++)
+		pte[i] = virt_to_paddr(zero_page) | MAP_RO;
+}
+
+static bool perdomain_l1_create(struct domain *d, u64 *l2, unsigned int i)
+{
+	u64 *l1 = alloc_page();
+
+	if (!l1)
+		return false;
+	d->perdomain_l1[i] = l1;
+	l2[i] = table_entry(l1);
+	for (unsigned int v = 0; v < VCPUS_PER_L1; v++)
+		if (i * VCPUS_PER_L1 + v < d->max_vcpus)
+			window_init(l1 + v * 32);
+	return true;
+}
+
+/* 0 or -XEN_ENOMEM; then perdomain_destroy() still cleans up. */
+int perdomain_create(struct domain *d)
+{
+	unsigned int nr = DIV_ROUND_UP(d->max_vcpus, VCPUS_PER_L1);
+	u64 *l3 = alloc_page(), *l2 = alloc_page();
+
+	d->perdomain_l3 = l3;
+	d->perdomain_l1 = heap_alloc(nr * sizeof(u64 *));
+	if (!l3 || !l2 || !d->perdomain_l1)
+		goto fail;
+	l3[0] = table_entry(l2);
+	for (unsigned int i = 0; i < nr; i++)
+		if (!perdomain_l1_create(d, l2, i))
+			return -XEN_ENOMEM;
+	return 0;
+fail:
+	if (l2)
+		free_page(l2);
+	if (l3)
+		free_page(l3);
+	heap_free(d->perdomain_l1);
+	d->perdomain_l3 = NULL;
+	d->perdomain_l1 = NULL;
+	return -XEN_ENOMEM;
+}
+
+/* No L4 of the domain is left. */
+void perdomain_destroy(struct domain *d)
+{
+	unsigned int nr = DIV_ROUND_UP(d->max_vcpus, VCPUS_PER_L1);
+	u64 *l3 = d->perdomain_l3;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (d->perdomain_l1[i])
+			free_page(d->perdomain_l1[i]);
+	heap_free(d->perdomain_l1);
+	free_page(mfn_to_virt(pte_mfn(l3[0])));
+	free_page(l3);
+	d->perdomain_l3 = NULL;
+}
+
+/* The entry that maps va, which lies in one of d's windows. */
+u64 *perdomain_slot(const struct domain *d, u64 va)
+{
+	u64 page = (va - PERDOMAIN_BASE) >> PAGE_SHIFT;
+
+	return &d->perdomain_l1[page >> 9][page & 511];
+}
+
+/* No flush: the caller knows who may have used the old entry. */
+void perdomain_set(struct domain *d, u64 va, u64 pte)
+{
+	WRITE_ONCE(*perdomain_slot(d, va), pte);
+}
+
+void l4_install_hyp_slots(u64 *l4, const struct domain *d)
+{
+	for (unsigned int i = HYP_FIRST_SLOT; i < HYP_END_SLOT; i++)
+		l4[i] = idle_l4[i];
+	l4[PERDOMAIN_SLOT] = table_entry(d->perdomain_l3) | PTE_NX;
+}
+
+/* --- what the processor sees ------------------------------------------------------------ */
+
+bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights)
+{
+	u64 entry = cr3 & PTE_ADDR_MASK, all = PTE_RW | PTE_US, nx = 0;
+
+	for (unsigned int level = 4; level; level--) {
+		if (!mfn_valid(pte_mfn(entry)))
+			return false;
+		entry = READ_ONCE(((u64 *)mfn_to_virt(pte_mfn(entry)))
+				  [va_index(va, level)]);
+		if (!(entry & PTE_P))
+			return false;
+		all &= entry;
+		nx |= entry & PTE_NX;
+		if (level == 1 || entry & PTE_PSE) {
+			u64 size = level_size(level);
+
+			*leaf = entry + (level > 1 ? va & (size - 1) & PAGE_MASK
+						   : 0);
+			*rights = all | nx;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The tables allow what faulted: a stale translation was in the way, and is
+ * gone now.  Only for the hypervisor's own half: elsewhere it is the guest's
+ * business.
+ */
+bool spurious_fault(u64 cr2, u32 error_code)
+{
+	u64 leaf, rights;
+
+	if (error_code & PFEC_RSVD ||
+	    !walk_tables(this_cpu()->cr3, cr2, &leaf, &rights))
+		return false;
+	if ((error_code & PFEC_W && !(rights & PTE_RW)) ||
+	    (error_code & PFEC_U && !(rights & PTE_US)) ||
+	    (error_code & PFEC_I && rights & PTE_NX))
+		return false;
+	tlb_flush_local(cr2);
+	return true;
+}
