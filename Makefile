@@ -40,6 +40,13 @@ $(BUILD)/demo.img: | deps
 	@mkdir -p $(BUILD)
 	@scripts/mkdemo $@
 
+$(BUILD)/bench.cpio.gz: $(wildcard tests/bench/kernel/*) | deps
+	@mkdir -p $(BUILD)
+	@$(CC) -O2 -static -Wall -Wextra -o $(BUILD)/figures \
+		tests/bench/kernel/figures.c
+	@FIGURES=$(BUILD)/figures scripts/mkinitramfs \
+		tests/bench/kernel/manifest / $@
+
 images: $(BUILD)/dom0.cpio.gz
 run-files: deps $(BUILD)/xenolith.gz images $(BUILD)/demo.img
 
@@ -54,7 +61,8 @@ test: deps images
 	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)/debug DEBUG=y
 	@tests/run
 
-bench: deps $(BUILD)/xenolith.gz images
+bench: deps $(BUILD)/xenolith.gz images $(BUILD)/bench.cpio.gz
+	@$(MAKE) -s --no-print-directory -C tests/guests BUILD=$(BUILD)
 	@tests/bench/run
 
 clean:

@@ -138,7 +138,7 @@ u64 cmdline_u64(const char *name, u64 dflt)
 	return dflt;
 }
 
-/* --- the machine ----------------------------------------------------------- */
+/* --- the machine --------------------------------------------------------- */
 
 static void start(unsigned int cpus)
 {
@@ -396,7 +396,7 @@ static void restart_counts(void)
 		       __LINE__, __func__, #ran_, r_ / 1000, w_ / 1000); \
 	} } while (0)
 
-/* --- shares ------------------------------------------------------------------- */
+/* --- shares -------------------------------------------------------------- */
 
 static void weights_one_cpu(void)
 {
@@ -520,7 +520,7 @@ static void pinned(void)
 	CHECK_SHARE(sims[2]->ran, 5000 * MS);
 }
 
-/* --- caps ------------------------------------------------------------------------ */
+/* --- caps ---------------------------------------------------------------- */
 
 static void caps(void)
 {
@@ -556,7 +556,7 @@ static void caps(void)
 	CHECK_SHARE(sims[1]->ran, 2000 * MS);
 }
 
-/* --- sleepers ---------------------------------------------------------------------- */
+/* --- sleepers ------------------------------------------------------------ */
 
 /* Against hogs, a light sleeper waits at most for the rate limit. */
 static void wake_latency(void)
@@ -620,7 +620,7 @@ static void yielding(void)
 	CHECK_EQ(this_cpu()->work, 0);
 }
 
-/* --- chaos ------------------------------------------------------------------------------ */
+/* --- chaos --------------------------------------------------------------- */
 
 static void random_pauses(void)
 {
@@ -694,7 +694,7 @@ static void many_cpus(void)
 		CHECK(sims[i]->ran > 100 * MS);
 }
 
-/* --- hypercalls --------------------------------------------------------------------------- */
+/* --- hypercalls ---------------------------------------------------------- */
 
 static long sched_op(u64 cmd, const void *arg)
 {

@@ -157,10 +157,7 @@ void __init start_xen(u32 magic, u64 info)
 	spec_ctrl_report();
 
 	/* [boot 50] Memory: who owns which frame, and the final page tables. */
-	pages_init();
-	frames_init();
-	xenmap_init();
-	boot_free_ram(pages_add);
+	mm_early_init();
 	this_cpu()->cr3 = read_cr3();
 	descr_init_this();
 	fpu_init_this();
@@ -171,6 +168,7 @@ void __init start_xen(u32 magic, u64 info)
 	apic_init_boot();
 	ioapic_init();
 	irq_init();
+	event_init();
 	clock_init();
 	clock_init_this();
 

@@ -33,7 +33,7 @@
 
 #define EXT_BASE	0x80000000U
 #define XEN_BASE	0x40000000U
-#define VIRIDIAN_BASE	0x40000100U	/* a leaf that tools expect to see */
+#define VIRIDIAN_BASE	0x40000100U	/* tools expect to see it */
 #define MSR_PLATFORM_INFO 0xce
 
 struct cpuid_policy {
@@ -46,7 +46,7 @@ struct cpuid_policy {
 
 static struct cpuid_policy raw_policy, host_policy, pv_max, pv_def, dom0_def;
 
-/* --- features as a bitmap ------------------------------------------------------ */
+/* --- features as a bitmap ------------------------------------------------- */
 
 #define AT(field) offsetof(struct cpuid_policy, field)
 /* Where the words of the ABI's featureset are in a policy. */
@@ -73,7 +73,7 @@ static bool policy_has(const struct cpuid_policy *p, unsigned int f)
  * and, by these word numbers, in the public ABI's CPU featureset. */
 static const u32 pv_mask[NR_FEATURE_WORDS] = {
 	0x1fc9cbf5,	/* not: VME PSE MTRR PGE PSE36 DS TM PBE */
-	0xf6d83203,	/* not: DTES64 MONITOR VMX SMX EIST PCID X2APIC ... */
+	0xf6d83203,	/* not: DTES64 MONITOR VMX SMX EIST PCID X2APIC */
 	0xea500800,	/* not: PAGE1GB; the copies of word 0 come later */
 	0x002109e3,	/* not: SVM EXTAPIC OSVW IBS SKINIT TOPOEXT ... */
 	0x00000007,	/* not: XSAVES */
@@ -102,8 +102,8 @@ static const struct { u16 need; u8 w; u32 lose; } depends[] = {
 	{ F_AVX, 3, 1U << 11 | 1U << 16 },			/* XOP FMA4 */
 	{ F_AVX, 5, 1U << 5 },					/* AVX2 */
 	{ F_AVX, 6, 1U << 9 | 1U << 10 },		/* VAES VPCLMULQDQ */
-	{ X86F(5, 5), 5, 1U << 16 },				/* AVX512F */
-	{ X86F(5, 5), 10, 1U << 4 },				/* AVX_VNNI */
+	{ X86F(5, 5), 5, 1U << 16 },			/* AVX512F */
+	{ X86F(5, 5), 10, 1U << 4 },			/* AVX_VNNI */
 	{ F_AVX512F, 5, AVX512_WORD5 },
 	{ F_AVX512F, 6, 0x5842 },
 	{ F_AVX512F, 9, 1U << 2 | 1U << 3 | 1U << 8 | 1U << 23 },
@@ -130,7 +130,7 @@ static void policy_dependencies(struct cpuid_policy *p)
 			*word(p, depends[i].w) &= ~depends[i].lose;
 }
 
-/* --- XSAVE area ------------------------------------------------------------------ */
+/* --- XSAVE area ----------------------------------------------------------- */
 
 /* Bytes of the standard form for these components. */
 static u32 xsave_size(u64 xcr0)
@@ -187,7 +187,7 @@ static void policy_xstate(struct cpuid_policy *p)
 			p->xstate[i] = raw_policy.xstate[i];
 }
 
-/* --- making policies ---------------------------------------------------------------- */
+/* --- making policies ------------------------------------------------------ */
 
 static void read_leaf(struct cpuid_leaf *l, u32 leaf, u32 sub)
 {
@@ -305,7 +305,7 @@ void __init cpuid_init(void)
 	dom0_def = pv_max;
 }
 
-/* --- a domain's ----------------------------------------------------------------------- */
+/* --- a domain's ----------------------------------------------------------- */
 
 /* A new domain's policy: the default, shared until changed. */
 int cpuid_init_domain(struct domain *d)
@@ -446,7 +446,7 @@ void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
 	leaf_adjust(v, leaf, sub, out);
 }
 
-/* --- to and from the tools ---------------------------------------------------------------- */
+/* --- to and from the tools ------------------------------------------------ */
 
 struct writer {
 	u64 gva;
@@ -673,7 +673,8 @@ static int take_msrs(struct xen_domctl_cpu_policy *op)
 		if (copy_from_guest(&m, op->msrs + i * sizeof(m), sizeof(m)))
 			return -XEN_EFAULT;
 		op->err_msr = m.idx;
-		if (m.idx != MSR_PLATFORM_INFO && m.idx != MSR_ARCH_CAPABILITIES)
+		if (m.idx != MSR_PLATFORM_INFO &&
+		    m.idx != MSR_ARCH_CAPABILITIES)
 			return -XEN_ERANGE;
 		if (m.flags || (m.idx == MSR_PLATFORM_INFO && m.val))
 			return -XEN_EINVAL;

@@ -44,7 +44,7 @@ struct domain dom_xen = {
 static struct spinlock list_lock = SPINLOCK(LOCK_DOMLIST);
 static struct domain *domain_hash[256];
 
-/* --- references ------------------------------------------------------------ */
+/* --- references ----------------------------------------------------------- */
 
 /* One more reference, unless the last one is gone already. */
 bool domain_hold(struct domain *d)
@@ -198,7 +198,7 @@ void domain_reap(void)
 	}
 }
 
-/* --- creation ---------------------------------------------------------------- */
+/* --- creation ------------------------------------------------------------- */
 
 /*
  * An id that is free now, and was not used lately: names of dead domains must
@@ -321,7 +321,7 @@ int domain_create(domid_t id, const struct domain_create *c,
 	return 0;
 }
 
-/* --- pausing ------------------------------------------------------------------- */
+/* --- pausing -------------------------------------------------------------- */
 
 /* Nested.  The vCPUs stop soon; the caller may be one of them. */
 void domain_pause_nosync(struct domain *d)
@@ -380,7 +380,7 @@ int domain_control_unpause(struct domain *d)
 	return 0;
 }
 
-/* --- shutdown -------------------------------------------------------------------- */
+/* --- shutdown ------------------------------------------------------------- */
 
 /* The control domain's end is the machine's. */
 static void __noreturn machine_follow(u8 reason)
@@ -458,7 +458,7 @@ void domain_crash(struct domain *d, const char *why, ...)
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- destruction -------------------------------------------------------------------- */
+/* --- destruction ---------------------------------------------------------- */
 
 enum kill_stage {
 	KILL_STOP, KILL_PORTS, KILL_BARRIER, KILL_GRANTS, KILL_VCPUS,
@@ -482,6 +482,7 @@ static int kill_vcpus(struct domain *d)
 		vcpu_drop_gdt(v);
 		vcpu_destroy(v);
 	}
+	sched_destroy_domain(d);
 	return 0;
 }
 
@@ -544,7 +545,7 @@ int domain_kill(struct domain *d)
 	return 0;
 }
 
-/* --- the rest -------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------- */
 
 static void domain_dump_one(struct domain *d)
 {

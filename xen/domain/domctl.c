@@ -21,7 +21,7 @@
 #include <domain/domain.h>
 #include <entry/entry.h>
 
-/* --- bitmaps of tools ------------------------------------------------------------ */
+/* --- bitmaps of tools ----------------------------------------------------- */
 
 /* The first 64 bits; what is beyond is ignored.  0 or -XEN_EFAULT. */
 int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask)
@@ -50,7 +50,7 @@ int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 	return 0;
 }
 
-/* --- create and destroy ------------------------------------------------------------ */
+/* --- create and destroy --------------------------------------------------- */
 
 static int config_check(const struct xen_domctl_createdomain *c)
 {
@@ -121,7 +121,7 @@ static long domctl_max_mem(struct domain *d, u64 kib)
 	return 0;
 }
 
-/* --- information ----------------------------------------------------------------------- */
+/* --- information ---------------------------------------------------------- */
 
 static u32 vcpus_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -199,7 +199,7 @@ static long domctl_getvcpuinfo(struct domain *d,
 	return 0;
 }
 
-/* --- vCPU context --------------------------------------------------------------------------- */
+/* --- vCPU context --------------------------------------------------------- */
 
 static int context_give(struct vcpu *v, u64 gva)
 {
@@ -317,7 +317,7 @@ static long domctl_set_ext(struct domain *d,
 struct xstate_header {
 	u64 xcr0, xcr0_accum;
 };
-#define XSAVE_BV_OFF	512	/* xstate_bv, xcomp_bv, 48 reserved bytes */
+#define XSAVE_BV_OFF	512	/* xstate_bv, xcomp_bv, 48 reserved */
 #define XSAVE_MIN	576
 
 static long domctl_get_xstate(struct domain *d,
@@ -393,7 +393,7 @@ static long domctl_set_xstate(struct domain *d,
 	return rc ? deny(rc) : 0;
 }
 
-/* --- MSRs that move with a vCPU ----------------------------------------------------------------- */
+/* --- MSRs that move with a vCPU ------------------------------------------- */
 
 #define MSR_MISC_FEATURES	0x140
 #define NR_VCPU_MSRS		2
@@ -462,7 +462,7 @@ static long domctl_set_msrs(struct domain *d, struct xen_domctl_vcpu_msrs *m)
 	return 0;
 }
 
-/* --- scheduling ------------------------------------------------------------------------------------ */
+/* --- scheduling ----------------------------------------------------------- */
 
 static long affinity_report(const struct vcpu *v,
 			    const struct xen_domctl_vcpuaffinity *a,
@@ -533,7 +533,7 @@ static long domctl_setnodeaffinity(const struct xen_domctl_nodeaffinity *n)
 	return nodes & 1 ? 0 : deny(-XEN_EINVAL);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------- */
 
 /*
  * 64 stubs: the number into eax, SYSCALL, return, with rcx and r11 kept.
@@ -667,7 +667,7 @@ static long domctl_resume(struct domain *d)
 	return 0;
 }
 
-/* --- dispatch --------------------------------------------------------------------------------------------- */
+/* --- dispatch ------------------------------------------------------------- */
 
 /* The operations that only do. */
 static long domctl_act(struct domain *d, struct xen_domctl *op)

@@ -28,7 +28,8 @@
 #include <hypercall-abi/nmi.h>
 
 /* What a guest may have in rflags, besides IF, which is always set. */
-#define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
+#define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | \
+			 X86_EFLAGS_ID)
 #define VM_ASSIST_VALID	(1UL << VMASST_TYPE_4gb_segments | \
 			 1UL << VMASST_TYPE_4gb_segments_notify | \
 			 1UL << VMASST_TYPE_writable_pagetables | \
@@ -47,7 +48,7 @@
 static struct vcpu_info dummy_vcpu_info = { .evtchn_upcall_mask = 1 };
 static struct domain idle_domain = { .id = DOMID_IDLE, .refs = 1 };
 
-/* --- life --------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void vcpu_info_reset(struct vcpu *v)
 {
@@ -141,6 +142,7 @@ void vcpu_destroy(struct vcpu *v)
 {
 	mfn_t mfn = v->vcpu_info_mfn;
 
+	sched_destroy_vcpu(v);
 	vcpu_info_reset(v);
 	if (!mfn_eq(mfn, INVALID_MFN))
 		frame_put_and_type(mfn_to_frame(mfn));
@@ -149,7 +151,6 @@ void vcpu_destroy(struct vcpu *v)
 /* After the grace period: memory. */
 void vcpu_free(struct vcpu *v)
 {
-	sched_destroy_vcpu(v);
 	fpu_free(v);
 	heap_free(v->emul_private);
 	free_page(v->traps);
@@ -171,7 +172,7 @@ void vcpu_unpause(struct vcpu *v)
 		vcpu_wake(v);
 }
 
-/* --- context in and out ----------------------------------------------------------- */
+/* --- context in and out --------------------------------------------------- */
 
 /* Usable as a handler's or an iret frame's cs: ours only if it is FLAT. */
 bool sel_code_ok(u16 sel)
@@ -235,7 +236,7 @@ static int context_check(const struct vcpu *v,
 {
 	if (!context_addresses_ok(c) || !context_tables_ok(c))
 		return deny(-XEN_EINVAL);
-	if (!sel_code_ok(c->user_regs.cs))
+	if (!sel_code_ok(c->user_regs.cs) || !(c->ctrlreg[3] >> PAGE_SHIFT))
 		return deny(-XEN_EINVAL);
 	if (!v->id && c->vm_assist & ~VM_ASSIST_VALID)
 		return deny(-XEN_EINVAL);
@@ -402,7 +403,7 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 	c->gs_base_user = v->gs_base_user;
 }
 
-/* --- vcpu_op ------------------------------------------------------------------------- */
+/* --- vcpu_op -------------------------------------------------------------- */
 
 static int vcpu_info_map(struct vcpu *v, struct frame *f, u32 offset)
 {
@@ -620,7 +621,7 @@ long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64 a4, u64 a5, u64 a6)
 	}
 }
 
-/* --- handlers ---------------------------------------------------------------------------- */
+/* --- handlers ------------------------------------------------------------- */
 
 /*
  * Hypercall 0.  The list ends with address 0 and may be as long as the guest
@@ -635,10 +636,7 @@ long do_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 		memset(v->traps, 0, 256 * sizeof(t));
 		return 0;
 	}
-	for (;; traps += sizeof(t)) {
-		if (preempt_check())
-			return hypercall_continue(
-				__HYPERVISOR_set_trap_table, 1, traps);
+	for (;;) {
 		if (copy_from_guest(&t, traps, sizeof(t)))
 			return deny(-XEN_EFAULT);
 		if (!t.address)
@@ -647,6 +645,10 @@ long do_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 			return deny(-XEN_EINVAL);
 		t.cs |= 3;
 		v->traps[t.vector] = t;
+		traps += sizeof(t);
+		if (preempt_check())
+			return hypercall_continue(
+				__HYPERVISOR_set_trap_table, 1, traps);
 	}
 }
 
@@ -767,7 +769,7 @@ long do_nmi_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	}
 }
 
-/* --- registers ------------------------------------------------------------------------------ */
+/* --- registers ------------------------------------------------------------ */
 
 /* Hypercall 3.  A bad stack is noticed when it is used. */
 long do_stack_switch(u64 ss, u64 sp, u64 a3, u64 a4, u64 a5, u64 a6)

@@ -242,7 +242,7 @@ void credit_sync(struct runq *rq, const struct runq *other)
 		rq->offset += (u64)(behind - DRIFT);
 }
 
-/* --- decisions -------------------------------------------------------------- */
+/* --- decisions ----------------------------------------------------------- */
 
 /*
  * Who runs next: prev (NULL if it cannot go on), the first in the queue, or
@@ -254,7 +254,7 @@ struct vcpu *credit_pick(struct runq *rq, struct vcpu *prev, u64 now)
 	struct vcpu *head;
 
 	rq->yielding = false;
-	while ((head = rq->head) != NULL && !credit_may_run(head->domain, now)) {
+	while ((head = rq->head) && !credit_may_run(head->domain, now)) {
 		credit_remove(rq, head);
 		credit_park(head, rq->cpu);
 	}
@@ -350,7 +350,7 @@ bool credit_may_steal(const struct runq *from, const struct vcpu *v,
 			       credit_slice_ns / 2, to->offset + *best);
 }
 
-/* --- parameters ----------------------------------------------------------------- */
+/* --- parameters ---------------------------------------------------------- */
 
 /*
  * Weight 0 and cap ~0 keep what was.  The change counts from the next charge

@@ -137,7 +137,7 @@ void vcpu_runstate_publish(struct vcpu *v)
 	}
 }
 
-/* --- kicks ------------------------------------------------------------------ */
+/* --- kicks --------------------------------------------------------------- */
 
 /* Makes a CPU call schedule() soon. */
 static void resched(unsigned int cpu)
@@ -163,7 +163,7 @@ static bool tickle_idle(const struct vcpu *v)
 	return true;
 }
 
-/* --- waking and sleeping ------------------------------------------------------ */
+/* --- waking and sleeping ------------------------------------------------- */
 
 /* True if v ought to be in a queue and is not; its queue is locked. */
 static bool needs_queue(const struct runq *rq, const struct vcpu *v)
@@ -345,7 +345,7 @@ void vcpu_yield_current(void)
 	cpu_set_work(rq->cpu, WORK_SCHED);
 }
 
-/* --- the switch ------------------------------------------------------------------ */
+/* --- the switch ---------------------------------------------------------- */
 
 static void periodic_fired(void *arg)
 {
@@ -558,7 +558,7 @@ static void plan_ahead(struct runq *rq, u64 now)
 	struct vcpu *curr = rq->curr;
 
 	if (curr->is_idle) {
-		/* A kick may have claimed us while there was nothing to take. */
+		/* A kick may have claimed us although nobody was left. */
 		if (!(READ_ONCE(idle_cpus) & cpu_bit(rq->cpu)))
 			atomic_or(&idle_cpus, cpu_bit(rq->cpu));
 		return;
@@ -647,7 +647,7 @@ void schedule(void)
 	spread(rq, seen);
 }
 
-/* --- creation, affinity ------------------------------------------------------------ */
+/* --- creation, affinity -------------------------------------------------- */
 
 /* A capped domain has budget again: its parked vCPUs go on. */
 static void refill_fired(void *arg)
@@ -795,7 +795,7 @@ int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft)
 	return 0;
 }
 
-/* --- debug key r ----------------------------------------------------------------------- */
+/* --- debug key r --------------------------------------------------------- */
 
 static void dump_vcpu(const struct vcpu *v, const char *what)
 {

@@ -27,14 +27,14 @@ struct timer {
 };
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 void timer_set(struct timer *t, unsigned int cpu, u64 expires);
-void timer_stop(struct timer *t);	/* fn not running afterwards, unless self */
+void timer_stop(struct timer *t);	/* fn does not run afterwards */
 void timer_migrate(struct timer *t, unsigned int cpu);
 void timer_run_this(void);	/* WORK_TIMER: runs what is due, reprograms */
 void timer_init_cpu(unsigned int cpu);	/* by sched_init(), for all */
 
-/* --- clock.c: guest time pages, wall clock ----------------------------------- */
+/* --- clock.c: guest time pages, wall clock ------------------------------- */
 u64 clock_ns(void);		/* monotonic, same on all CPUs, since boot */
-void clock_init(void);		/* after apic_init_boot(); reads the CMOS once */
+void clock_init(void);		/* after apic_init_boot(); reads the CMOS */
 void clock_init_this(void);
 u64 tsc_to_ns(u64 tsc);		/* on the scale of clock_ns() */
 u64 ns_to_tsc(u64 ns);
@@ -46,7 +46,7 @@ void clock_set_wall(u64 sec, u32 nsec, u64 system_time);	/* settime */
 u64 clock_wall_sec(void);	/* seconds since 1970, now */
 extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
-/* --- scheduler state of a vCPU -------------------------------------------------- */
+/* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
 	struct vcpu *next, *prev;	/* run queue */
 	u32 cpu;			/* whose queue; follows the vCPU */
@@ -87,8 +87,8 @@ struct domain_sched {
 	struct timer watchdog[2];
 };
 
-/* --- sched.c ------------------------------------------------------------------------ */
-void sched_init(void);			/* boot CPU; timers may be set from here */
+/* --- sched.c ------------------------------------------------------------- */
+void sched_init(void);			/* boot CPU; then timers may be set */
 void sched_init_cpu(unsigned int cpu);	/* the others; its curr is idle */
 int sched_init_vcpu(struct vcpu *v);	/* timers, initial CPU; not runnable */
 void sched_destroy_vcpu(struct vcpu *v);

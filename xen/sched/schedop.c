@@ -117,7 +117,8 @@ static long sched_watchdog(u64 arg)
 	expires = clock_ns() + op.timeout * NS_PER_SEC;
 	if (op.id == 0) {
 		for (i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
-			if (!atomic_test_and_set_bit(i, &d->sched.watchdog_used))
+			if (!atomic_test_and_set_bit(i,
+						     &d->sched.watchdog_used))
 				break;
 		if (i == ARRAY_SIZE(d->sched.watchdog))
 			return deny(-XEN_ENOSPC);
@@ -246,7 +247,7 @@ long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg)
 	}
 }
 
-/* --- parameters -------------------------------------------------------------------- */
+/* --- parameters ---------------------------------------------------------- */
 
 /*
  * XEN_DOMCTL_scheduler_op: reads or sets weight and cap.  The caller copies

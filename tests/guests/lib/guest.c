@@ -5,6 +5,7 @@
 
 struct start_info *start_info;
 u64 *p2m;
+u8 initial_mask;
 u8 shared_info_page_[4096] __page;
 struct shared_info *shared_info = (struct shared_info *)shared_info_page_;
 trap_fn trap_handler[32], event_handler, syscall_handler, failsafe_handler;
@@ -223,7 +224,146 @@ int pte_write(u64 machine_address, u64 value)
 	return (int)HC(mmu_update, &u, 1, 0, DOMID_SELF);
 }
 
+/* --- time and events ------------------------------------------------------ */
+
+u64 now_ns(void)
+{
+	volatile struct vcpu_time_info *t = &VCPU0->time;
+	u64 ns, delta;
+	u32 version;
+
+	do {
+		version = t->version;
+		delta = rdtsc() - t->tsc_timestamp;
+		delta = t->tsc_shift < 0 ? delta >> -t->tsc_shift :
+			delta << t->tsc_shift;
+		ns = t->system_time + (u64)((unsigned __int128)delta *
+					    t->tsc_to_system_mul >> 32);
+	} while ((version & 1) || version != t->version);
+	return ns;
+}
+
+void spin_ns(u64 ns)
+{
+	u64 end = now_ns() + ns;
+
+	while (now_ns() < end)
+		relax();
+}
+
+bool wait_for(volatile u32 *flag, u32 value)
+{
+	u64 end = now_ns() + 10000000000UL;
+
+	while (*flag != value) {
+		relax();
+		if (now_ns() > end)
+			return false;
+	}
+	return true;
+}
+
+u32 bind_ipi(u32 vcpu)
+{
+	struct evtchn_bind_ipi b = { .vcpu = vcpu };
+
+	CHECK_EQ(EVTCHN(bind_ipi, &b), 0);
+	port_mask(b.port, true);
+	return b.port;
+}
+
+u32 bind_virq(u32 virq, u32 vcpu)
+{
+	struct evtchn_bind_virq b = { .virq = virq, .vcpu = vcpu };
+
+	CHECK_EQ(EVTCHN(bind_virq, &b), 0);
+	port_mask(b.port, true);
+	return b.port;
+}
+
+bool port_pending(u32 port)
+{
+	volatile u64 *w = shared_info->evtchn_pending;
+
+	return w[port / 64] >> port % 64 & 1;
+}
+
+void port_clear(u32 port)
+{
+	__atomic_and_fetch(&shared_info->evtchn_pending[port / 64],
+			   ~(1UL << port % 64), __ATOMIC_SEQ_CST);
+}
+
+void port_mask(u32 port, bool masked)
+{
+	u64 *w = &shared_info->evtchn_mask[port / 64];
+
+	if (masked)
+		__atomic_or_fetch(w, 1UL << port % 64, __ATOMIC_SEQ_CST);
+	else
+		__atomic_and_fetch(w, ~(1UL << port % 64), __ATOMIC_SEQ_CST);
+}
+
+long port_send(u32 port)
+{
+	struct evtchn_send s = { .port = port };
+
+	return EVTCHN(send, &s);
+}
+
+int timer_set(u64 when_ns)
+{
+	struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = when_ns };
+
+	return (int)HC(vcpu_op, VCPUOP_set_singleshot_timer, 0, &t, 0);
+}
+
+int timer_stop_periodic(void)
+{
+	return (int)HC(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0, 0);
+}
+
+/* --- a question to the hypervisor ----------------------------------------- */
+
+bool on_xen(void)
+{
+	static char text[64];
+
+	HC(xen_version, XENVER_extraversion, text, 0, 0);
+	for (char *p = text; *p; p++)
+		if (!memcmp(p, "xenolith", 8))
+			return false;
+	return true;
+}
+
+void recount(void)
+{
+	static struct xen_sysctl s;
+	static char key = 'c';
+
+	if (on_xen())
+		return;
+	s.cmd = XEN_SYSCTL_debug_keys;
+	s.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+	s.u.debug_keys.keys = (u64)&key;
+	s.u.debug_keys.nr_keys = 1;
+	CHECK_EQ(HC(sysctl, &s, 0, 0, 0), 0);
+	spin_ns(20000000);
+}
+
 /* --- traps ------------------------------------------------------------------ */
+
+struct guest_frame caught = { .vector = NO_TRAP };
+u64 caught_cr2, catch_rip;
+static bool user_running;
+
+u64 trapped(void)
+{
+	u64 v = caught.vector;
+
+	caught.vector = NO_TRAP;
+	return v;
+}
 
 void guest_trap(struct guest_frame *f);
 void guest_trap(struct guest_frame *f)
@@ -236,8 +376,19 @@ void guest_trap(struct guest_frame *f)
 		fn(f);
 		return;
 	}
-	print("unexpected trap %lu error %lx rip %lx cr2 %lx\n", f->vector,
-	      f->error, f->rip, (u64)VCPU0->arch.cr2);
+	if (catch_rip && (f->cs & 3) != 3) {
+		caught = *f;
+		caught_cr2 = VCPU0->arch.cr2;
+		f->rip = catch_rip;
+		f->cs = FLAT_RING3_CS64 & ~3UL;	/* the bad ones of an iret() */
+		f->ss = FLAT_RING3_SS64;
+		catch_rip = 0;
+		return;
+	}
+	if (user_running && (f->vector == 257 || (f->cs & 3) == 3))
+		user_leave(f);
+	print("unexpected trap %lu error %lx cs %lx rip %lx cr2 %lx\n", f->vector,
+	      f->error, f->cs, f->rip, (u64)VCPU0->arch.cr2);
 	check_failed(__FILE__, __LINE__, "no trap", (long)f->vector);
 	guest_end();
 }
@@ -319,6 +470,78 @@ void user_enter(u64 rip, u64 rsp, u64 rdi)
 	__builtin_unreachable();
 }
 
+u64 user_rsp;
+static struct guest_frame user_frame;
+
+/* Saves what C wants kept, enters; user_back returns from it. */
+__asm__(
+	".text\n"
+	"user_go:\n"
+	"	push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n"
+	"	push %r15\n"
+	"	mov %rsp, user_rsp\n"
+	"	call user_enter\n"
+	"user_back:\n"
+	"	mov user_rsp, %rsp\n"
+	"	pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n"
+	"	pop %rbx\n"
+	"	ret\n");
+void user_go(u64 rip, u64 rsp, u64 rdi);
+void user_back(void) __attribute__((noreturn));
+
+struct guest_frame *user_run(u64 rip, u64 rdi)
+{
+	user_running = true;
+	user_go(rip, USER_STACK, rdi);
+	user_running = false;
+	return &user_frame;
+}
+
+void user_leave(struct guest_frame *f)
+{
+	VCPU0->evtchn_upcall_mask = 1;
+	user_frame = *f;
+	user_back();
+}
+
+/* --- more vCPUs ------------------------------------------------------------- */
+
+static u8 vcpu_stack[3][16384] __page;
+
+void vcpu_context(struct vcpu_guest_context *ctx, u32 n, void (*fn)(void))
+{
+	memset(ctx, 0, sizeof(*ctx));
+	ctx->flags = VGCF_IN_KERNEL;
+	ctx->user_regs.rip = (u64)fn;
+	ctx->user_regs.rsp = (u64)vcpu_stack[n - 1] + 16384 - 8;
+	ctx->user_regs.cs = FLAT_RING3_CS64;
+	ctx->user_regs.ss = FLAT_RING3_SS64;
+	ctx->kernel_ss = FLAT_RING3_SS64;
+	ctx->kernel_sp = (u64)vcpu_stack[n - 1] + 8192;
+	for (int i = 0; i < 32; i++) {
+		ctx->trap_ctxt[i].vector = (u8)i;
+		ctx->trap_ctxt[i].cs = FLAT_RING3_CS64;
+		ctx->trap_ctxt[i].address = trap_stubs[i];
+	}
+	ctx->event_callback_eip = (u64)event_stub;
+	ctx->failsafe_callback_eip = (u64)failsafe_stub;
+	ctx->syscall_callback_eip = (u64)syscall_stub;
+	ctx->ctrlreg[3] = va_to_mfn((void *)start_info->pt_base) << 12;
+}
+
+int vcpu_start(u32 n, void (*fn)(void))
+{
+	static struct vcpu_guest_context ctx;
+	long rc;
+
+	vcpu_context(&ctx, n, fn);
+	shared_info->vcpu_info[n].evtchn_upcall_mask = 1;
+	rc = HC(vcpu_op, VCPUOP_initialise, n, &ctx, 0);
+	if (!rc)
+		rc = HC(vcpu_op, VCPUOP_up, n, 0, 0);
+	return (int)rc;
+}
+
 /* --- start ------------------------------------------------------------------------- */
 
 void guest_start(struct start_info *si);
@@ -331,6 +554,7 @@ void guest_start(struct start_info *si)
 		failures++;
 		guest_end();
 	}
+	initial_mask = VCPU0->evtchn_upcall_mask;
 	VCPU0->evtchn_upcall_mask = 1;
 	traps_init();
 	guest_main();

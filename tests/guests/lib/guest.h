@@ -19,6 +19,7 @@
 #include <hypercall-abi/memory.h>
 #include <hypercall-abi/mmu.h>
 #include <hypercall-abi/sched.h>
+#include <hypercall-abi/sysctl.h>
 #include <hypercall-abi/vcpu.h>
 #include <hypercall-abi/version.h>
 
@@ -71,6 +72,9 @@ extern struct start_info *start_info;
 extern u8 shared_info_page_[4096];
 extern struct shared_info *shared_info;	/* mapped before guest_main() */
 extern u64 *p2m;
+/* rax rbx rcx rdx rsi rdi rbp r8-r15 rsp rflags cs ss ds es fs gs at entry. */
+extern u64 initial_regs[23];
+extern u8 initial_mask;			/* evtchn_upcall_mask at entry */
 #define VCPU0 (&shared_info->vcpu_info[0])
 
 void guest_main(void);
@@ -124,6 +128,18 @@ extern trap_fn event_handler, syscall_handler, failsafe_handler;
 void traps_init(void);	/* set_trap_table and callbacks; called for you */
 
 /*
+ * TRY("instructions") in an asm statement: a trap in them that has no handler
+ * is caught, and execution goes on behind them.  trapped() then returns its
+ * vector, NO_TRAP if there was none; more about it is in `caught`.
+ */
+#define NO_TRAP	999
+#define TRY(text) "movq $777f, catch_rip\n\t" text \
+	"\n777:\tmovq $0, catch_rip\n\t"
+extern struct guest_frame caught;
+extern u64 caught_cr2, catch_rip;
+u64 trapped(void);
+
+/*
  * User mode: an address space of its own in which `page` of code is at
  * USER_CODE and a stack below USER_STACK.
  */
@@ -134,5 +150,38 @@ u64 *user_l1(void);
 extern u64 user_l4_mfn;
 /* Enters user mode at USER_CODE; a user `syscall` goes to syscall_handler. */
 void user_enter(u64 rip, u64 rsp, u64 rdi) __attribute__((noreturn));
+/*
+ * Runs user mode until a system call or trap that has no handler: the frame
+ * of that.  A handler may end it as well, by user_leave().
+ */
+struct guest_frame *user_run(u64 rip, u64 rdi);
+void user_leave(struct guest_frame *f) __attribute__((noreturn));
+
+/* Events and time. */
+#define EVTCHN(cmd, arg) HC(event_channel_op, EVTCHNOP_##cmd, arg, 0, 0)
+u32 bind_ipi(u32 vcpu);		/* port; masked */
+u32 bind_virq(u32 virq, u32 vcpu);
+bool port_pending(u32 port);
+void port_clear(u32 port);
+void port_mask(u32 port, bool masked);
+long port_send(u32 port);
+u64 now_ns(void);		/* system time by vCPU 0's page */
+void spin_ns(u64 ns);
+int timer_set(u64 when_ns);	/* VIRQ_TIMER of vCPU 0 */
+int timer_stop_periodic(void);
+
+/* Starts vCPU n (1 to 3) at fn in our address space, with our handlers. */
+int vcpu_start(u32 n, void (*fn)(void));
+void vcpu_context(struct vcpu_guest_context *ctx, u32 n, void (*fn)(void));
+static inline void relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+/* Waits up to 10 s for *flag to become value; false = it did not. */
+bool wait_for(volatile u32 *flag, u32 value);
+
+/* Has our hypervisor recount all page references; nothing on others. */
+void recount(void);
+bool on_xen(void);		/* it is Debian's */
 
 #endif

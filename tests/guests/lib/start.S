@@ -24,6 +24,19 @@
 	.text
 	.globl _start
 _start:
+	.set i, 0
+	.irp r, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rsp
+	mov	%\r, initial_regs + 8 * i
+	.set i, i + 1
+	.endr
+	lea	boot_stack_top(%rip), %rsp
+	pushf
+	pop	initial_regs + 128
+	.set i, 17
+	.irp s, cs, ss, ds, es, fs, gs
+	mov	%\s, initial_regs + 8 * i
+	.set i, i + 1
+	.endr
 	cld
 	lea	boot_stack_top(%rip), %rsp
 	mov	%rsi, %rdi
@@ -140,6 +153,9 @@ trap_stubs:
 
 	.bss
 	.balign 4096
+	.globl initial_regs
+initial_regs:
+	.skip 4096
 	.skip 16384
 boot_stack_top:
 	.skip 4096

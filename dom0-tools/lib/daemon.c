@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Going into the background so that the command line waits until the daemon
+ * can be used: the parent stays until daemon_ready(), and exits with an error
+ * if the daemon ends before.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib.h"
+
+static int daemon_pipe = -1;	/* the parent reads one byte from it */
+
+/*
+ * Forks.  Returns in the child, which still has the old stderr, so that a
+ * failure at start-up is seen; the parent never returns.
+ */
+void daemon_detach(void)
+{
+	int fds[2], status;
+	pid_t pid;
+	char c;
+
+	if (pipe2(fds, O_CLOEXEC))
+		fatal("pipe");
+	pid = fork();
+	if (pid < 0)
+		fatal("fork");
+	if (pid) {
+		close(fds[1]);
+		if (read(fds[0], &c, 1) == 1)
+			_exit(0);
+		if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+			_exit(WEXITSTATUS(status));
+		_exit(1);
+	}
+	close(fds[0]);
+	daemon_pipe = fds[1];
+	setsid();
+	if (chdir("/"))
+		fatal("/");
+}
+
+static void daemon_write_pid(const char *pid_file)
+{
+	FILE *f = fopen(pid_file, "we");
+
+	if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f))
+		fatal("%s", pid_file);
+}
+
+/*
+ * The daemon can be used now: writes the pid file (unless NULL) and, if
+ * daemon_detach() ran, lets the parent go and leaves the terminal.
+ */
+void daemon_ready(const char *pid_file)
+{
+	int null;
+
+	if (pid_file)
+		daemon_write_pid(pid_file);
+	if (daemon_pipe < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		if (null > 2)
+			close(null);
+	}
+	if (write(daemon_pipe, "", 1) != 1)
+		log_warn("nobody waited for the start");
+	close(daemon_pipe);
+	daemon_pipe = -1;
+}
+
+/*
+ * Waits until no other process holds lock_file, and holds it for good; gives
+ * up after five seconds.  A killed daemon's files are closed in the order of
+ * their numbers: open what the next one needs to find closed before this.
+ */
+void daemon_single(const char *lock_file)
+{
+	int i, fd = open(lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fatal("%s", lock_file);
+	for (i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK)
+			fatal("%s", lock_file);
+		if (i == 100)
+			fatalx("already running (%s is locked)", lock_file);
+		usleep(50000);
+	}
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the control domain's programs share.  Prototypes stand under the file
+ * that owns them; each function's contract is above its body.
+ *
+ * Rules that hold throughout: a function that can fail returns a negative
+ * errno value, or NULL with errno set; nothing here ends the process except
+ * fatal() and fatalx(); one thread.
+ */
+#ifndef TOOLS_LIB_H
+#define TOOLS_LIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <hypercall-abi/xen.h>
+#include <hypercall-abi/domctl.h>
+#include <hypercall-abi/sysctl.h>
+#include <hypercall-abi/xs_wire.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+
+/* log.c */
+void log_open(const char *program, bool to_syslog, bool verbose);
+void log_info(const char *fmt, ...) PRINTF(1, 2);
+void log_warn(const char *fmt, ...) PRINTF(1, 2);
+void log_debug(const char *fmt, ...) PRINTF(1, 2);
+void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+
+/* daemon.c */
+void daemon_detach(void);
+void daemon_ready(const char *pid_file);
+void daemon_single(const char *lock_file);
+
+/* arena.c: memory that is given back all at once. */
+struct arena {
+	struct arena_block *blocks;
+};
+void *arena_alloc(struct arena *a, size_t size);
+void *arena_copy(struct arena *a, const void *data, size_t size);
+char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+void arena_release(struct arena *a);
+
+/* loop.c: the process's one event loop. */
+#define LOOP_IN		1u
+#define LOOP_OUT	2u
+typedef void loop_fn(void *arg, unsigned int events);
+struct loop_timer {
+	void (*fn)(void *arg);
+	void *arg;
+	uint64_t due;			/* ms; private */
+	struct loop_timer *next;	/* private */
+	bool armed;			/* private */
+};
+uint64_t loop_now(void);
+int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg);
+int loop_want(int fd, unsigned int events);
+void loop_del(int fd);
+void loop_timer_set(struct loop_timer *t, uint64_t ms);
+void loop_timer_clear(struct loop_timer *t);
+int loop_signal(int sig, void (*fn)(void));
+void loop_after(bool (*fn)(void));
+void loop_run(void);
+void loop_stop(void);
+
+/* wire.c: messages of the store. */
+#define WIRE_READ	1		/* access bits of a permission */
+#define WIRE_WRITE	2
+struct wire_perm {
+	domid_t domid;
+	uint8_t access;
+};
+#define WIRE_PERM_CHARS	7		/* "b65535" and its NUL */
+struct wire_in {			/* one message being received */
+	unsigned int used;
+	union {
+		struct xsd_sockmsg hdr;
+		char bytes[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+	};
+};
+const char *wire_error_name(int error);
+int wire_error_number(const char *name);
+unsigned int wire_wanted(const struct wire_in *in);
+bool wire_complete(const struct wire_in *in);
+const char *wire_payload(const struct wire_in *in);
+int wire_strings(const char *data, unsigned int len, const char **strings,
+		 unsigned int max);
+int wire_parse_perm(const char *s, struct wire_perm *perm);
+unsigned int wire_format_perm(const struct wire_perm *perm, char *to);
+bool wire_parse_u32(const char *s, uint32_t max, uint32_t *value);
+
+/* store.c: a client of xenstored. */
+struct store;
+struct store_watch;
+typedef void store_watch_fn(void *arg, const char *path);
+struct store *store_open(void);
+void store_close(struct store *s);
+char *store_read(struct store *s, struct arena *a, uint32_t tx,
+		 const char *path, unsigned int *len);
+int store_write(struct store *s, uint32_t tx, const char *path,
+		const void *value, unsigned int len);
+int store_printf(struct store *s, uint32_t tx, const char *path,
+		 const char *fmt, ...) PRINTF(4, 5);
+int store_mkdir(struct store *s, uint32_t tx, const char *path);
+int store_rm(struct store *s, uint32_t tx, const char *path);
+char **store_list(struct store *s, struct arena *a, uint32_t tx,
+		  const char *path, unsigned int *n);
+int store_get_perms(struct store *s, uint32_t tx, const char *path,
+		    struct wire_perm *perms, unsigned int max);
+int store_set_perms(struct store *s, uint32_t tx, const char *path,
+		    const struct wire_perm *perms, unsigned int n);
+int store_begin(struct store *s, uint32_t *tx);
+int store_end(struct store *s, uint32_t tx, bool commit);
+struct store_watch *store_watch(struct store *s, const char *path,
+				store_watch_fn *fn, void *arg);
+void store_unwatch(struct store *s, struct store_watch *w);
+int store_introduce(struct store *s, domid_t domid, uint64_t gfn,
+		    uint32_t port);
+int store_release(struct store *s, domid_t domid);
+int store_is_introduced(struct store *s, domid_t domid);
+char *store_control(struct store *s, struct arena *a, const char *command);
+
+/* hyper.c: hypercalls and other domains' memory. */
+int hyper_open(void);
+long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
+		uint64_t a3, uint64_t a4);
+void *hyper_alloc(size_t size);
+void hyper_free(void *p, size_t size);
+int hyper_domctl(struct xen_domctl *op);
+int hyper_sysctl(struct xen_sysctl *op);
+int hyper_next_domain(domid_t first, struct xen_domctl_getdomaininfo *info);
+int hyper_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
+int hyper_read_log(char *buf, unsigned int size, uint32_t *index);
+void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
+		int prot);
+void hyper_unmap(void *p, unsigned int n);
+
+/* evtchn.c: event channels; fd is what evtchn_open() gave. */
+int evtchn_open(void);
+int evtchn_bind_virq(int fd, unsigned int virq);
+int evtchn_bind_interdomain(int fd, domid_t domid, uint32_t remote_port);
+int evtchn_bind_unbound(int fd, domid_t domid);
+int evtchn_unbind(int fd, uint32_t port);
+int evtchn_notify(int fd, uint32_t port);
+int evtchn_pending(int fd, uint32_t *ports, unsigned int max);
+int evtchn_unmask(int fd, uint32_t port);
+
+/* gnttab.c: pages that other domains grant us. */
+int gnttab_open(void);
+void *gnttab_map(int fd, domid_t domid, uint32_t ref, int prot);
+void gnttab_unmap(int fd, void *page);
+
+#endif
