@@ -60,6 +60,7 @@ void conn_reset(struct conn *c)
 	watch_del_all(c);
 	txn_end_all(c);
 	c->in.used = 0;
+	c->dead = false;
 }
 
 /* Ends it; the caller closes what is below. */

@@ -14,6 +14,7 @@
 #include "xenstored.h"
 
 struct domain *domains[DOMID_FIRST_RESERVED];
+unsigned int domains_end;
 
 static struct domain *domain_new(domid_t domid)
 {
@@ -24,6 +25,8 @@ static struct domain *domain_new(domid_t domid)
 	d->domid = domid;
 	d->target = domid;
 	domains[domid] = d;
+	if (domid >= domains_end)
+		domains_end = domid + 1;
 	return d;
 }
 
@@ -36,10 +39,7 @@ int domain_known(domid_t domid)
 		return 0;
 	if (ring_domain_fate(domid) == DOMAIN_GONE)
 		return -ENOENT;
-	if (!domain_new(domid))
-		return -ENOMEM;
-	state_domain(domains[domid]);
-	return 0;
+	return domain_new(domid) ? 0 : -ENOMEM;
 }
 
 static int domain_connect(struct domain *d)
@@ -94,28 +94,47 @@ int domain_introduce(domid_t domid, uint64_t gfn, uint32_t port)
 	if (rc)
 		return rc;	/* scan forgets it if it does not exist */
 	ring_restart(d);
-	state_domain(d);
+	state_domain(d, true);
 	if (fresh && domid)
 		watch_fire_special("@introduceDomain");
 	return 0;
 }
 
-/* What an earlier daemon knew of a domain; the ring is attached later. */
-struct domain *domain_restore(domid_t domid, bool introduced)
+/*
+ * What an earlier daemon knew of an introduced domain; `reset`: from an empty
+ * state on.  The ring is attached later.  NULL: no memory.
+ */
+struct domain *domain_restore(domid_t domid, bool reset)
 {
 	struct domain *d = domains[domid];
 
 	if (!d)
 		d = domain_new(domid);
-	if (!d || !introduced)
-		return d;
-	if (d->conn) {
+	if (!d)
+		return NULL;
+	if (d->conn && reset) {
 		conn_reset(d->conn);
-		return d;
+		d->req_cons = d->rsp_prod = 0;
 	}
-	d->conn = conn_new(-1, d);
+	if (!d->conn)
+		d->conn = conn_new(-1, d);
 	d->introduced = d->conn;
 	return d->conn ? d : NULL;
+}
+
+/* Forgets a domain's ring and all it held, but not its nodes. */
+void domain_drop(domid_t domid)
+{
+	struct domain *d = domains[domid];
+
+	if (!d)
+		return;
+	if (d->conn) {
+		conn_free(d->conn);
+		ring_detach(d);
+	}
+	domains[domid] = NULL;
+	free(d);
 }
 
 /* d may do what `target` may. */
@@ -219,34 +238,22 @@ static void domain_spoil_txns(void)
 			t->retry = true;
 }
 
-/*
- * Lets go of a domain and of what it left behind.  If there is no memory for
- * that, it stays known, and the next scan tries again.
- */
+/* Lets go of a domain and of what it left behind. */
 void domain_release(domid_t domid)
 {
-	struct domain *d = domains[domid];
-	bool introduced = d->introduced;
+	bool introduced = domains[domid]->introduced;
 	unsigned int i;
-	int rc;
 
-	if (d->conn) {
-		conn_free(d->conn);
-		ring_detach(d);
-		d->conn = NULL;
-		d->introduced = false;
-	}
-	for (i = 0; i < DOMID_FIRST_RESERVED; i++)
-		if (domains[i] && domains[i]->target == domid && i != domid)
+	domain_drop(domid);
+	state_release(domid);
+	for (i = 0; i < domains_end; i++)
+		if (domains[i] && domains[i]->target == domid)
 			domain_set_target(domains[i], i);
 	domain_spoil_txns();
-	rc = domain_clean(domid);
-	state_release(domid);
-	if (rc)
+	if (domain_clean(domid)) {
+		/* Known again, so that the next scan tries again. */
 		log_warn("domain %u: no memory to clean up", domid);
-	else {
-		domains[domid] = NULL;
-		free(d);
+		domain_new(domid);
 	}
 	if (introduced)
 		watch_fire_special("@releaseDomain");
@@ -263,7 +270,7 @@ void domain_scan(void)
 	struct domain *d;
 	unsigned int i;
 
-	for (i = 1; i < DOMID_FIRST_RESERVED; i++) {
+	for (i = 1; i < domains_end; i++) {
 		d = domains[i];
 		if (!d)
 			continue;
@@ -274,7 +281,7 @@ void domain_scan(void)
 		} else if (fate == DOMAIN_SHUTDOWN && d->introduced &&
 			   !d->shutdown) {
 			d->shutdown = true;
-			state_domain(d);
+			state_domain(d, false);
 			tell = true;
 		}
 	}

@@ -91,6 +91,8 @@ static int request_node(struct request *r, const char *name,
 	if (rc)
 		return -rc;
 	have = perms_for(near->perms, &r->c->who);
+	if (!*n)
+		return have & perm ? 0 : EACCES;
 	return (have & perm) == perm ? 0 : EACCES;
 }
 
@@ -251,8 +253,8 @@ static int request_create(struct request *r)
 		return -rc;
 	for (i = from + 1; i <= len; i++)
 		if (i == len || r->path[i] == '/')
-			txn_mark(r->txn, r->path, i, TXN_MADE, 0);
-	txn_mark(r->txn, r->path, len, TXN_TELL, 0);
+			txn_mark(r->txn, r->path, i, TXN_MADE);
+	txn_mark(r->txn, r->path, len, TXN_TELL);
 	return 0;
 }
 
@@ -285,10 +287,11 @@ static int request_set_value(struct request *r, const void *data,
 	if (!rc)
 		rc = -tree_set_value(r->tree, r->path, v);
 	value_put(v);
-	if (!rc)
-		txn_mark(r->txn, r->path, strlen(r->path),
-			 TXN_SET_VALUE | TXN_TELL, len);
-	return rc;
+	if (rc)
+		return rc;
+	txn_mark(r->txn, r->path, strlen(r->path), TXN_SET_VALUE | TXN_TELL);
+	txn_charge(r->txn, r->path, len);
+	return 0;
 }
 
 /* Between its value and its children, the directory may become too large. */
@@ -359,7 +362,7 @@ static int request_remove(struct request *r, const struct node *n)
 
 	if (!rc) {
 		txn_mark(r->txn, r->path, strlen(r->path),
-			 TXN_REMOVED | TXN_TELL, 0);
+			 TXN_REMOVED | TXN_TELL);
 		request_changed(r, old);
 		if (!r->txn)
 			watch_fire_removed(r->path, old);
@@ -436,9 +439,8 @@ static int request_set_special(struct request *r, const char *name,
 static int request_set_perms(struct request *r, const char *name,
 			     struct perms *perms)
 {
+	struct node old = { .perms = NULL };	/* for watch_fire() */
 	const struct node *n;
-	struct perms *old;
-	struct node *before;
 	int rc = request_existing(r, name, PERM_WRITE | PERM_OWNER, 0, &n);
 
 	if (rc)
@@ -446,17 +448,14 @@ static int request_set_perms(struct request *r, const char *name,
 	if (!r->c->who.privileged &&
 	    perms->p[0].domid != n->perms->p[0].domid)
 		return EPERM;
-	old = perms_get(n->perms);
+	old.perms = perms_get(n->perms);
 	rc = -tree_set_perms(r->tree, r->path, perms);
 	if (!rc) {
-		struct node view = { .perms = old };
-
-		before = &view;
 		txn_mark(r->txn, r->path, strlen(r->path),
-			 TXN_SET_PERMS | TXN_TELL, 0);
-		request_changed(r, before);
+			 TXN_SET_PERMS | TXN_TELL);
+		request_changed(r, &old);
 	}
-	perms_put(old);
+	perms_put(old.perms);
 	return rc;
 }
 
@@ -655,7 +654,7 @@ static int do_resume(struct request *r)
 	if (rc)
 		return rc;
 	d->shutdown = false;
-	state_domain(d);
+	state_domain(d, false);
 	conn_ack(r->c);
 	return 0;
 }
@@ -672,7 +671,7 @@ static int do_set_target(struct request *r)
 	    !domains[target] || !domains[target]->introduced)
 		return ENOENT;
 	domain_set_target(domains[domid], target);
-	state_domain(domains[domid]);
+	state_domain(domains[domid], false);
 	conn_ack(r->c);
 	return 0;
 }

@@ -183,21 +183,29 @@ int txn_note(struct txn *t, const char *path, size_t len, unsigned int flags)
 	return 0;
 }
 
-/*
- * This was done at path[0..len), which is noted; it holds `charge` bytes of
- * value now.
- */
-void txn_mark(struct txn *t, const char *path, size_t len,
-	      unsigned int flags, unsigned int charge)
+static struct access *txn_access(const struct txn *t, const char *path,
+				 size_t len)
+{
+	return t->access[*txn_slot(t, txn_hash(path, len), path, len) - 1];
+}
+
+/* This was done at path[0..len), which is noted.  t may be NULL. */
+void txn_mark(struct txn *t, const char *path, size_t len, unsigned int flags)
+{
+	if (t)
+		txn_access(t, path, len)->flags |= flags;
+}
+
+/* At path, which is noted, there are now `charge` bytes of value of t's. */
+void txn_charge(struct txn *t, const char *path, unsigned int charge)
 {
 	struct access *a;
 
 	if (!t)
 		return;
-	a = t->access[*txn_slot(t, txn_hash(path, len), path, len) - 1];
-	a->flags |= flags;
-	t->bytes += charge - a->charge;
-	t->conn->held_bytes += charge - a->charge;
+	a = txn_access(t, path, strlen(path));
+	t->bytes += (long)charge - a->charge;
+	t->conn->held_bytes += (long)charge - a->charge;
 	a->charge = charge;
 }
 

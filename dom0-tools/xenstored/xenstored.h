@@ -123,9 +123,9 @@ struct conn {
 	struct conn *next;		/* of all connections */
 	struct conn *next_active;
 	bool active;			/* on the list of those with work */
-	bool dead;			/* to be ended after this round */
+	bool dead;			/* heard no more; a socket is closed */
 	int fd;				/* socket, or -1 */
-	bool want_out;			/* polled for LOOP_OUT */
+	unsigned int polled;		/* LOOP_*: what for, if a socket */
 	struct domain *domain;		/* ring, or NULL */
 	struct subject who;
 	struct wire_in in;		/* request being received */
@@ -217,7 +217,8 @@ struct txn *txn_find(const struct conn *c, uint32_t id);
 int txn_note(struct txn *t, const char *path, size_t len,
 	     unsigned int flags);
 void txn_mark(struct txn *t, const char *path, size_t len,
-	      unsigned int flags, unsigned int charge);
+	      unsigned int flags);
+void txn_charge(struct txn *t, const char *path, unsigned int charge);
 int txn_commit(struct txn *t);
 void txn_end(struct txn *t);
 void txn_end_all(struct conn *c);
@@ -237,12 +238,14 @@ struct domain {
 	bool granted;
 	uint32_t local_port;
 	uint32_t req_cons, rsp_prod;
-	bool replayed;		/* the page knows how far rsp_prod got */
+	uint32_t told_cons;	/* the req_cons that the page shows */
 };
-extern struct domain *domains[DOMID_FIRST_RESERVED];
+extern struct domain *domains[DOMID_FIRST_RESERVED];	/* by domid */
+extern unsigned int domains_end;	/* the highest domid so far, + 1 */
 int domain_known(domid_t domid);
 int domain_introduce(domid_t domid, uint64_t gfn, uint32_t port);
-struct domain *domain_restore(domid_t domid, bool introduced);
+struct domain *domain_restore(domid_t domid, bool reset);
+void domain_drop(domid_t domid);
 void domain_set_target(struct domain *d, domid_t target);
 void domain_release(domid_t domid);
 void domain_scan(void);
@@ -263,7 +266,7 @@ void state_open(const char *path);
 void state_node(const char *path, const struct node *n);
 void state_remove(const char *path);
 void state_special(const char *name, const struct perms *perms);
-void state_domain(const struct domain *d);
+void state_domain(const struct domain *d, bool reset);
 void state_release(domid_t domid);
 enum state_watch_op { WATCH_DEL, WATCH_ADD, WATCH_OWE, WATCH_PAY };
 void state_watch(const struct watch *w, enum state_watch_op op);
@@ -275,15 +278,14 @@ void state_commit(void);
 
 /* conn_ring.c; replaced in tests */
 void ring_open(void);
+void ring_start(void);
 int ring_attach(struct domain *d);
 int ring_rebind(struct domain *d);
 void ring_detach(struct domain *d);
 void ring_restart(struct domain *d);
-void ring_resume(struct domain *d);
-void ring_fail(struct domain *d, uint32_t error);
 enum domain_fate ring_domain_fate(domid_t domid);
 bool ring_receive(struct conn *c);
-bool ring_send(struct conn *c);
+void ring_send(struct conn *c);
 
 /* conn_sock.c */
 void sock_open(const char *path);

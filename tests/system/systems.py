@@ -43,7 +43,7 @@ def poweroff(t):
 
 
 def uefi(t):
-    t.script("dom0", uefi=True, timeout=400, kernel_args="want_cpus=2")
+    t.script("dom0", uefi=True, timeout=600, kernel_args="want_cpus=2")
 
 
 def multiboot1(t):
@@ -71,11 +71,11 @@ TESTS = {
     "disk-virtio": disk("virtio"),
     "nic-e1000e": nic("e1000e"),
     "nic-virtio": nic("virtio-net-pci"),
-    "domu": lambda t: t.script("domu", timeout=400),
-    "oxenstored": lambda t: t.script("oxen", timeout=300),
-    "xl": lambda t: t.script("xl", timeout=500),
-    "cycles": lambda t: t.script("cycles", timeout=900),
-    "two-guests": lambda t: t.script("pair", timeout=400),
-    "guest-policy": lambda t: t.script("policy", timeout=500),
+    "domu": lambda t: t.script("domu", timeout=900),
+    "oxenstored": lambda t: t.script("oxen", timeout=600),
+    "xl": lambda t: t.script("xl", timeout=1200),
+    "cycles": lambda t: t.script("cycles", timeout=1500),
+    "two-guests": lambda t: t.script("pair", timeout=900),
+    "guest-policy": lambda t: t.script("policy", timeout=900),
     "bad-kernel": bad_kernel,
 }

@@ -244,6 +244,9 @@ static void guest_switch(struct cpu *cpu, struct vcpu *next)
 	if (old) {
 		if (foreign)
 			dirty_clear(old->domain, cpu);
+		/* An LDT fault below may serve others' calls after all: they
+		 * must not find old here, whose state is home. */
+		cpu->loaded = NULL;
 		store_release(&old->loaded_on, 0);
 	}
 	state_load(cpu, next);

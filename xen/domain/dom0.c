@@ -370,11 +370,14 @@ static __init u64 module_pages(const struct boot_module *m)
 	return start < end ? (end - start) >> PAGE_SHIFT : 0;
 }
 
+/* Not below 1 MiB, where a loader may have put a small one: that is Dom0's. */
 static __init void module_free(const struct boot_module *m)
 {
-	if (module_pages(m))
-		pages_add(ROUND_UP(m->start, PAGE_SIZE),
-			  ROUND_DOWN(m->end, PAGE_SIZE));
+	paddr_t start = max(ROUND_UP(m->start, PAGE_SIZE), 0x100000UL);
+	paddr_t end = ROUND_DOWN(m->end, PAGE_SIZE);
+
+	if (module_pages(m) && start < end)
+		pages_add(start, end);
 }
 
 /* --- page tables ----------------------------------------------------- */

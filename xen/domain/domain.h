@@ -69,12 +69,11 @@ struct vcpu {
 	u64 xcr0, xcr0_accum;
 	void *fpu_area;		/* XSAVE area, 64-byte aligned */
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
-	mfn_t reap;		/* mm: table still to be taken down, 0 none */
+	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
 	u64 gdt_frames[16];
 	u32 gdt_ents;
 	u32 ldt_ents;
 	u64 ldt_base;
-	u32 ldt_mapped;		/* pages of the LDT window in use, bitmap */
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;
 	u64 misc_features;	/* MSR 0x140 */

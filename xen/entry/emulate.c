@@ -785,12 +785,6 @@ static bool do_one_byte(struct vcpu *v, struct insn *i)
 	case 0xe4: case 0xe5: case 0xe6: case 0xe7:
 	case 0xec: case 0xed: case 0xee: case 0xef:
 		return do_port(v, i);
-	case 0xf4:			/* hlt */
-		if (!v->in_kernel)
-			return false;
-		retire(v, i->pos);
-		vcpu_block_current();
-		return true;
 	case 0xfa: case 0xfb:		/* cli, sti: without effect */
 		if (!iopl_permits(v))
 			return false;

@@ -18,7 +18,7 @@
  * another CPU is made to look, one that sleeps is woken; the current one
  * looks on its way out, unless it has just decided to sleep.
  */
-static always_inline void upcall_set(struct vcpu *v, unsigned int sel)
+void upcall_set(struct vcpu *v, unsigned int sel)
 {
 	struct vcpu_info *vi = READ_ONCE(v->vcpu_info);
 
@@ -30,19 +30,9 @@ static always_inline void upcall_set(struct vcpu *v, unsigned int sel)
 		vcpu_kick(v);
 }
 
-/* [event 20] The port's bit, the selector's bit, the upcall byte: in this
- * order.  A masked port stops after the first; a poll is ended even so. */
 void evtchn_set_pending(struct vcpu *v, u32 port)
 {
-	struct domain *d = v->domain;
-	struct shared_info *s = d->shared_info;
-
-	if (atomic_test_and_set_bit(port, s->evtchn_pending))
-		return;
-	if (!test_bit(port, s->evtchn_mask))
-		upcall_set(v, port / 64);
-	if (unlikely(READ_ONCE(d->sched.polling)))
-		vcpu_poll_wake(d, port);
+	port_raise(v, port);
 }
 
 /* Clears the mask bit; an event that came meanwhile is delivered now. */

@@ -279,7 +279,7 @@ static void join_locked(struct domain *ld, u32 lport, struct domain *rd,
 	rc->target_port = lport;
 	rc->state = PORT_INTERDOMAIN;
 	/* Sends before this moment were dropped: look once in any case. */
-	evtchn_set_pending(rc->target, lport);
+	port_raise(rc->target, lport);
 	port_unlock(rc);
 	port_unlock(lc);
 }
@@ -343,24 +343,35 @@ static long evtchn_bind_ipi(const struct evtchn_bind_ipi *op, u64 arg)
 			   port);
 }
 
-/*
- * [event 10] The sender's port names the peer; its byte lock keeps the pair
- * together until the bit is set.
- */
-static always_inline long evtchn_send(struct domain *d, u32 port)
+static noinline long send_locked(struct evtchn *c)
 {
-	struct evtchn *c = port_find(d, port);
 	long rc = 0;
 
-	if (unlikely(!c))
-		return deny(-XEN_EINVAL);
 	port_lock(c);
 	if (likely(c->target))
-		evtchn_set_pending(c->target, c->target_port);
+		port_raise(c->target, c->target_port);
 	else if (c->state != PORT_UNBOUND)
 		rc = deny(-XEN_EINVAL);
 	port_unlock(c);
 	return rc;
+}
+
+/*
+ * [event 10] The sender's port names the peer; its byte lock keeps the pair
+ * together until the bit is set.  An IPI stays within the domain and needs no
+ * lock: if the port changes hands meanwhile, the guest gets an event that it
+ * sent to itself.
+ */
+static always_inline long evtchn_send(struct domain *d, u32 port)
+{
+	struct evtchn *c = port_find(d, port);
+
+	if (unlikely(!c))
+		return deny(-XEN_EINVAL);
+	if (READ_ONCE(c->state) != PORT_IPI)
+		return send_locked(c);
+	port_raise(d->vcpu[READ_ONCE(c->vcpu)], port);
+	return 0;
 }
 
 static void status_fill(struct evtchn_status *st, const struct evtchn *c)

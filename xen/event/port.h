@@ -78,6 +78,26 @@ static always_inline void port_unlock(struct evtchn *c)
 	store_release(&c->lock, 0);
 }
 
+/* deliver.c: word `sel` of v's domain has something unmasked. */
+void upcall_set(struct vcpu *v, unsigned int sel);
+
+/*
+ * [event 20] The port's bit, the selector's bit, the upcall byte: in this
+ * order.  A masked port stops after the first; a poll is ended even so.
+ */
+static always_inline void port_raise(struct vcpu *v, u32 port)
+{
+	struct domain *d = v->domain;
+	struct shared_info *s = d->shared_info;
+
+	if (atomic_test_and_set_bit(port, s->evtchn_pending))
+		return;
+	if (unlikely(READ_ONCE(d->sched.polling)))
+		vcpu_poll_wake(d, port);
+	if (!(READ_ONCE(s->evtchn_mask[port / 64]) >> port % 64 & 1))
+		upcall_set(v, port / 64);
+}
+
 /* evtchn.c, for virq.c.  Caller holds the domain's lock. */
 int port_alloc_locked(struct domain *d);	/* lowest free, -XEN_ENOSPC.. */
 void port_set_locked(struct evtchn *c, enum port_state state, u32 what,

@@ -18,89 +18,109 @@
 #include <grant/table.h>
 #include <entry/entry.h>
 
+#define NOTHING	(~0U)
+#define IS_REF	(1U << 16)
+
 struct side {
-	struct domain *d;	/* whose frame, referenced; NULL: nothing kept */
 	u64 number;		/* grant reference or frame, as asked for */
-	u8 *page;		/* direct map */
-	u32 mfn;
-	domid_t domid;		/* as asked for */
-	bool is_ref;
+	u32 whose;		/* domid as asked for | IS_REF, or NOTHING */
 	bool writes;		/* constant: the destination */
+	u8 *page;		/* direct map */
+	struct domain *d;	/* IS_REF: the lender, referenced */
+	struct pin pin;		/* IS_REF */
 };
+
+static u32 users(const struct side *s)
+{
+	return s->writes ? PIN_HOST_WRITE : PIN_HOST_READ;
+}
 
 static void side_drop(struct side *s)
 {
-	if (!s->d)
+	struct frame *f;
+
+	if (s->whose == NOTHING)
 		return;
-	grant_drop_refs(s->mfn, s->writes, 1);
-	if (s->is_ref)
-		grant_unpin(s->d, s->number,
-			    s->writes ? PIN_HOST_WRITE : PIN_HOST_READ);
-	domain_put(s->d);
-	s->d = NULL;
+	if (s->whose & IS_REF) {
+		grant_unpin(&s->pin, users(s));
+		domain_put(s->d);
+	} else {
+		f = virt_to_frame(s->page);
+		if (s->writes)
+			frame_put_and_type(f);
+		else
+			frame_put(f);
+	}
+	s->whose = NOTHING;
 }
 
 /* A frame of the caller's own. */
-static int take_frame(struct side *s, struct domain *d, u64 mfn)
+static int take_frame(struct side *s, u64 mfn, domid_t id)
 {
+	struct domain *d = current->domain;
+	struct frame *f;
 	int rc;
 
+	if (id != DOMID_SELF)
+		return GNTST_permission_denied;
 	if (!mfn_valid(MFN(mfn)))
 		return GNTST_bad_page;
+	f = mfn_to_frame(MFN(mfn));
 	if (s->writes) {
-		rc = frame_get_and_type(mfn_to_frame(MFN(mfn)), d,
-					TYPE_WRITABLE);
+		rc = frame_get_and_type(f, d, TYPE_WRITABLE);
 		if (rc)
 			return rc == -XEN_EBUSY ? GNTST_general_error
 						: GNTST_bad_page;
-	} else if (!frame_get(mfn_to_frame(MFN(mfn)), d)) {
+	} else if (!frame_get(f, d)) {
 		return GNTST_bad_page;
 	}
-	s->mfn = mfn;
+	s->page = mfn_to_virt(MFN(mfn));
 	return GNTST_okay;
 }
 
-static noinline int side_take(struct side *s, const struct gnttab_copy_ptr *p,
-			      bool is_ref)
+static int take_grant(struct side *s, u32 ref, domid_t id)
 {
-	u64 number = is_ref ? p->u.ref : p->u.gmfn;
-	struct domain *d;
+	struct domain *d = domain_get_or_self(id);
 	int rc;
 
-	side_drop(s);
-	if (!is_ref && p->domid != DOMID_SELF)
-		return GNTST_permission_denied;
-	d = domain_get_or_self(p->domid);
 	if (!d)
 		return GNTST_bad_domain;
-	if (is_ref)
-		rc = grant_pin(d, number, current->domain->id,
-			       s->writes ? PIN_HOST_WRITE : PIN_HOST_READ,
-			       &s->mfn);
-	else
-		rc = take_frame(s, d, number);
+	rc = grant_pin(d, ref, current->domain->id, users(s), &s->pin);
 	if (rc) {
 		domain_put(d);
 		return rc;
 	}
 	s->d = d;
-	s->domid = p->domid;
+	s->page = mfn_to_virt(MFN(s->pin.a->mfn));
+	return GNTST_okay;
+}
+
+static noinline int side_take(struct side *s, u64 number, u32 whose)
+{
+	int rc;
+
+	side_drop(s);
+	if (whose & IS_REF)
+		rc = take_grant(s, number, (domid_t)whose);
+	else
+		rc = take_frame(s, number, (domid_t)whose);
+	if (rc)
+		return rc;
 	s->number = number;
-	s->is_ref = is_ref;
-	s->page = mfn_to_virt(MFN(s->mfn));
+	s->whose = whose;
 	return GNTST_okay;
 }
 
 /* Makes s what p names; usually it is so already. */
 static always_inline int side_set(struct side *s,
-				  const struct gnttab_copy_ptr *p, bool is_ref)
+				  const struct gnttab_copy_ptr *p, u32 is_ref)
 {
 	u64 number = is_ref ? p->u.ref : p->u.gmfn;
+	u32 whose = p->domid | is_ref;
 
-	if (likely(s->d && s->number == number && s->domid == p->domid &&
-		   s->is_ref == is_ref))
+	if (likely(s->number == number && s->whose == whose))
 		return GNTST_okay;
-	return side_take(s, p, is_ref);
+	return side_take(s, number, whose);
 }
 
 static always_inline int copy_one(const struct gnttab_copy *op,
@@ -108,43 +128,55 @@ static always_inline int copy_one(const struct gnttab_copy *op,
 {
 	int rc;
 
-	rc = side_set(src, &op->source, op->flags & GNTCOPY_source_gref);
+	rc = side_set(src, &op->source,
+		      op->flags & GNTCOPY_source_gref ? IS_REF : 0);
 	if (unlikely(rc))
 		return rc;
-	rc = side_set(dst, &op->dest, op->flags & GNTCOPY_dest_gref);
+	rc = side_set(dst, &op->dest,
+		      op->flags & GNTCOPY_dest_gref ? IS_REF : 0);
 	if (unlikely(rc))
 		return rc;
 	if (unlikely(op->source.offset + op->len > PAGE_SIZE ||
 		     op->dest.offset + op->len > PAGE_SIZE))
 		return GNTST_bad_copy_arg;
-	memmove(dst->page + op->dest.offset, src->page + op->source.offset,
-		op->len);
+	if (unlikely(dst->page == src->page))
+		memmove(dst->page + op->dest.offset,
+			src->page + op->source.offset, op->len);
+	else
+		memcpy(dst->page + op->dest.offset,
+		       src->page + op->source.offset, op->len);
 	return GNTST_okay;
 }
 
-/* Elements until all are done, one cannot be read or answered, or other work
+/* Up to BATCH elements are read at once; each is answered by itself. */
+#define BATCH	8
+
+/* Elements until all are done, some cannot be read or answered, or other work
  * waits: how many were done, and why it ended. */
 static u32 copy_some(u64 uop, u32 count, long *rc)
 {
-	struct side src = { .writes = false }, dst = { .writes = true };
-	struct gnttab_copy op;
-	u32 i;
+	struct side src = { .whose = NOTHING, .writes = false };
+	struct side dst = { .whose = NOTHING, .writes = true };
+	struct gnttab_copy op[BATCH];
+	u32 done = 0, n;
 
-	for (i = 0; i < count; i++, uop += sizeof(op)) {
-		if (i && i % GRANT_PREEMPT_EVERY == 0 && preempt_check())
+	while (done < count && !*rc) {
+		if (done && preempt_check())
 			break;
-		*rc = copy_from_guest(&op, uop, sizeof(op));
-		if (unlikely(*rc))
-			break;
-		/* With the two bytes of padding behind it. */
-		*rc = put_guest_u32(uop + offsetof(struct gnttab_copy, status),
-				    (u16)copy_one(&op, &src, &dst));
-		if (unlikely(*rc))
-			break;
+		n = min(count - done, (u32)BATCH);
+		*rc = copy_from_guest(op, uop, n * sizeof(op[0]));
+		for (u32 i = 0; i < n && !*rc; i++) {
+			/* With the two bytes of padding behind it. */
+			*rc = put_guest_u32(uop + offsetof(struct gnttab_copy,
+							   status),
+				(u16)copy_one(&op[i], &src, &dst));
+			uop += sizeof(op[0]);
+			done++;
+		}
 	}
 	side_drop(&src);
 	side_drop(&dst);
-	return i;
+	return done;
 }
 
 long grant_op_copy(u64 uop, u32 count)

@@ -24,15 +24,24 @@
 #include <entry/entry.h>
 
 #define UNMAP_BATCH	32
+#define MAP_BATCH	16	/* elements between two looks for work */
 
 /* --- handles ---------------------------------------------------------------- */
+
+_Static_assert(sizeof(struct mapping) == 32, "a chunk of handles is a page");
+
+static always_inline struct mapping *map_at(const struct grant_table *t,
+					    u32 handle)
+{
+	return &t->map[handle / MAPS_PER_CHUNK][handle % MAPS_PER_CHUNK];
+}
 
 /* The mapping of a handle, in use or not; NULL if there never was one. */
 static struct mapping *map_find(const struct grant_table *t, u32 handle)
 {
 	if (unlikely(handle >= load_acquire(&t->nr_maps)))
 		return NULL;
-	return &t->map[handle / MAPS_PER_CHUNK][handle % MAPS_PER_CHUNK];
+	return map_at(t, handle);
 }
 
 /* Another chunk of handles.  map_lock held; false: limit or memory. */
@@ -66,17 +75,15 @@ static u32 handle_get(struct grant_table *t, struct mapping **m)
 	spin_lock(&t->map_lock);
 	if (t->free_map != NO_HANDLE || more_maps_locked(t)) {
 		handle = t->free_map;
-		*m = map_find(t, handle);
+		*m = map_at(t, handle);
 		t->free_map = (*m)->ref;
 	}
 	spin_unlock(&t->map_lock);
 	return handle;
 }
 
-static void handle_put(struct grant_table *t, u32 handle)
+static void handle_put(struct grant_table *t, struct mapping *m, u32 handle)
 {
-	struct mapping *m = map_find(t, handle);
-
 	spin_lock(&t->map_lock);
 	m->ref = t->free_map;
 	store_release(&m->flags, (u16)0);
@@ -110,7 +117,7 @@ static u32 pins_of(u32 flags)
 
 /* --- mapping ------------------------------------------------------------------ */
 
-/* As the guest would write it; mm/ adds what every entry gets. */
+/* As the guest would write it; mm/ adds what every entry gets.  A is clear. */
 static u64 grant_pte(u32 mfn, u32 flags)
 {
 	u64 pte = (u64)mfn << PAGE_SHIFT | PTE_P | PTE_NX;
@@ -138,27 +145,24 @@ static int pte_install(const struct gnttab_map_grant_ref *op, u32 mfn)
 static int map_pinned(struct gnttab_map_grant_ref *op, struct domain *rd,
 		      struct mapping *m)
 {
-	u32 inc = pins_of(op->flags), mfn;
+	u32 inc = pins_of(op->flags);
 	int rc;
 
-	rc = grant_pin(rd, op->ref, current->domain->id, inc, &mfn);
-	if (rc)
+	rc = grant_pin(rd, op->ref, current->domain->id, inc, &m->pin);
+	if (unlikely(rc))
 		return rc;
 	if (op->flags & GNTMAP_host_map) {
-		rc = pte_install(op, mfn);
-		if (rc) {
-			grant_drop_refs(mfn, inc & PIN_WRITERS,
-					inc & (inc - 1) ? 2 : 1);
-			grant_unpin(rd, op->ref, inc);
+		rc = pte_install(op, m->pin.a->mfn);
+		if (unlikely(rc)) {
+			grant_unpin(&m->pin, inc);
 			return rc;
 		}
 	}
 	domain_hold(rd);	/* cannot fail: our caller has it too */
 	m->rd = rd;
 	m->ref = op->ref;
-	m->mfn = mfn;
 	store_release(&m->flags, (u16)(op->flags & MAP_KEPT_FLAGS));
-	op->dev_bus_addr = (u64)mfn << PAGE_SHIFT;
+	op->dev_bus_addr = (u64)m->pin.a->mfn << PAGE_SHIFT;
 	return GNTST_okay;
 }
 
@@ -178,7 +182,7 @@ static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
 		return GNTST_no_space;
 	rc = map_pinned(op, rd, m);
 	if (unlikely(rc))
-		handle_put(t, handle);
+		handle_put(t, m, handle);
 	else
 		op->handle = handle;
 	return rc;
@@ -192,7 +196,7 @@ struct unmapping {
 	u32 handle;
 	u16 flags;		/* as they were */
 	u16 done;		/* host and device bits that go */
-	u64 old_pte;		/* host: the entry removed */
+	u64 old_pte;		/* the entry removed, 0 none */
 };
 
 static int pte_remove(u64 addr, const struct mapping *m, u16 flags, u64 *old)
@@ -200,9 +204,9 @@ static int pte_remove(u64 addr, const struct mapping *m, u16 flags, u64 *old)
 	int rc;
 
 	if (flags & GNTMAP_contains_pte)
-		rc = ptype_unmap_grant_pte(current, addr, MFN(m->mfn), old);
+		rc = ptype_unmap_grant_pte(current, addr, MFN(m->pin.a->mfn), old);
 	else
-		rc = ptype_unmap_grant(current, addr, MFN(m->mfn), old);
+		rc = ptype_unmap_grant(current, addr, MFN(m->pin.a->mfn), old);
 	if (rc)
 		return GNTST_general_error;
 	/* Another handle's entry for the same frame: it is gone, but this
@@ -222,6 +226,7 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 
 	u->m = NULL;
 	u->done = 0;
+	u->old_pte = 0;
 	if (unlikely(!m))
 		return GNTST_bad_handle;
 	u->flags = claim(m);
@@ -233,7 +238,7 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 		done |= GNTMAP_device_map;
 	done &= u->flags;
 	if ((done & GNTMAP_device_map) &&
-	    op->dev_bus_addr != (u64)m->mfn << PAGE_SHIFT)
+	    op->dev_bus_addr != (u64)m->pin.a->mfn << PAGE_SHIFT)
 		rc = GNTST_bad_dev_addr;
 	else if (done & GNTMAP_host_map)
 		rc = pte_remove(op->host_addr, m, u->flags, &u->old_pte);
@@ -247,9 +252,15 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 	return GNTST_okay;
 }
 
+/*
+ * The processor sets A before it keeps an entry, and mm/ lets no guest clear
+ * A of a grant's entry, so one without A was never used.  (A guest that wrote
+ * something else over an entry keeps a handle without an entry, and so the
+ * frame's references: there are never fewer handles than entries.)
+ */
 static bool unmap_needs_flush(const struct unmapping *u)
 {
-	return u->done & GNTMAP_host_map;
+	return u->old_pte & PTE_A;
 }
 
 /* References and pins go, and with the last the handle; d is its owner. */
@@ -260,13 +271,12 @@ static void mapping_unpin(struct domain *d, struct mapping *m, u32 handle,
 	struct domain *rd = m->rd;
 	u16 left = flags & ~done;
 
-	grant_drop_refs(m->mfn, dec & PIN_WRITERS, dec & (dec - 1) ? 2 : 1);
-	grant_unpin(rd, m->ref, dec);
+	grant_unpin(&m->pin, dec);
 	if (left & (GNTMAP_host_map | GNTMAP_device_map)) {
 		store_release(&m->flags, left);
 		return;
 	}
-	handle_put(d->grant, handle);
+	handle_put(d->grant, m, handle);
 	domain_put(rd);
 }
 
@@ -323,7 +333,7 @@ long grant_op_map(u64 uop, u32 count)
 	u32 i;
 
 	for (i = 0; i < count; i++, uop += sizeof(op)) {
-		if (i && i % GRANT_PREEMPT_EVERY == 0 && preempt_check())
+		if (i && i % MAP_BATCH == 0 && preempt_check())
 			break;
 		if (copy_from_guest(&op, uop, sizeof(op))) {
 			rc = deny(-XEN_EFAULT);
@@ -420,7 +430,7 @@ int grant_release_mappings(struct domain *d)
 		return 0;
 	end = min(t->nr_maps, t->release_next + RELEASE_BATCH);
 	while (t->release_next < end) {
-		mapping_release(d, map_find(t, t->release_next),
+		mapping_release(d, map_at(t, t->release_next),
 				t->release_next);
 		t->release_next++;
 	}
@@ -439,12 +449,12 @@ void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 
 	for_each_domain(d) {
 		for (u32 i = 0; d->grant && i < d->grant->nr_maps; i++) {
-			m = map_find(d->grant, i);
+			m = map_at(d->grant, i);
 			writes = !(m->flags & GNTMAP_readonly);
 			if (m->flags & GNTMAP_host_map)
-				fn(d, m->mfn, writes, arg);
+				fn(d, m->pin.a->mfn, writes, arg);
 			if (m->flags & GNTMAP_device_map)
-				fn(d, m->mfn, writes, arg);
+				fn(d, m->pin.a->mfn, writes, arg);
 		}
 	}
 }
@@ -455,9 +465,9 @@ void grant_dump_mappings(const struct domain *d)
 	const struct mapping *m;
 
 	for (u32 i = 0; i < t->nr_maps; i++) {
-		m = map_find(t, i);
+		m = map_at(t, i);
 		if (m->flags)
 			printk("  handle %u: d%u ref %u mfn %x flags %x\n", i,
-			       m->rd->id, m->ref, m->mfn, m->flags);
+			       m->rd->id, m->ref, m->pin.a->mfn, m->flags);
 	}
 }

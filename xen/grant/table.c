@@ -32,14 +32,11 @@
 
 /* --- active entries -------------------------------------------------------- */
 
-/* The chunk of `ref`'s active entry, made if need be.  NULL: no memory. */
-static struct active *chunk_get(struct grant_frame *gf, unsigned int chunk)
+/* A chunk of active entries on its first use.  NULL: no memory. */
+static noinline struct active *chunk_make(struct grant_frame *gf, u32 chunk)
 {
-	struct active *a = load_acquire(&gf->active[chunk]), *old;
+	struct active *a = heap_alloc(ENTRIES_PER_CHUNK * sizeof(*a)), *old;
 
-	if (likely(a))
-		return a;
-	a = heap_alloc(ENTRIES_PER_CHUNK * sizeof(*a));
 	if (!a)
 		return NULL;
 	old = cmpxchg(&gf->active[chunk], NULL, a);
@@ -49,31 +46,42 @@ static struct active *chunk_get(struct grant_frame *gf, unsigned int chunk)
 	return old;
 }
 
-/* Table locked for reading, ref inside it. */
-static struct active *active_get(struct grant_table *t, u32 ref)
-{
-	struct grant_frame *gf = &t->frame[ref / ENTRIES_PER_FRAME];
-	struct active *a;
-
-	ref %= ENTRIES_PER_FRAME;
-	a = chunk_get(gf, ref / ENTRIES_PER_CHUNK);
-	if (unlikely(!a))
-		return NULL;
-	a += ref % ENTRIES_PER_CHUNK;
-	while (unlikely(xchg(&a->lock, 1)))
-		cpu_poll();
-	return a;
-}
-
-static void active_put(struct active *a)
-{
-	store_release(&a->lock, 0);
-}
-
 static struct grant_entry_v1 *shared_entry(struct grant_table *t, u32 ref)
 {
 	return &t->frame[ref / ENTRIES_PER_FRAME]
-		.shared[ref % ENTRIES_PER_FRAME];
+		->shared[ref % ENTRIES_PER_FRAME];
+}
+
+static always_inline int pin_find(struct grant_table *t, u32 ref,
+				  struct pin *p)
+{
+	struct grant_frame *gf;
+	struct active *a;
+
+	if (unlikely(ref / ENTRIES_PER_FRAME >= load_acquire(&t->nr_frames)))
+		return GNTST_bad_gntref;
+	gf = t->frame[ref / ENTRIES_PER_FRAME];
+	ref %= ENTRIES_PER_FRAME;
+	a = load_acquire(&gf->active[ref / ENTRIES_PER_CHUNK]);
+	if (unlikely(!a)) {
+		a = chunk_make(gf, ref / ENTRIES_PER_CHUNK);
+		if (!a)
+			return GNTST_no_space;
+	}
+	p->a = a + ref % ENTRIES_PER_CHUNK;
+	p->e = gf->shared + ref;
+	return GNTST_okay;
+}
+
+static always_inline void active_lock(struct active *a)
+{
+	while (unlikely(xchg(&a->lock, 1)))
+		cpu_poll();
+}
+
+static always_inline void active_unlock(struct active *a)
+{
+	store_release(&a->lock, 0);
 }
 
 /*
@@ -115,139 +123,132 @@ static void status_reduce(struct grant_entry_v1 *e, u32 pin)
 		atomic_and(&e->flags, (u16)~clear);
 }
 
-void grant_drop_refs(u32 mfn, bool writes, unsigned int n)
+static always_inline void put_ref(struct frame *f, bool writes)
 {
-	struct frame *f = mfn_to_frame(MFN(mfn));
-
-	while (n--) {
-		if (writes)
-			frame_put_and_type(f);
-		else
-			frame_put(f);
-	}
+	if (writes)
+		frame_put_and_type(f);
+	else
+		frame_put(f);
 }
 
-static int take_refs(struct domain *rd, u32 mfn, bool writes, unsigned int n)
+static always_inline int get_ref(struct frame *f, struct domain *rd,
+				 bool writes)
 {
-	struct frame *f = mfn_to_frame(MFN(mfn));
 	int rc;
 
-	if (!mfn_valid(MFN(mfn)))
+	if (!writes)
+		return frame_get(f, rd) ? GNTST_okay : GNTST_bad_page;
+	rc = frame_get_and_type(f, rd, TYPE_WRITABLE);
+	if (likely(!rc))
+		return GNTST_okay;
+	return rc == -XEN_EBUSY ? GNTST_general_error : GNTST_bad_page;
+}
+
+/* A user for both host and device is two. */
+static always_inline bool two_users(u32 inc)
+{
+	return inc & (inc - 1);
+}
+
+static int take_refs(struct domain *rd, u32 mfn, u32 inc)
+{
+	struct frame *f = mfn_to_frame(MFN(mfn));
+	bool writes = inc & PIN_WRITERS;
+	int rc;
+
+	if (unlikely(!mfn_valid(MFN(mfn))))
 		return GNTST_bad_page;
-	for (unsigned int i = 0; i < n; i++) {
-		if (writes)
-			rc = frame_get_and_type(f, rd, TYPE_WRITABLE);
-		else
-			rc = frame_get(f, rd) ? 0 : -XEN_EINVAL;
-		if (unlikely(rc)) {
-			grant_drop_refs(mfn, writes, i);
-			return rc == -XEN_EBUSY ? GNTST_general_error
-						: GNTST_bad_page;
-		}
+	rc = get_ref(f, rd, writes);
+	if (unlikely(two_users(inc)) && !rc) {
+		rc = get_ref(f, rd, writes);
+		if (rc)
+			put_ref(f, writes);
 	}
-	return GNTST_okay;
+	return rc;
 }
 
 /* One or two users (host and device), both readers or both writers. */
-static int pin_locked(struct domain *rd, struct active *a,
-		      struct grant_entry_v1 *e, domid_t id, u32 inc)
+static int pin_locked(struct domain *rd, const struct pin *p, domid_t id,
+		      u32 inc)
 {
+	struct active *a = p->a;
 	bool writes = inc & PIN_WRITERS;
 	int rc;
 
 	if (a->pin && (a->domid != id || (a->pin & inc << 7)))
 		return GNTST_general_error;
 	if (!a->pin || (writes && !(a->pin & PIN_WRITERS))) {
-		rc = status_set(e, a->pin, id, writes);
+		rc = status_set(p->e, a->pin, id, writes);
 		if (rc)
 			return rc;
 		if (!a->pin) {
-			a->mfn = READ_ONCE(e->frame);
+			a->mfn = READ_ONCE(p->e->frame);
 			a->domid = id;
 		}
 	}
-	rc = take_refs(rd, a->mfn, writes, inc & (inc - 1) ? 2 : 1);
-	if (rc)
-		status_reduce(e, a->pin);
+	rc = take_refs(rd, a->mfn, inc);
+	if (unlikely(rc))
+		status_reduce(p->e, a->pin);
 	else
 		a->pin += inc;
 	return rc;
 }
 
-int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, u32 *mfn)
+int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, struct pin *p)
 {
-	struct grant_table *t = rd->grant;
-	struct active *a;
-	int rc = GNTST_bad_gntref;
+	int rc = pin_find(rd->grant, ref, p);
 
-	read_lock(&t->lock);
-	if (unlikely(ref >= t->nr_frames * ENTRIES_PER_FRAME))
-		goto unlock;
-	rc = GNTST_no_space;
-	a = active_get(t, ref);
-	if (unlikely(!a))
-		goto unlock;
-	rc = pin_locked(rd, a, shared_entry(t, ref), id, inc);
-	*mfn = a->mfn;
-	active_put(a);
-unlock:
-	read_unlock(&t->lock);
+	if (unlikely(rc))
+		return rc;
+	active_lock(p->a);
+	rc = pin_locked(rd, p, id, inc);
+	active_unlock(p->a);
 	return rc;
 }
 
-void grant_unpin(struct domain *rd, u32 ref, u32 dec)
+void grant_unpin(const struct pin *p, u32 dec)
 {
-	struct grant_table *t = rd->grant;
-	struct active *a;
+	struct active *a = p->a;
+	struct frame *f = mfn_to_frame(MFN(a->mfn));
+	bool writes = dec & PIN_WRITERS;
 
-	read_lock(&t->lock);
-	a = active_get(t, ref);		/* exists: it is pinned */
+	put_ref(f, writes);
+	if (unlikely(two_users(dec)))
+		put_ref(f, writes);
+	active_lock(a);
 	a->pin -= dec;
-	status_reduce(shared_entry(t, ref), a->pin);
-	active_put(a);
-	read_unlock(&t->lock);
+	status_reduce(p->e, a->pin);
+	active_unlock(a);
 }
 
 /* --- size ------------------------------------------------------------------- */
 
-/* Room in frame[] for `want` frames.  Table locked for writing. */
-static int make_room(struct grant_table *t, u32 want)
+static int grow_one_locked(struct domain *d)
 {
-	struct grant_frame *bigger;
-	u32 room = max(want, t->room_frames * 2);
+	struct grant_table *t = d->grant;
+	struct grant_frame *gf = heap_alloc(sizeof(*gf));
 
-	if (want <= t->room_frames)
-		return 0;
-	room = min(room, t->max_frames);
-	bigger = heap_alloc(room * sizeof(*bigger));
-	if (!bigger)
+	if (!gf)
 		return -XEN_ENOMEM;
-	if (t->frame)
-		memcpy(bigger, t->frame, t->nr_frames * sizeof(*bigger));
-	heap_free(t->frame);
-	t->frame = bigger;
-	t->room_frames = room;
+	gf->shared = alloc_page();
+	if (!gf->shared) {
+		heap_free(gf);
+		return -XEN_ENOMEM;
+	}
+	frame_share(gf->shared, d, true);
+	t->frame[t->nr_frames] = gf;
+	store_release(&t->nr_frames, t->nr_frames + 1);
 	return 0;
 }
 
 /* want <= max_frames.  Frames made before memory ran out stay. */
 static int grow_locked(struct domain *d, u32 want)
 {
-	struct grant_table *t = d->grant;
+	int rc = 0;
 
-	if (want <= t->nr_frames)
-		return 0;
-	if (make_room(t, want))
-		return -XEN_ENOMEM;
-	while (t->nr_frames < want) {
-		void *page = alloc_page();
-
-		if (!page)
-			return -XEN_ENOMEM;
-		frame_share(page, d, true);
-		t->frame[t->nr_frames++].shared = page;
-	}
-	return 0;
+	while (d->grant->nr_frames < want && !rc)
+		rc = grow_one_locked(d);
+	return rc;
 }
 
 /*
@@ -262,11 +263,11 @@ int grant_table_frames(struct domain *d, unsigned int first, unsigned int nr,
 
 	if (first > t->max_frames || nr > t->max_frames - first)
 		return deny(-XEN_EINVAL);
-	write_lock(&t->lock);
+	spin_lock(&t->lock);
 	rc = d->is_dying ? -XEN_EINVAL : grow_locked(d, first + nr);
+	spin_unlock(&t->lock);
 	for (unsigned int i = 0; !rc && i < nr; i++)
-		mfns[i] = virt_to_mfn(t->frame[first + i].shared).m;
-	write_unlock(&t->lock);
+		mfns[i] = virt_to_mfn(t->frame[first + i]->shared).m;
 	return rc ? deny(rc) : 0;
 }
 
@@ -313,13 +314,14 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t = heap_alloc(sizeof(*t));
 	if (!t)
 		return -XEN_ENOMEM;
-	t->lock = RWLOCK(LOCK_GRANT);
+	spin_lock_init(&t->lock, LOCK_GRANT);
 	spin_lock_init(&t->map_lock, LOCK_GRANT);
 	t->max_frames = max_frames;
 	t->max_maps = max_maptrack * CHUNKS_PER_MAP_FRAME * MAPS_PER_CHUNK;
 	t->free_map = NO_HANDLE;
 	d->grant = t;
-	if (grow_locked(d, 1)) {
+	t->frame = heap_alloc(max_frames * sizeof(*t->frame));
+	if (!t->frame || grow_locked(d, 1)) {
 		grant_free_domain(d);
 		return -XEN_ENOMEM;
 	}
@@ -333,6 +335,7 @@ static void free_frame(struct grant_frame *gf)
 	/* Still mapped somewhere: then the last unmapping frees it. */
 	if (frame_unshare(gf->shared))
 		free_page(gf->shared);
+	heap_free(gf);
 }
 
 /* The last reference to d is gone, so nothing of it is mapped by grant. */
@@ -344,7 +347,7 @@ void grant_free_domain(struct domain *d)
 		return;
 	d->grant = NULL;
 	for (u32 i = 0; i < t->nr_frames; i++)
-		free_frame(&t->frame[i]);
+		free_frame(t->frame[i]);
 	for (u32 i = 0; i < t->nr_maps / MAPS_PER_CHUNK; i++)
 		heap_free(t->map[i]);
 	heap_free(t->map);
@@ -504,10 +507,8 @@ void grant_dump(void)
 			continue;
 		printk("d%u grants: %u of %u frames\n", d->id, t->nr_frames,
 		       t->max_frames);
-		read_lock(&t->lock);
 		for (u32 i = 0; i < t->nr_frames; i++)
-			dump_frame(&t->frame[i], i * ENTRIES_PER_FRAME);
-		read_unlock(&t->lock);
+			dump_frame(t->frame[i], i * ENTRIES_PER_FRAME);
 		grant_dump_mappings(d);
 	}
 }

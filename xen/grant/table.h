@@ -9,10 +9,11 @@
  *  map[]     the domain's mappings of other domains' frames ("maptrack"), by
  *            handle, in chunks of 128 that are kept until the domain goes
  *
- * Locks.  `lock` (LOCK_GRANT, reader-writer) covers the frame array: writers
- * make it grow.  Under it each active entry has a lock of one byte.  A
- * mapping is claimed by setting MAP_BUSY in its flags with compare-and-swap;
- * `map_lock` covers only the list of free handles and the making of new ones.
+ * Locks.  `lock` (LOCK_GRANT) lets the table grow; frames never move or go, so
+ * finding an entry needs none.  Each active entry has a lock of one byte, for
+ * its count and the status bits that follow it.  A mapping is claimed by
+ * setting MAP_BUSY in its flags with compare-and-swap; `map_lock` covers only
+ * the list of free handles and the making of new ones.
  */
 #ifndef GRANT_TABLE_H
 #define GRANT_TABLE_H
@@ -51,6 +52,12 @@ struct grant_frame {
 	struct active *active[CHUNKS_PER_FRAME];
 };
 
+/* An entry in use, as grant_pin() found it: both stay where they are. */
+struct pin {
+	struct active *a;
+	struct grant_entry_v1 *e;
+};
+
 #define MAP_KEPT_FLAGS	(GNTMAP_device_map | GNTMAP_host_map | \
 			 GNTMAP_readonly | GNTMAP_application_map | \
 			 GNTMAP_contains_pte)
@@ -59,15 +66,15 @@ struct grant_frame {
 /* One handle.  flags 0: free, or being made. */
 struct mapping {
 	struct domain *rd;	/* the lender, referenced */
+	struct pin pin;
 	u32 ref;		/* free: the next free handle */
-	u32 mfn;
 	u16 flags;		/* MAP_KEPT_FLAGS, MAP_BUSY; set last */
 };
 
 struct grant_table {
-	struct rwlock lock;
-	u32 nr_frames, room_frames, max_frames;
-	struct grant_frame *frame;
+	struct spinlock lock;
+	u32 nr_frames, max_frames;
+	struct grant_frame **frame;	/* [max_frames] */
 
 	struct spinlock map_lock;
 	u32 nr_maps, max_maps;	/* handles made, limit */
@@ -79,13 +86,11 @@ struct grant_table {
 /* table.c */
 /*
  * Pins entry `ref` of rd for domain `id`: shared status, references and
- * count, all or nothing.  GNTST_okay and the frame's number, or an error.
+ * count, all or nothing.  GNTST_okay and where it is, or an error.
  */
-int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, u32 *mfn);
-/* Takes back the counts; the references are the caller's to drop first. */
-void grant_unpin(struct domain *rd, u32 ref, u32 dec);
-/* Drops what grant_pin() took for `n` readers or writers. */
-void grant_drop_refs(u32 mfn, bool writes, unsigned int n);
+int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, struct pin *p);
+/* Takes back references, counts and what they justified. */
+void grant_unpin(const struct pin *p, u32 dec);
 /* DOMID_SELF, or any for the control domain: GNTST_* and a reference. */
 int grant_target_get(domid_t id, struct domain **d);
 
@@ -94,7 +99,5 @@ long grant_op_map(u64 uop, u32 count);
 long grant_op_unmap(u64 uop, u32 count);
 long grant_op_copy(u64 uop, u32 count);
 void grant_dump_mappings(const struct domain *d);
-
-#define GRANT_PREEMPT_EVERY	16	/* elements between two looks */
 
 #endif

@@ -138,6 +138,22 @@ void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type)
 		frame_writeback(f);
 }
 
+/* See internal.h. */
+bool writable_first(struct frame *f, const struct domain *d, u64 x)
+{
+	u64 ref = READ_ONCE(f->ref);
+
+	if (x & (TYPE_COUNT_MASK | TYPE_PARTIAL) ||
+	    (u32)ref - 1 >= COUNT_MAX_REF - 1 ||
+	    (domid_t)(ref >> FRAME_OWNER_SHIFT) != d->id ||
+	    cmpxchg(&f->ref, ref, ref + 1) != ref)
+		return false;
+	if (likely(cmpxchg(&f->type, x, TYPE_WRITABLE | 1) == x))
+		return true;
+	frame_put(f);
+	return false;
+}
+
 /* See writable_get(): first use, wrong owner, or a race. */
 int writable_get_slow(struct frame *f, const struct domain *d)
 {

@@ -30,10 +30,12 @@ static always_inline unsigned int type_level(u64 type)
 
 /* --- frames.c --------------------------------------------------------------- */
 /* Type word of a frame whose last use as `type` ends now. */
-static inline u64 type_idle(u64 type)
+static always_inline u64 type_idle(u64 type)
 {
 	return (type & TYPE_MASK) | (u64)tlb_clock() << TYPE_STAMP_SHIFT;
 }
+/* The first writable use of d's f, whose type word was x; false: not now. */
+bool writable_first(struct frame *f, const struct domain *d, u64 x);
 void frame_writeback(struct frame *f);
 /* Ends the hold that frame_share() took, if it has not ended. */
 void share_end(struct frame *f);
@@ -75,11 +77,10 @@ static always_inline void writable_put(struct frame *f)
 		writable_put_last(f);
 }
 
-/* --- l1.c: single entries of L1 tables ------------------------------------------ */
+/* --- l1.c: single entries of L1 tables; see also l1.h ------------------------------------------ */
 /* What a guest may not set, by what the processor has.  Set at boot. */
 extern u64 l1_refused, table_refused;
 void pte_masks_init(void);
-u64 l1e_adjust(u64 e);
 /* References for a present, adjusted entry that maps a frame of fg in a table
  * of owner.  May take rights away from *pte (device memory).  0/-errno. */
 int l1e_get(u64 *pte, const struct domain *owner, const struct domain *fg);
@@ -99,9 +100,6 @@ int l1_update_if(u64 *slot, u64 old, u64 val, struct domain *d);
 /* The L1 entry for va in v's kernel tables, its table typed; NULL none.  The
  * table must be given back by table_release(). */
 u64 *l1_slot(const struct vcpu *v, u64 va, struct frame **table);
-
-/* --- descr_tables.c: takes every LDT page of d away; false: there was none. */
-bool ldt_drop_all(struct domain *d);
 
 /* --- ptypes.c ----------------------------------------------------------------------- */
 /*
@@ -128,6 +126,13 @@ static always_inline void table_release(struct frame *f)
 }
 /* Work that v left: 0 or -XEN_ERESTART. */
 int vcpu_reap(struct vcpu *v);
+/* v's next hypercall goes on with f.  Two at most: a table that was let go
+ * and, on its way out, the one whose entry pointed to it. */
+static inline void reap_note(struct vcpu *v, struct frame *f)
+{
+	v->reap2 = v->reap;
+	v->reap = frame_to_mfn(f);
+}
 /* Checked write to a table of level 2 to 4 whose type the caller holds. */
 int table_update(struct frame *f, u64 *slot, u64 val, struct domain *owner,
 		 int *budget);

@@ -111,7 +111,7 @@ void mm_early_init(void);
 /* Frames come in granules of 64 MiB: the frame table (96 pages of it each)
  * exists where the bit is set.  In it, what is not RAM belongs to DOMID_IO. */
 #define GRANULE_SHIFT	14
-#define RAM_MFN_LIMIT	((DIRECTMAP_END - DIRECTMAP_BASE) >> PAGE_SHIFT)
+#define RAM_MFN_LIMIT	(1UL << 30)	/* 4 TiB: one mask bounds an index */
 extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
 {
@@ -229,7 +229,11 @@ void tlb_flush_mask(cpumask_t mask, u64 va);
 /* CPUs of mask that have not flushed since stamp was taken. */
 cpumask_t tlb_filter(cpumask_t mask, u32 stamp);
 /* Now, as a stamp: 20 bits; tlb_filter() errs to the safe side. */
-u32 tlb_clock(void);
+extern u64 tlb_now;
+static always_inline u32 tlb_clock(void)
+{
+	return (u32)READ_ONCE(tlb_now) & 0xfffffU;
+}
 
 /* --- ptypes.c: promotion and demotion of page tables --------------------------------- */
 /*

@@ -1,194 +1,671 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* temporary */
-#include <mm/internal.h>
+/*
+ * What a guest asks of its page tables: mmu_update, mmuext_op,
+ * update_va_mapping.  Here arguments are read and rights checked, batches are
+ * cut into pieces and flushes are sent to the right CPUs; what an entry may
+ * hold is decided in l1.c and ptypes.c.
+ *
+ * Invariants: a batch stops between two requests only, or in one that has
+ * changed nothing yet, and what `done` counts is finished.  A table left half
+ * taken down is noted in the vCPU (v->reap); the hypercall that left it does
+ * not return to the guest before that is done.  While an entry changes, its
+ * table's type is held, so the table cannot become something else.
+ *
+ * How a piece ends: bit 31 of the count, which is then what is left, says to
+ * the next piece that `done` already holds a number; with no requests at all
+ * it says that only the taking down went on, and `foreigndom` is the result.
+ * A guest that sets it itself hurts only its own figures.
+ *
+ * No locks.  A hostile guest may ask for another domain's tables or frames
+ * (only the control domain may), use batches without end (preempted), point
+ * at tables that another vCPU takes down meanwhile (held, or refused), or
+ * flush addresses of ours (ignored).
+ */
+#include <mm/l1.h>
 #include <entry/entry.h>
 #include <hypercall-abi/mmu.h>
 
-static struct domain *fg_get(u32 id, struct domain *self)
+#define MMU_UPDATE_PREEMPTED	(1U << 31)
+#define MMU_UPDATE_CMDS		7UL	/* of mmu_update.ptr */
+#define CHECK_EVERY		32	/* entries between looks at the clock */
+
+/* --- whose frames ------------------------------------------------------------- */
+
+/* The domain that a caller names as an owner of frames: NULL none, or dying.
+ * By its own number nobody is foreign to himself. */
+static struct domain *foreign_get(domid_t id, struct domain *self)
 {
-	switch (id) {
-	case DOMID_SELF: return self;
-	case DOMID_IO: return &dom_io;
-	case DOMID_XEN: return &dom_xen;
+	struct domain *d;
+
+	if (likely(id == DOMID_SELF))
+		return self;
+	if (id == DOMID_IO)
+		return &dom_io;
+	if (id == DOMID_XEN)
+		return &dom_xen;
+	d = id == self->id ? NULL : domain_get(id);
+	if (d && READ_ONCE(d->is_dying)) {
+		domain_put(d);
+		d = NULL;
 	}
-	if (id == self->id) return self;
-	if (!self->is_privileged) return NULL;
-	return domain_get((domid_t)id);
+	return d;
 }
-static void fg_put(struct domain *d, struct domain *self)
+
+static void foreign_put(struct domain *d, const struct domain *self)
 {
-	if (d && d != self && d != &dom_io && d != &dom_xen)
+	if (unlikely(d != self && d->id < DOMID_FIRST_RESERVED))
 		domain_put(d);
 }
 
-static int one_update(struct domain *o, struct domain *fg, struct mmu_update *u)
+static bool may_use(const struct domain *self, const struct domain *d)
 {
-	mfn_t mfn = MFN(u->ptr >> 12);
-	unsigned int cmd = u->ptr & 3;
-	struct frame *f;
-	u64 type; int rc, b = 1000;
-
-	if (cmd == MMU_MACHPHYS_UPDATE) {
-		f = mfn_get(mfn, fg);
-		if (!f) return deny(-XEN_EINVAL);
-		m2p_set(mfn, u->val);
-		frame_put(f);
-		return 0;
-	}
-	if (!mfn_valid(mfn) || u->ptr & 4) return deny(-XEN_EINVAL);
-	f = mfn_to_frame(mfn);
-	type = table_hold(f, o);
-	if (!type) {
-		/* plain writable */
-		u64 *p = (u64*)((u8*)mfn_to_virt(mfn) + (u->ptr & 0xff8));
-		rc = frame_get_and_type(f, o, TYPE_WRITABLE);
-		if (rc) return deny(rc);
-		*p = u->val;
-		frame_put_and_type(f);
-		return 0;
-	}
-	u64 *slot = (u64*)((u8*)mfn_to_virt(mfn) + (u->ptr & 0xff8));
-	if (type == TYPE_L1)
-		rc = l1_update(slot, u->val, cmd == 2 ? L1_KEEP_AD : L1_SET, o, fg);
-	else {
-		do { b = 100000; rc = table_update(f, slot, u->val, o, &b); } while (rc == -XEN_ERESTART);
-	}
-	table_release(f);
-	return rc ? deny(rc) : 0;
+	return d == self || self->is_privileged;
 }
 
-long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a, u64 b)
+/* --- whose translations --------------------------------------------------------- */
+
+static bool va_is_guests(u64 va)
 {
-	struct domain *self = current->domain, *fg, *o = self;
-	u32 n = (u32)count & 0x7fffffff, i; int rc = 0;
-	if ((u32)foreigndom >> 16) {
-		o = fg_get(((u32)foreigndom >> 16) - 1, self);
-		if (!o) return deny(-XEN_ESRCH);
-	}
-	fg = fg_get((u32)foreigndom & 0xffff, self);
-	if (!fg) { fg_put(o, self); return deny(-XEN_ESRCH); }
-	for (i = 0; i < n; i++) {
-		struct mmu_update u;
-		rc = copy_from_guest(&u, reqs + i * 16, 16);
-		if (rc) break;
-		rc = one_update(o, fg, &u);
-		if (rc) break;
-	}
-	if (done && put_guest_u32(done, i)) rc = -XEN_EFAULT;
-	fg_put(fg, self); fg_put(o, self);
-	return rc;
+	return va_canonical(va) &&
+	       (va < HYP_VIRT_START || va >= HYP_VIRT_END);
 }
 
-long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a, u64 b, u64 c)
+/* One page: never mistaken for FLUSH_ALL_VA. */
+static void flush_va(cpumask_t mask, u64 va)
 {
-	struct vcpu *v = current; struct frame *t;
-	u64 *slot = l1_slot(v, va, &t); int rc;
-	if (!slot) return deny(-XEN_EINVAL);
-	rc = l1_update(slot, val, L1_SET, v->domain, v->domain);
-	table_release(t);
-	if (!rc && (flags & 3)) {
-		u64 x = (flags & 3) == 2 ? va : FLUSH_ALL_VA;
-		if ((flags & ~3UL) == 0) tlb_flush_local(x);
-		else tlb_flush_mask(v->domain->dirty_cpus, x);
-	}
-	return rc ? deny(rc) : 0;
-}
-long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid, u64 a, u64 b) { return -XEN_ENOSYS; }
-
-static int one_ext(struct vcpu *v, struct mmuext_op *op, struct domain *o)
-{
-	struct domain *d = v->domain; int rc;
-	switch (op->cmd) {
-	case 0: case 1: case 2: case 3:
-		do rc = ptype_pin(d, o, MFN(op->arg1.mfn), (u64)(op->cmd + 1) << TYPE_SHIFT); while (rc == -XEN_ERESTART);
-		return rc;
-	case 4:
-		rc = ptype_unpin(o, MFN(op->arg1.mfn));
-		while (rc == -XEN_ERESTART) { int b = 100000; rc = type_reap(mfn_to_frame(MFN(op->arg1.mfn)), &b); }
-		return rc;
-	case 5:
-		do rc = vcpu_set_kernel_l4(v, MFN(op->arg1.mfn)); while (rc == -XEN_ERESTART);
-		return rc;
-	case 15:
-		do rc = vcpu_set_user_l4(v, MFN(op->arg1.mfn)); while (rc == -XEN_ERESTART);
-		return rc;
-	case 6: tlb_flush_local(FLUSH_ALL_VA); return 0;
-	case 7: tlb_flush_local(op->arg1.linear_addr); return 0;
-	case 8: case 10: tlb_flush_mask(d->dirty_cpus, FLUSH_ALL_VA); return 0;
-	case 9: case 11: tlb_flush_mask(d->dirty_cpus, op->arg1.linear_addr); return 0;
-	case 13: return vcpu_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
-	}
-	return -XEN_ENOSYS;
-}
-long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64 a, u64 b)
-{
-	struct vcpu *v = current; struct domain *o = fg_get((u32)foreigndom & 0xffff, v->domain);
-	u32 n = (u32)count & 0x7fffffff, i; int rc = 0;
-	if (!o) return deny(-XEN_ESRCH);
-	for (i = 0; i < n; i++) {
-		struct mmuext_op op;
-		rc = copy_from_guest(&op, ops + i * sizeof(op), sizeof(op));
-		if (!rc) rc = one_ext(v, &op, o);
-		if (rc) break;
-	}
-	if (done && put_guest_u32(done, i)) rc = -XEN_EFAULT;
-	fg_put(o, v->domain);
-	return rc ? deny(rc) : 0;
+	if (va_is_guests(va))
+		tlb_flush_mask(mask, va & PAGE_MASK);
 }
 
-/* --- gdt --- */
-void vcpu_drop_gdt(struct vcpu *v)
+static bool has_cr3(const struct domain *d, u64 vcpus, u64 cr3)
 {
-	for (unsigned int i = 0; i < 14; i++)
-		if (v->gdt_frames[i]) {
-			perdomain_set(v->domain, GDT_VA(v->id) + i * 4096UL, 0);
-			frame_put_and_type(mfn_to_frame(MFN(v->gdt_frames[i])));
-			v->gdt_frames[i] = 0;
-		}
-	v->gdt_ents = 0;
+	for (; vcpus; vcpus &= vcpus - 1) {
+		const struct vcpu *v = d->vcpu[ffs64(vcpus)];
+
+		if (v && (READ_ONCE(v->cr3_kernel) == cr3 ||
+			  READ_ONCE(v->cr3_user) == cr3))
+			return true;
+	}
+	return false;
 }
-int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
+
+/*
+ * The CPUs where one of the vCPUs in d's bitmap at gva could use a stale
+ * translation: now, or when it goes on there.  Those are the ones that have a
+ * table of the vCPU in cr3, whoever runs; all others flush when they load it.
+ */
+static int vcpus_to_cpus(const struct domain *d, u64 gva, cpumask_t *mask)
 {
-	unsigned int n = (entries + 511) / 512;
-	for (unsigned int i = 0; i < n; i++) {
-		if (!mfn_valid(MFN(mfns[i]))) return deny(-XEN_EINVAL);
-		int rc = frame_get_and_type(mfn_to_frame(MFN(mfns[i])), v->domain, TYPE_SEG_DESC);
-		if (rc) return deny(-XEN_EINVAL);
-	}
-	vcpu_drop_gdt(v);
-	v->gdt_ents = entries;
-	for (unsigned int i = 0; i < n; i++) {
-		v->gdt_frames[i] = mfns[i];
-		perdomain_set(v->domain, GDT_VA(v->id) + i * 4096UL, mfns[i] << 12 | MAP_RW);
-	}
+	unsigned int cpu;
+	u64 vcpus;
+
+	_Static_assert(MAX_VCPUS <= 64, "the bitmap is one word");
+	*mask = 0;
+	if (get_guest_u64(&vcpus, gva))
+		return -XEN_EFAULT;
+	if (d->max_vcpus < 64)
+		vcpus &= (1UL << d->max_vcpus) - 1;
+	for_each_cpu(cpu, READ_ONCE(d->dirty_cpus))
+		if (has_cr3(d, vcpus, READ_ONCE(cpu_ptr(cpu)->cr3)))
+			*mask |= 1UL << cpu;
 	return 0;
 }
-long do_set_gdt(u64 frames, u64 entries, u64 a, u64 b, u64 c, u64 d)
+
+/* --- preemption ------------------------------------------------------------------- */
+
+struct batch {
+	unsigned int nr;	/* hypercall */
+	u64 items;		/* guest: the array */
+	unsigned int size;	/* of one */
+	u32 count;		/* in this piece */
+	u64 done_gva;
+	u32 done;		/* by earlier pieces */
+	u64 foreigndom;
+};
+
+/* False: nothing to do but to return the result, in *rc. */
+static bool batch_start(struct batch *b, long *rc)
 {
-	u64 m[16]; unsigned int n = ((u32)entries + 511) / 512;
-	if (entries > 7168) return -XEN_EINVAL;
-	if (copy_from_guest(m, frames, n * 8)) return -XEN_EFAULT;
-	int rc = vcpu_set_gdt(current, m, (u32)entries);
-	if (!rc) tlb_flush_local(FLUSH_ALL_VA);
-	return rc;
-}
-bool ldt_drop_all(struct domain *d) { return false; }
-int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int e) { return 0; }
-void vcpu_drop_ldt(struct vcpu *v) { }
-bool ldt_fault(struct vcpu *v, u64 cr2) { return false; }
-long do_update_descriptor(u64 ma, u64 desc, u64 a, u64 b, u64 c, u64 d)
-{
-	struct domain *dom = current->domain;
-	struct frame *f = mfn_get(MFN(ma >> 12), dom); int rc;
-	if (!f) return deny(-XEN_EINVAL);
-	if (!descr_fixup(&desc)) { frame_put(f); return deny(-XEN_EINVAL); }
-	rc = frame_get_type(f, dom, (f->type & TYPE_MASK) == TYPE_SEG_DESC ? TYPE_SEG_DESC : TYPE_WRITABLE);
-	if (!rc) {
-		*(volatile u64 *)((u8 *)mfn_to_virt(MFN(ma >> 12)) + (ma & 0xff8)) = desc;
-		frame_put_type(f);
+	struct vcpu *v = current;
+
+	if (unlikely(v->reap.m) && vcpu_reap(v)) {
+		*rc = hypercall_continue(b->nr, 4, b->items, b->count,
+					 b->done_gva, b->foreigndom);
+		return false;
 	}
+	if (unlikely(b->count & MMU_UPDATE_PREEMPTED)) {
+		*rc = (s32)b->foreigndom;
+		if (b->count == MMU_UPDATE_PREEMPTED && !b->items)
+			return false;
+		b->count &= ~MMU_UPDATE_PREEMPTED;
+		/* If it cannot be read it cannot be written either. */
+		if (b->done_gva && get_guest_u32(&b->done, b->done_gva))
+			b->done = 0;
+	}
+	return true;
+}
+
+/* i items are done, the next one had rc.  What the hypercall returns. */
+static long batch_end(const struct batch *b, u32 i, int rc)
+{
+	/* An unwritable counter is the caller's loss, the work is done. */
+	if (b->done_gva && put_guest_u32(b->done_gva, b->done + i))
+		guest_log(current->domain, LOG_DEBUG, "no counter\n");
+	if (unlikely(rc == -XEN_ERESTART))
+		return hypercall_continue(b->nr, 4,
+					  b->items + (u64)i * b->size,
+					  (b->count - i) | MMU_UPDATE_PREEMPTED,
+					  b->done_gva, b->foreigndom);
+	if (unlikely(current->reap.m))
+		return hypercall_continue(b->nr, 4, 0, MMU_UPDATE_PREEMPTED, 0,
+					  (u32)rc);
+	return rc ? deny(rc) : 0;
+}
+
+/* --- mmu_update --------------------------------------------------------------------- */
+
+#define FETCH	16U			/* requests read at once */
+
+struct update {
+	struct domain *owner, *fg;	/* of the tables, of what they map */
+	int map_rc, m2p_rc;		/* 0, or why the caller may not */
+	unsigned int work;		/* since the last look at the clock */
+	struct frame *l1;		/* held: the last L1 that changed */
+	mfn_t mfn;			/* its number */
+};
+
+
+static void l1_release(struct update *u)
+{
+	if (u->l1)
+		table_release(u->l1);
+	u->l1 = NULL;
+	u->mfn = INVALID_MFN;
+}
+
+static enum l1_mode mode_of(u64 ptr)
+{
+	return (ptr & MMU_UPDATE_CMDS) == MMU_PT_UPDATE_PRESERVE_AD ?
+	       L1_KEEP_AD : L1_SET;
+}
+
+static u64 *slot_of(u64 ptr)
+{
+	return (u64 *)paddr_to_virt(ptr & ~MMU_UPDATE_CMDS);
+}
+
+/* No table: like a store of the guest's, in memory that it could map. */
+static int update_plain(const struct update *u, struct frame *f,
+			const struct mmu_update *r)
+{
+	if (frame_get_and_type(f, u->owner, TYPE_WRITABLE))
+		return -XEN_EINVAL;
+	WRITE_ONCE(*slot_of(r->ptr), r->val);
+	frame_put_and_type(f);
+	return 0;
+}
+
+/* The caller's hold on a table above level 1 ends.  If another vCPU was the
+ * last to use it there is much to do: in pieces. */
+static void upper_release(struct frame *f, int *budget)
+{
+	if (type_put(f, budget))
+		reap_note(current, f);
+}
+
+static int update_upper(struct update *u, struct frame *f,
+			const struct mmu_update *r)
+{
+	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
+	u64 *slot = slot_of(r->ptr), val = r->val;
+
+	u->work += CHECK_EVERY;
+	if (mode_of(r->ptr) == L1_KEEP_AD && val & PTE_P)
+		val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
+	if (u->fg == u->owner)
+		rc = table_update(f, slot, val, u->owner, &budget);
+	upper_release(f, &budget);
+	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
+}
+
+/* An entry of another table than the last one. */
+static int update_other(struct update *u, const struct mmu_update *r)
+{
+	mfn_t mfn = MFN(r->ptr >> PAGE_SHIFT);
+	struct frame *f;
+	u64 type;
+
+	l1_release(u);
+	if (u->map_rc)
+		return u->map_rc;
+	if (!mfn_valid(mfn))
+		return -XEN_EINVAL;
+	f = mfn_to_frame(mfn);
+	type = table_hold(f, u->owner);
+	if (!type)
+		return update_plain(u, f, r);
+	if (type != TYPE_L1)
+		return update_upper(u, f, r);
+	u->l1 = f;
+	u->mfn = mfn;
+	return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr), u->owner,
+			 u->fg);
+}
+
+static int update_m2p(const struct update *u, const struct mmu_update *r)
+{
+	struct frame *f;
+
+	if (u->m2p_rc)
+		return u->m2p_rc;
+	f = mfn_get(MFN(r->ptr >> PAGE_SHIFT), u->fg);
+	if (!f)
+		return -XEN_EINVAL;
+	m2p_set(MFN(r->ptr >> PAGE_SHIFT), r->val);
 	frame_put(f);
+	return 0;
+}
+
+static int update_one(struct update *u, const struct mmu_update *r)
+{
+	unsigned int cmd = r->ptr & MMU_UPDATE_CMDS;
+
+	u->work++;
+	if (cmd == MMU_MACHPHYS_UPDATE)
+		return update_m2p(u, r);
+	if (cmd > MMU_PT_UPDATE_NO_TRANSLATE)
+		return -XEN_ENOSYS;
+	if (likely(u->mfn.m == r->ptr >> PAGE_SHIFT))
+		return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr),
+				 u->owner, u->fg);
+	return update_other(u, r);
+}
+
+/* Time to stop before the next one? */
+static bool update_pause(struct update *u)
+{
+	if (unlikely(preempt_pending() || current->reap.m))
+		return true;
+	if (likely(u->work < CHECK_EVERY))
+		return false;
+	u->work = 0;
+	return preempt_check();
+}
+
+/* Reads requests that lie together: how many, 0 on a fault. */
+static u32 fetch(struct mmu_update *r, u64 gva, u32 left)
+{
+	size_t n = min(left, FETCH) * sizeof(*r);
+
+	return (u32)((n - copy_from_guest_partial(r, gva, n)) / sizeof(*r));
+}
+
+static int update_all(struct update *u, const struct batch *b, u32 *done)
+{
+	struct mmu_update r[FETCH];
+	u32 i, first = 0, end = 0;
+	int rc = 0;
+
+	for (i = 0; i < b->count; i++) {
+		if (i && update_pause(u)) {
+			rc = -XEN_ERESTART;
+			break;
+		}
+		if (i == end) {
+			first = i;
+			end += fetch(r, b->items + (u64)i * sizeof(*r),
+				     b->count - i);
+		}
+		rc = likely(i < end) ? update_one(u, &r[i - first])
+				     : -XEN_EFAULT;
+		if (unlikely(rc))
+			break;
+	}
+	l1_release(u);
+	*done = i;
 	return rc;
 }
-bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 e) { return false; }
-unsigned long frames_recount(void) { return 0; }
+
+/* The tables' owner, by the high half of foreigndom. */
+static int table_owner_get(u32 id, struct domain *self, struct domain **d)
+{
+	*d = self;
+	if (likely(!id) || --id == self->id)
+		return 0;
+	*d = id < DOMID_FIRST_RESERVED ? foreign_get((domid_t)id, self) : NULL;
+	if (!*d)
+		return -XEN_ESRCH;
+	if ((*d)->vcpu[0])
+		return 0;
+	foreign_put(*d, self);
+	return -XEN_EINVAL;
+}
+
+/*
+ * See hypercall-abi/mmu.h.  -XEN_EFAULT requests; -XEN_ESRCH no such domain,
+ * or about to end; -XEN_EPERM not the caller's business, or device memory;
+ * -XEN_EINVAL frame, type or bits; -XEN_EBUSY to be mapped writable but in
+ * use as a table; -XEN_ENOSYS kind of request.  The first failure ends it.
+ */
+long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
+		   u64 a6)
+{
+	struct domain *self = current->domain;
+	struct batch b = { __HYPERVISOR_mmu_update, reqs,
+			   sizeof(struct mmu_update), (u32)count, done, 0,
+			   foreigndom };
+	struct update u = { .mfn = INVALID_MFN };
+	u32 i = 0;
+	int last;
+	long rc;
+
+	if (!batch_start(&b, &rc))
+		return rc;
+	rc = table_owner_get((u32)foreigndom >> 16, self, &u.owner);
+	if (rc)
+		return deny(rc);
+	u.fg = foreign_get((domid_t)foreigndom, self);
+	if (u.fg) {
+		bool fg_ok = u.fg == &dom_io || may_use(self, u.fg);
+
+		u.map_rc = fg_ok && may_use(self, u.owner) ? 0 : -XEN_EPERM;
+		u.m2p_rc = fg_ok && u.owner == self ? 0 : -XEN_EPERM;
+		last = update_all(&u, &b, &i);
+		rc = batch_end(&b, i, last);
+		foreign_put(u.fg, self);
+	} else {
+		rc = deny(-XEN_ESRCH);
+	}
+	foreign_put(u.owner, self);
+	return rc;
+}
+
+/* --- update_va_mapping ----------------------------------------------------------------- */
+
+/* The flush that comes with it: a kind, and whose. */
+static int flush_after(struct domain *d, u64 va, u64 flags)
+{
+	u64 kind = flags & UVMF_FLUSHTYPE_MASK, who = flags & ~kind;
+	cpumask_t mask;
+	int rc = 0;
+
+	if (kind != UVMF_TLB_FLUSH && kind != UVMF_INVLPG)
+		return 0;
+	if (who == UVMF_LOCAL)
+		mask = 1UL << smp_processor_id();
+	else if (who == UVMF_ALL)
+		mask = READ_ONCE(d->dirty_cpus);
+	else
+		rc = vcpus_to_cpus(d, who, &mask);
+	if (kind == UVMF_TLB_FLUSH)
+		tlb_flush_mask(mask, FLUSH_ALL_VA);
+	else
+		flush_va(mask, va);
+	return rc;
+}
+
+static always_inline long va_update(u64 va, u64 val, u64 flags,
+				    struct domain *fg)
+{
+	struct vcpu *v = current;
+	struct frame *table;
+	u64 *slot = l1_slot_quick(v, va, &table);
+	int rc;
+
+	if (unlikely(!slot))
+		return deny(-XEN_EINVAL);
+	rc = l1_update(slot, val, L1_SET, v->domain, fg);
+	table_release(table);
+	if (unlikely(rc))
+		return deny(rc);
+	return flags & UVMF_FLUSHTYPE_MASK ? flush_after(v->domain, va, flags)
+					   : 0;
+}
+
+/*
+ * Writes the L1 entry for va in the current address space, then flushes.
+ * -XEN_EINVAL, also if there is no L1; -XEN_EPERM; -XEN_EBUSY; -XEN_EFAULT:
+ * the entry is written, but the vCPU bitmap cannot be read.
+ */
+long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
+{
+	return va_update(va, val, flags, current->domain);
+}
+
+/* The same for a frame of another domain. */
+long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
+				      u64 a5, u64 a6)
+{
+	struct domain *self = current->domain;
+	struct domain *fg = foreign_get((domid_t)domid, self);
+	long rc = -XEN_EPERM;
+
+	if (!fg)
+		return deny(-XEN_ESRCH);
+	if (fg == &dom_io || may_use(self, fg))
+		rc = va_update(va, val, flags, fg);
+	foreign_put(fg, self);
+	return rc;
+}
+
+/* --- mmuext_op ---------------------------------------------------------------------------- */
+
+static void flush_caches_here(void *unused)
+{
+	wbinvd();
+}
+
+/* Only who has devices of his own needs it; the answers differ by tradition. */
+static int ext_flush_cache(const struct domain *d, bool global)
+{
+	if (!d->is_privileged)
+		return global ? -XEN_EINVAL : -XEN_EACCES;
+	if (global)
+		cpu_call(READ_ONCE(cpus_online), flush_caches_here, NULL);
+	else
+		wbinvd();
+	return 0;
+}
+
+static int ext_flush_multi(const struct domain *d, const struct mmuext_op *op)
+{
+	cpumask_t mask;
+
+	if (vcpus_to_cpus(d, op->arg2.vcpumask, &mask))
+		return -XEN_EINVAL;
+	if (op->cmd == MMUEXT_TLB_FLUSH_MULTI)
+		tlb_flush_mask(mask, FLUSH_ALL_VA);
+	else
+		flush_va(mask, op->arg1.linear_addr);
+	return 0;
+}
+
+static int ext_clear(struct domain *d, u64 mfn)
+{
+	struct frame *f = mfn_to_frame(MFN(mfn));
+
+	if (!mfn_valid(MFN(mfn)) || frame_get_and_type(f, d, TYPE_WRITABLE))
+		return -XEN_EINVAL;
+	memset(mfn_to_virt(MFN(mfn)), 0, PAGE_SIZE);
+	frame_put_and_type(f);
+	return 0;
+}
+
+static int ext_copy(struct domain *d, u64 to_mfn, u64 from_mfn)
+{
+	struct frame *from = mfn_get(MFN(from_mfn), d);
+	struct frame *to = mfn_to_frame(MFN(to_mfn));
+	int rc = -XEN_EINVAL;
+
+	if (!from)
+		return rc;
+	if (mfn_valid(MFN(to_mfn)) &&
+	    !frame_get_and_type(to, d, TYPE_WRITABLE)) {
+		memcpy(mfn_to_virt(MFN(to_mfn)), mfn_to_virt(MFN(from_mfn)),
+		       PAGE_SIZE);
+		frame_put_and_type(to);
+		rc = 0;
+	}
+	frame_put(from);
+	return rc;
+}
+
+/* What is left is for batch_end(); the pin itself is gone. */
+static int ext_unpin(struct domain *owner, u64 mfn)
+{
+	int rc = ptype_unpin(owner, MFN(mfn));
+
+	if (rc != -XEN_ERESTART)
+		return rc;
+	reap_note(current, mfn_to_frame(MFN(mfn)));
+	return 0;
+}
+
+/* Operations on frames of fg, which may be foreign. */
+static int ext_frames(struct domain *self, struct domain *fg,
+		      const struct mmuext_op *op)
+{
+	if (fg->id >= DOMID_FIRST_RESERVED)
+		return -XEN_EINVAL;
+	switch (op->cmd) {
+	case MMUEXT_PIN_L1_TABLE:
+	case MMUEXT_PIN_L2_TABLE:
+	case MMUEXT_PIN_L3_TABLE:
+	case MMUEXT_PIN_L4_TABLE:
+		return ptype_pin(self, fg, MFN(op->arg1.mfn),
+				 (op->cmd - MMUEXT_PIN_L1_TABLE + 1UL) <<
+				 TYPE_SHIFT);
+	case MMUEXT_UNPIN_TABLE:
+		return ext_unpin(fg, op->arg1.mfn);
+	case MMUEXT_CLEAR_PAGE:
+		return ext_clear(fg, op->arg1.mfn);
+	default:
+		return ext_copy(fg, op->arg1.mfn, op->arg2.src_mfn);
+	}
+}
+
+/* Operations on the caller itself. */
+static int ext_self(struct vcpu *v, const struct mmuext_op *op)
+{
+	struct domain *d = v->domain;
+	u64 arg = op->arg1.linear_addr;
+
+	switch (op->cmd) {
+	case MMUEXT_NEW_BASEPTR:
+		return vcpu_set_kernel_l4(v, MFN(arg));
+	case MMUEXT_NEW_USER_BASEPTR:
+		return v->l4_user.m == arg ? 0
+					   : vcpu_set_user_l4(v, MFN(arg));
+	case MMUEXT_TLB_FLUSH_LOCAL:
+		tlb_flush_local(FLUSH_ALL_VA);
+		return 0;
+	case MMUEXT_INVLPG_LOCAL:
+		flush_va(1UL << smp_processor_id(), arg);
+		return 0;
+	case MMUEXT_TLB_FLUSH_MULTI:
+	case MMUEXT_INVLPG_MULTI:
+		return ext_flush_multi(d, op);
+	case MMUEXT_TLB_FLUSH_ALL:
+		tlb_flush_mask(READ_ONCE(d->dirty_cpus), FLUSH_ALL_VA);
+		return 0;
+	case MMUEXT_INVLPG_ALL:
+		flush_va(READ_ONCE(d->dirty_cpus), arg);
+		return 0;
+	case MMUEXT_FLUSH_CACHE:
+	case MMUEXT_FLUSH_CACHE_GLOBAL:
+		return ext_flush_cache(d, op->cmd != MMUEXT_FLUSH_CACHE);
+	default:
+		return vcpu_set_ldt(v, arg, op->arg2.nr_ents);
+	}
+}
+
+static int ext_one(struct vcpu *v, struct domain *fg,
+		   const struct mmuext_op *op)
+{
+	int rc;
+
+	switch (op->cmd) {
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER:
+		return -XEN_EOPNOTSUPP;
+	case MMUEXT_PIN_L1_TABLE:
+	case MMUEXT_PIN_L2_TABLE:
+	case MMUEXT_PIN_L3_TABLE:
+	case MMUEXT_PIN_L4_TABLE:
+	case MMUEXT_UNPIN_TABLE:
+	case MMUEXT_CLEAR_PAGE:
+	case MMUEXT_COPY_PAGE:
+		rc = ext_frames(v->domain, fg, op);
+		break;
+	default:
+		if (op->cmd > MMUEXT_UNMARK_SUPER || op->cmd == 14)
+			return -XEN_ENOSYS;
+		rc = fg == v->domain ? ext_self(v, op) : -XEN_EPERM;
+	}
+	/* A clash of types is an invalid frame. */
+	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
+}
+
+static int ext_fetch(struct mmuext_op *op, u64 gva)
+{
+	u64 cmd;
+
+	if (get_guest_u64(&cmd, gva) || get_guest_u64(&op->arg1.mfn, gva + 8) ||
+	    get_guest_u64(&op->arg2.src_mfn, gva + 16))
+		return -XEN_EFAULT;
+	op->cmd = (u32)cmd;
+	return 0;
+}
+
+static int ext_all(struct vcpu *v, struct domain *fg, const struct batch *b,
+		   u32 *done)
+{
+	struct mmuext_op op;
+	int rc = 0;
+	u32 i;
+
+	for (i = 0; i < b->count; i++) {
+		if (i && (v->reap.m || preempt_check())) {
+			rc = -XEN_ERESTART;
+			break;
+		}
+		rc = ext_fetch(&op, b->items + (u64)i * sizeof(op));
+		if (!rc)
+			rc = ext_one(v, fg, &op);
+		if (rc)
+			break;
+	}
+	*done = i;
+	return rc;
+}
+
+/*
+ * See hypercall-abi/mmu.h.  Errors as do_mmu_update(), and -XEN_EACCES,
+ * -XEN_EOPNOTSUPP.  Pins, unpins, clears and copies of another domain's
+ * frames are the control domain's; nothing else may be foreign.
+ */
+long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64 a5, u64 a6)
+{
+	struct vcpu *v = current;
+	struct batch b = { __HYPERVISOR_mmuext_op, ops,
+			   sizeof(struct mmuext_op), (u32)count, done, 0,
+			   foreigndom };
+	struct domain *fg;
+	u32 i = 0;
+	int last;
+	long rc;
+
+	if (!batch_start(&b, &rc))
+		return rc;
+	fg = foreign_get((domid_t)foreigndom, v->domain);
+	if (!fg)
+		return deny(-XEN_ESRCH);
+	if (may_use(v->domain, fg)) {
+		last = ext_all(v, fg, &b, &i);
+		rc = batch_end(&b, i, last);
+	} else {
+		rc = deny(-XEN_EPERM);
+	}
+	foreign_put(fg, v->domain);
+	return rc;
+}

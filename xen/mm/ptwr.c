@@ -2,327 +2,411 @@
 /*
  * A guest kernel's store to one of its own L1 tables, which it maps read-only.
  *
- * Linux changes entries of pinned tables by plain stores, exchanges and locked
- * bit operations, and relies on them to work (vm_assist type 2).  The fault is
- * answered by doing what the instruction would have done, through the checked
- * write of one entry.
+ * Linux asks for most changes by hypercall, but some it makes in place, and
+ * relies on that to work on tables in use (vm_assist type 2): exchange to take
+ * an entry out, locked bit operations to age or protect it, plain stores.
+ * The fault is answered by doing what the instruction would have done, through
+ * the checked write of one entry.
  *
  * Invariant: an entry changes only by l1_update_if(), so an emulated store has
  * no power that mmu_update has not; and only if it still is what the operation
- * was computed from, so a locked operation is one.  The decoded bytes are the
- * guest's and may change at any time: they are read once.
+ * was computed from, so a locked operation is one.
+ *
+ * The address is the one that faulted (cr2): the decoder only needs to know
+ * what is written, and how long the instruction is.  The bytes are the guest's
+ * and may change after the fault; they are read once, and whatever they say
+ * then, the result is a checked entry in a table of its own.
+ *
+ * Deliberately not here: L2 and above, string instructions, SSE, anything that
+ * crosses an entry: the guest gets its page fault.
  */
 #include <mm/internal.h>
 
-struct insn {
-	u8 bytes[15];
-	unsigned int len, pos;
-	u8 rex, size;		/* operand bytes */
-	bool opsize16;
+/* Attempts against other vCPUs that change the same entry (XSA-295). */
+#define MAX_TRIES	64
+
+enum op {
+	OP_NONE, OP_ADD, OP_OR, OP_AND, OP_SUB, OP_XOR, OP_MOV, OP_XCHG,
+	OP_XADD, OP_CMPXCHG, OP_BTS, OP_BTR, OP_BTC,
 };
 
-static u64 *reg_ptr(struct regs *r, unsigned int n)
-{
-	u64 *const map[16] = {
-		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi,
-		&r->rdi, &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13,
-		&r->r14, &r->r15,
-	};
-
-	return map[n & 15];
-}
-
-static u64 mask_of(unsigned int size)
-{
-	return size == 8 ? ~0UL : (1UL << (size * 8)) - 1;
-}
-
-static u64 reg_read(struct regs *r, unsigned int n, const struct insn *in)
-{
-	if (in->size == 1 && !in->rex && n >= 4 && n < 8)
-		return *reg_ptr(r, n - 4) >> 8 & 0xff;
-	return *reg_ptr(r, n) & mask_of(in->size);
-}
-
-static void reg_write(struct regs *r, unsigned int n, const struct insn *in,
-		      u64 v)
-{
-	u64 *p = reg_ptr(r, n);
-
-	if (in->size == 8 || in->size == 4)
-		*p = v & mask_of(in->size);
-	else if (in->size == 1 && !in->rex && n >= 4 && n < 8)
-		*reg_ptr(r, n - 4) = (*reg_ptr(r, n - 4) & ~0xff00UL) |
-				     (v & 0xff) << 8;
-	else
-		*p = (*p & ~mask_of(in->size)) | (v & mask_of(in->size));
-}
-
-static bool byte(struct insn *in, u8 *b)
-{
-	if (in->pos >= in->len)
-		return false;
-	*b = in->bytes[in->pos++];
-	return true;
-}
-
-static bool imm(struct insn *in, unsigned int n, s64 *v)
-{
-	u64 x = 0;
-
-	if (in->pos + n > in->len)
-		return false;
-	for (unsigned int i = 0; i < n; i++)
-		x |= (u64)in->bytes[in->pos++] << (8 * i);
-	*v = n == 1 ? (s8)x : n == 2 ? (s16)x : (s32)x;
-	return true;
-}
-
-/* Skips SIB and displacement: the address is known, it is cr2. */
-static bool skip_memory(struct insn *in, u8 modrm)
-{
-	unsigned int mod = modrm >> 6, rm = modrm & 7;
-	u8 sib = 0;
-	s64 unused;
-
-	if (mod == 3)
-		return false;
-	if (rm == 4 && !byte(in, &sib))
-		return false;
-	if (mod == 1)
-		return imm(in, 1, &unused);
-	if (mod == 2 || (mod == 0 && (rm == 5 || (rm == 4 && (sib & 7) == 5))))
-		return imm(in, 4, &unused);
-	return true;
-}
-
-enum op { OP_MOV, OP_XCHG, OP_CMPXCHG, OP_OR, OP_AND, OP_SUB, OP_ADD, OP_XOR,
-	  OP_BTS, OP_BTR, OP_BTC, OP_XADD };
-
-struct store {
+struct insn {
+	u8 bytes[15];
+	unsigned int len, pos;		/* read; decoded so far */
+	u8 rex;
+	unsigned int size;		/* of the operand, bytes */
+	unsigned int reg;		/* number of the register operand */
 	enum op op;
-	unsigned int reg;
-	bool has_reg;
 	u64 src;
 };
 
-static bool decode_two_byte(struct regs *r, struct insn *in, struct store *s)
-{
-	u8 op, modrm;
-	s64 v;
+#define FLAG_PF		(1UL << 2)
+#define FLAG_ZF		(1UL << 6)
+#define FLAG_SF		(1UL << 7)
+#define FLAG_OF		(1UL << 11)
+#define FLAGS_RESULT	(X86_EFLAGS_CF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-	if (!byte(in, &op) || !byte(in, &modrm) || !skip_memory(in, modrm))
+static u64 size_mask(unsigned int size)
+{
+	return ~0UL >> (64 - 8 * size);
+}
+
+/* --- registers ------------------------------------------------------------ */
+
+static const u8 reg_offset[16] = {
+	offsetof(struct regs, rax), offsetof(struct regs, rcx),
+	offsetof(struct regs, rdx), offsetof(struct regs, rbx),
+	offsetof(struct regs, rsp), offsetof(struct regs, rbp),
+	offsetof(struct regs, rsi), offsetof(struct regs, rdi),
+	offsetof(struct regs, r8), offsetof(struct regs, r9),
+	offsetof(struct regs, r10), offsetof(struct regs, r11),
+	offsetof(struct regs, r12), offsetof(struct regs, r13),
+	offsetof(struct regs, r14), offsetof(struct regs, r15),
+};
+
+/* Where register n begins: without a REX prefix 4 to 7 are ah ch dh bh. */
+static u8 *reg_at(struct regs *r, const struct insn *in, unsigned int n)
+{
+	bool high = in->size == 1 && !in->rex && n >= 4 && n < 8;
+
+	return (u8 *)r + reg_offset[high ? n - 4 : n] + high;
+}
+
+static u64 reg_read(struct regs *r, const struct insn *in, unsigned int n)
+{
+	u64 v = 0;
+
+	memcpy(&v, reg_at(r, in, n), in->size);
+	return v;
+}
+
+/* A 32-bit result clears the upper half. */
+static void reg_write(struct regs *r, const struct insn *in, unsigned int n,
+		      u64 v)
+{
+	memcpy(reg_at(r, in, n), &v, in->size == 4 ? 8 : in->size);
+}
+
+/* --- decoding ---------------------------------------------------------------- */
+
+/* n more bytes, sign-extended. */
+static bool fetch(struct insn *in, unsigned int n, u64 *v)
+{
+	u64 x = 0;
+
+	if (in->len - in->pos < n)
 		return false;
-	s->reg = (modrm >> 3 & 7) | (in->rex & 4) << 1;
-	s->has_reg = true;
-	switch (op) {
-	case 0xb0: in->size = 1; fallthrough;
-	case 0xb1: s->op = OP_CMPXCHG; break;
-	case 0xc0: in->size = 1; fallthrough;
-	case 0xc1: s->op = OP_XADD; break;
-	case 0xab: s->op = OP_BTS; break;
-	case 0xb3: s->op = OP_BTR; break;
-	case 0xbb: s->op = OP_BTC; break;
-	case 0xba:
-		if ((modrm >> 3 & 7) < 5 || !imm(in, 1, &v))
-			return false;
-		s->op = OP_BTS + (modrm >> 3 & 7) - 5;
-		s->has_reg = false;
-		s->src = (u64)v & (in->size * 8 - 1);
-		return true;
-	case 0xc3: s->op = OP_MOV; break;	/* movnti */
-	default: return false;
-	}
-	s->src = reg_read(r, s->reg, in);
-	if (s->op >= OP_BTS && s->op <= OP_BTC)
-		s->src &= in->size * 8 - 1;
+	memcpy(&x, in->bytes + in->pos, n);
+	in->pos += n;
+	*v = (u64)((s64)(x << (64 - 8 * n)) >> (64 - 8 * n));
 	return true;
 }
 
-static bool decode_group(struct insn *in, u8 op, u8 modrm, struct store *s)
+/* The immediate operand is 4 bytes for 8-byte operands too. */
+static bool fetch_imm(struct insn *in, unsigned int n)
 {
-	static const u8 ops[8] = { OP_ADD, OP_OR, 0xff, 0xff, OP_AND, OP_SUB,
-				   OP_XOR, 0xff };
-	unsigned int n = op == 0x81 ? in->size == 2 ? 2 : 4 : 1;
-	s64 v;
-
-	if (ops[modrm >> 3 & 7] == 0xff || !imm(in, n, &v))
+	if (!fetch(in, min(n, 4U), &in->src))
 		return false;
-	s->op = ops[modrm >> 3 & 7];
-	s->src = (u64)v & mask_of(in->size);
+	in->src &= size_mask(in->size);
 	return true;
 }
 
-static bool decode(struct regs *r, struct insn *in, struct store *s)
+/* Over what follows the ModRM byte of a memory operand. */
+static bool skip_address(struct insn *in, u8 modrm)
 {
-	u8 op, modrm;
-	s64 v;
+	unsigned int mod = modrm >> 6, rm = modrm & 7;
+	u64 sib = 0, unused;
+
+	if (mod == 3 || (rm == 4 && !fetch(in, 1, &sib)))
+		return false;
+	if (mod == 1)
+		return fetch(in, 1, &unused);
+	if (mod == 2 || rm == 5 || (rm == 4 && (sib & 7) == 5))
+		return mod != 0 && mod != 2 ? true : fetch(in, 4, &unused);
+	return true;
+}
+
+/* Prefixes and opcode; the operand size of all but byte operations. */
+static bool decode_prefixes(struct insn *in, u64 *op)
+{
+	bool word = false;
 
 	for (;;) {
-		if (!byte(in, &op))
+		if (!fetch(in, 1, op))
 			return false;
-		if (op == 0x66)
-			in->opsize16 = true;
-		else if (op != 0xf0 && op != 0x3e && op != 0x2e && op != 0x65 &&
-			 op != 0x64 && op != 0xf2 && op != 0xf3)
-			break;
+		*op &= 0xff;
+		switch (*op) {
+		case 0x66:
+			word = true;
+			continue;
+		case 0x26: case 0x2e: case 0x36: case 0x3e:
+		case 0x64: case 0x65: case 0x67:
+		case 0xf0: case 0xf2: case 0xf3:
+			continue;
+		}
+		break;
 	}
-	if ((op & 0xf0) == 0x40) {
-		in->rex = op;
-		if (!byte(in, &op))
+	if ((*op & 0xf0) == 0x40) {
+		in->rex = (u8)*op;
+		if (!fetch(in, 1, op))
 			return false;
+		*op &= 0xff;
 	}
-	in->size = in->rex & 8 ? 8 : in->opsize16 ? 2 : 4;
+	in->size = in->rex & 8 ? 8 : word ? 2 : 4;
+	return true;
+}
+
+static bool decode_modrm(struct insn *in, unsigned int *field)
+{
+	u64 modrm;
+
+	if (!fetch(in, 1, &modrm) || !skip_address(in, (u8)modrm))
+		return false;
+	*field = modrm >> 3 & 7;
+	in->reg = *field | (in->rex & 4) << 1;
+	return true;
+}
+
+/* Opcodes 0f xx. */
+static bool decode_0f(struct regs *r, struct insn *in)
+{
+	unsigned int field;
+	u64 op;
+
+	if (!fetch(in, 1, &op) || !decode_modrm(in, &field))
+		return false;
+	op &= 0xff;
+	switch (op) {
+	case 0xab: in->op = OP_BTS; break;
+	case 0xb3: in->op = OP_BTR; break;
+	case 0xbb: in->op = OP_BTC; break;
+	case 0xb0: case 0xb1: in->op = OP_CMPXCHG; break;
+	case 0xc0: case 0xc1: in->op = OP_XADD; break;
+	case 0xc3: in->op = OP_MOV; break;	/* movnti */
+	case 0xba:
+		in->op = OP_BTS + field - 5;
+		return field >= 5 && fetch_imm(in, 1);
+	default:
+		return false;
+	}
+	if (op == 0xb0 || op == 0xc0)
+		in->size = 1;
+	in->src = reg_read(r, in, in->reg);
+	return true;
+}
+
+/* An arithmetic operation by its number in opcodes and ModRM fields; adc, sbb
+ * and cmp (which does not write) are left out. */
+static enum op alu_op(unsigned int n)
+{
+	static const u8 ops[8] = { OP_ADD, OP_OR, OP_NONE, OP_NONE,
+				   OP_AND, OP_SUB, OP_XOR, OP_NONE };
+
+	return ops[n];
+}
+
+/* All of it: operation, source, sizes. */
+static bool decode(struct regs *r, struct insn *in)
+{
+	unsigned int field;
+	u64 op;
+
+	if (!decode_prefixes(in, &op))
+		return false;
 	if (op == 0x0f)
-		return decode_two_byte(r, in, s);
-	if (!byte(in, &modrm) || !skip_memory(in, modrm))
+		return decode_0f(r, in);
+	if (!decode_modrm(in, &field))
 		return false;
 	if (!(op & 1))
 		in->size = 1;
-	s->reg = (modrm >> 3 & 7) | (in->rex & 4) << 1;
-	s->has_reg = true;
-	switch (op & ~1) {
-	case 0x88: s->op = OP_MOV; break;
-	case 0x86: s->op = OP_XCHG; break;
-	case 0x00: s->op = OP_ADD; break;
-	case 0x08: s->op = OP_OR; break;
-	case 0x20: s->op = OP_AND; break;
-	case 0x28: s->op = OP_SUB; break;
-	case 0x30: s->op = OP_XOR; break;
-	case 0x80: case 0x82:
-		s->has_reg = false;
-		if (op == 0x83)
-			in->size = in->rex & 8 ? 8 : in->opsize16 ? 2 : 4;
-		return decode_group(in, op, modrm, s);
-	case 0xc6:
-		s->has_reg = false;
-		if (modrm >> 3 & 7 ||
-		    !imm(in, in->size == 1 ? 1 : in->size == 2 ? 2 : 4, &v))
+	switch (op) {
+	case 0x80: case 0x81: case 0x83:
+		in->op = alu_op(field);
+		return in->op != OP_NONE &&
+		       fetch_imm(in, op == 0x81 ? in->size : 1);
+	case 0xc6: case 0xc7:
+		in->op = OP_MOV;
+		return !field && fetch_imm(in, in->size);
+	case 0x88: case 0x89:
+		in->op = OP_MOV;
+		break;
+	case 0x86: case 0x87:
+		in->op = OP_XCHG;
+		break;
+	default:
+		/* 00nnn00s: r/m op= register. */
+		if (op >= 0x40 || op & 6)
 			return false;
-		s->op = OP_MOV;
-		s->src = (u64)v & mask_of(in->size);
-		return true;
-	default: return false;
+		in->op = alu_op((unsigned int)op >> 3);
 	}
-	s->src = reg_read(r, s->reg, in);
+	in->src = reg_read(r, in, in->reg);
+	return in->op != OP_NONE;
+}
+
+/* --- doing it ------------------------------------------------------------------- */
+
+/* On the top bits of a word all sizes behave alike, but for the parity. */
+#define ALU(name) \
+	__asm__(#name " %2, %0\n\tpushf\n\tpop %1" \
+		: "+r"(a), "=r"(*flags) : "r"(b) : "cc"); \
+	break
+
+static u64 alu(const struct insn *in, enum op op, u64 a, u64 b, u64 *flags)
+{
+	unsigned int shift = 64 - 8 * in->size;
+
+	a <<= shift;
+	b <<= shift;
+	switch (op) {
+	case OP_OR: ALU(or);
+	case OP_AND: ALU(and);
+	case OP_XOR: ALU(xor);
+	case OP_SUB: ALU(sub);
+	default: ALU(add);
+	}
+	a >>= shift;
+	*flags &= FLAGS_RESULT;
+	if (!(__builtin_popcount((u8)a) & 1))
+		*flags |= FLAG_PF;
+	return a;
+}
+
+static u64 bit_op(const struct insn *in, u64 old, u64 *flags)
+{
+	u64 n = in->src & (8 * in->size - 1), bit = 1UL << n;
+
+	*flags = (*flags & ~X86_EFLAGS_CF) | (old >> n & 1);
+	return in->op == OP_BTS ? old | bit :
+	       in->op == OP_BTR ? old & ~bit : old ^ bit;
+}
+
+/* What the operation makes of old, and of the flags. */
+static u64 operate(struct regs *r, const struct insn *in, u64 old, u64 *flags)
+{
+	const u64 all = FLAGS_RESULT | FLAG_PF;
+	u64 f = 0, new;
+
+	*flags = r->rflags;
+	switch (in->op) {
+	case OP_MOV:
+	case OP_XCHG:
+		return in->src;
+	case OP_BTS:
+	case OP_BTR:
+	case OP_BTC:
+		return bit_op(in, old, flags);
+	case OP_CMPXCHG:
+		alu(in, OP_SUB, r->rax & size_mask(in->size), old, &f);
+		new = f & FLAG_ZF ? in->src : old;
+		break;
+	default:
+		new = alu(in, in->op, old, in->src, &f);
+	}
+	*flags = (*flags & ~all) | f;
+	return new;
+}
+
+/* The registers after it. */
+static void finish(struct regs *r, const struct insn *in, u64 old, u64 flags)
+{
+	if (in->op == OP_XCHG || in->op == OP_XADD)
+		reg_write(r, in, in->reg, old);
+	if (in->op == OP_CMPXCHG && !(flags & FLAG_ZF))
+		reg_write(r, in, 0, old);
+	r->rflags = flags;
+	r->rip += in->pos;
+}
+
+/* The entry's bytes from the low three bits of va on.  True: done, or to be
+ * tried again by the guest. */
+static bool store(struct vcpu *v, const struct insn *in, u64 *slot, u64 va)
+{
+	unsigned int shift = 8 * (va & 7);
+	u64 mask = size_mask(in->size);
+
+	for (unsigned int i = 0; i < MAX_TRIES; i++) {
+		u64 entry = READ_ONCE(*slot), old = entry >> shift & mask;
+		u64 flags, new = operate(&v->regs, in, old, &flags);
+		int rc = 0;
+
+		new = (entry & ~(mask << shift)) | new << shift;
+		if (in->op != OP_CMPXCHG || flags & FLAG_ZF)
+			rc = l1_update_if(slot, entry, new, v->domain);
+		if (!rc)
+			finish(&v->regs, in, old, flags);
+		if (rc != -XEN_EAGAIN)
+			return !rc;
+	}
 	return true;
 }
 
-/* What the operation leaves in memory; *cf is the bit that BTx tested. */
-static u64 result(const struct store *s, u64 old)
+/* The instruction at rip, if it is one of ours. */
+static bool fetch_insn(struct regs *r, struct insn *in)
 {
-	switch (s->op) {
-	case OP_OR: return old | s->src;
-	case OP_AND: return old & s->src;
-	case OP_XOR: return old ^ s->src;
-	case OP_XADD:
-	case OP_ADD: return old + s->src;
-	case OP_SUB: return old - s->src;
-	case OP_BTS: return old | 1UL << s->src;
-	case OP_BTR: return old & ~(1UL << s->src);
-	case OP_BTC: return old ^ 1UL << s->src;
-	default: return s->src;
-	}
+	memset(in, 0, sizeof(*in));
+	in->len = (unsigned int)(sizeof(in->bytes) -
+				 copy_from_guest_partial(in->bytes, r->rip,
+							 sizeof(in->bytes)));
+	return decode(r, in);
 }
 
-static void set_flags(struct regs *r, const struct store *s, u64 old, u64 new,
-		      unsigned int size)
+/* The entry by which v's kernel maps va read-only. */
+static bool read_only_entry(struct vcpu *v, u64 va, u64 *entry)
 {
-	const u64 zf = 0x40, sf = 0x80;
-	u64 m = mask_of(size);
+	struct frame *table;
+	u64 *slot = l1_slot(v, va, &table);
 
-	if (s->op == OP_MOV || s->op == OP_XCHG)
-		return;
-	r->rflags &= ~X86_EFLAGS_CF;
-	if (s->op >= OP_BTS && s->op <= OP_BTC) {
-		r->rflags |= old >> s->src & 1;
-		return;
-	}
-	r->rflags &= ~(zf | sf | 0x800 | 0x10 | 4);
-	if (!(new & m))
-		r->rflags |= zf;
-	if (new >> (size * 8 - 1) & 1)
-		r->rflags |= sf;
-	if (!(__builtin_popcount((unsigned int)new & 0xff) & 1))
-		r->rflags |= 4;
-	if ((s->op == OP_SUB && (old & m) < s->src) ||
-	    ((s->op == OP_ADD || s->op == OP_XADD) && (new & m) < s->src))
-		r->rflags |= X86_EFLAGS_CF;
+	if (!slot)
+		return false;
+	*entry = READ_ONCE(*slot);
+	table_release(table);
+	return (*entry & (PTE_P | PTE_RW)) == PTE_P;
 }
 
-static bool store_apply(struct vcpu *v, u64 *slot, unsigned int off,
-			struct insn *in, struct store *s)
-{
-	struct regs *r = &v->regs;
-	u64 m = mask_of(in->size);
-	int rc;
-
-	do {
-		u64 entry = READ_ONCE(*slot), old = entry >> (off * 8) & m, new;
-
-		new = result(s, old) & m;
-		if (s->op == OP_CMPXCHG) {
-			u64 want = r->rax & m;
-
-			r->rflags &= ~0x8d5UL;
-			if (old != want) {
-				struct insn a = *in;
-
-				a.rex |= 1;
-				reg_write(r, 0, &a, old);
-				return true;
-			}
-			r->rflags |= 0x44;
-		}
-		rc = l1_update_if(slot, entry, (entry & ~(m << (off * 8))) |
-				  new << (off * 8), v->domain);
-		if (!rc) {
-			if (s->op != OP_CMPXCHG)
-				set_flags(r, s, old, new, in->size);
-			if (s->op == OP_XCHG || s->op == OP_XADD)
-				reg_write(r, s->reg, in, old);
-			return true;
-		}
-		if (rc != -XEN_EAGAIN)
-			guest_log(v->domain, LOG_DEBUG, "ptwr: %lx <- %lx: %d\n",
-				  entry, new, rc);
-	} while (rc == -XEN_EAGAIN);
-	return false;
-}
-
-/* See mm.h. */
+/* See mm.h.  v is current, in kernel mode; the fault was a write. */
 bool ptwr_fault(struct vcpu *v, u64 cr2, u32 error_code)
 {
-	struct regs *r = &v->regs;
-	struct insn in = { .len = 0 };
-	struct store s = { .op = OP_MOV };
-	struct frame *outer, *f;
-	u64 *map, e, *slot;
-	mfn_t mfn;
+	struct frame *f;
+	struct insn in;
 	bool done = false;
+	u64 e, type;
 
-	map = l1_slot(v, cr2, &outer);
-	if (!map)
+	if ((error_code & (PFEC_P | PFEC_W | PFEC_RSVD)) != (PFEC_P | PFEC_W) ||
+	    !read_only_entry(v, cr2, &e) || !mfn_valid(pte_mfn(e)))
 		return false;
-	e = READ_ONCE(*map);
-	table_release(outer);
-	mfn = pte_mfn(e);
-	if ((e & (PTE_P | PTE_RW)) != PTE_P || !mfn_valid(mfn))
-		return e & PTE_P && e & PTE_RW;	/* stale: try again */
-	f = mfn_to_frame(mfn);
-	if (table_hold(f, v->domain) != TYPE_L1)
+	f = mfn_to_frame(pte_mfn(e));
+	if ((READ_ONCE(f->type) & TYPE_MASK) != TYPE_L1)
 		return false;
-	in.len = sizeof(in.bytes) -
-		 copy_from_guest_partial(in.bytes, r->rip, sizeof(in.bytes));
-	slot = (u64 *)mfn_to_virt(mfn) + (cr2 >> 3 & 511);
-	if (decode(r, &in, &s) && (cr2 & 7) + in.size <= 8)
-		done = store_apply(v, slot, cr2 & 7, &in, &s);
+	type = table_hold(f, v->domain);
+	if (!type)
+		return false;
+	if (type == TYPE_L1 && fetch_insn(&v->regs, &in) &&
+	    !(cr2 & (in.size - 1)))
+		done = store(v, &in, (u64 *)mfn_to_virt(pte_mfn(e)) +
+				     (cr2 >> 3 & 511), cr2);
 	table_release(f);
-	if (done)
-		r->rip += in.pos;
-	else
-		guest_log(v->domain, LOG_DEBUG, "ptwr: cannot do %02x %02x %02x %02x %02x at %lx\n",
-		       in.bytes[0], in.bytes[1], in.bytes[2], in.bytes[3],
-		       in.bytes[4], r->rip);
+	if (!done)
+		guest_log(v->domain, LOG_DEBUG,
+			  "store to L1 %lx at %lx not done, rip %lx\n",
+			  pte_mfn(e).m, cr2, v->regs.rip);
 	return done;
+}
+
+/*
+ * A Dom0 store to device memory that we let it map read-only: has no effect.
+ * Only plain stores: others would have to read the device.
+ */
+bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code)
+{
+	struct insn in;
+	u64 e;
+
+	if ((error_code & (PFEC_P | PFEC_W | PFEC_RSVD)) != (PFEC_P | PFEC_W) ||
+	    !v->domain->is_privileged || !read_only_entry(v, cr2, &e) ||
+	    mfn_valid(pte_mfn(e)) ||
+	    iomem_permitted(v->domain, pte_mfn(e).m) != IOMEM_RO ||
+	    !fetch_insn(&v->regs, &in) || in.op != OP_MOV)
+		return false;
+	v->regs.rip += in.pos;
+	return true;
 }

@@ -31,7 +31,7 @@
  *
  * How long it may take is a budget, about one for each table touched.
  */
-#include <mm/internal.h>
+#include <mm/l1.h>
 
 static u64 *table_of(struct frame *f)
 {
@@ -55,48 +55,64 @@ static void spend(int *budget)
 		--*budget;
 }
 
-/* The first present entry from i on; 512: none.  Empty space goes quickly. */
-static always_inline unsigned int next_present(const u64 *t, unsigned int i)
+/* The first present entry from p on, or end; empty space goes quickly.  The
+ * table lies on a page boundary, and so does its end. */
+static always_inline u64 *next_present(u64 *p, const u64 *end)
 {
-	for (; i < 512; i++) {
-		while (!(i & 7) && !(t[i] | t[i + 1] | t[i + 2] | t[i + 3] |
-				     t[i + 4] | t[i + 5] | t[i + 6] |
-				     t[i + 7])) {
-			i += 8;
-			if (i == 512)
-				return 512;
-		}
-		if (t[i] & PTE_P)
-			return i;
+	for (; p < end; p++) {
+		if (!((u64)p & 127))
+			while (!(p[0] | p[1] | p[2] | p[3] | p[4] | p[5] |
+				 p[6] | p[7] | p[8] | p[9] | p[10] | p[11] |
+				 p[12] | p[13] | p[14] | p[15])) {
+				p += 16;
+				if (p >= end)
+					return p;
+			}
+		if (*p & PTE_P)
+			break;
 	}
-	return 512;
+	return p;
 }
 
 /* --- filling: entries take references ---------------------------------------- */
 
-static void l1_drop(const u64 *t, unsigned int n)
+static void l1_drop(u64 *t, const u64 *end)
 {
-	for (unsigned int i = next_present(t, 0); i < n;
-	     i = next_present(t, i + 1))
-		l1e_put(t[i]);
+	for (u64 *p = next_present(t, end); p < end;
+	     p = next_present(p + 1, end))
+		l1e_put_quick(*p);
+}
+
+static int l1_entry_fill(u64 *p, struct domain *d)
+{
+	u64 e = l1e_adjust(*p);
+	int rc;
+
+	if (likely((e & (~PTE_PLAIN | PTE_RW)) == PTE_RW) &&
+	    likely(writable_get_quick(e, d))) {
+		*p = e;
+		return 0;
+	}
+	if (*p & l1_refused)
+		return -XEN_EINVAL;
+	rc = l1e_get(&e, d, d);
+	if (!rc)
+		*p = e;
+	return rc;
 }
 
 static int l1_fill(u64 *t, struct domain *d)
 {
-	for (unsigned int i = next_present(t, 0); i < 512;
-	     i = next_present(t, i + 1)) {
-		u64 e = t[i];
-		int rc = -XEN_EINVAL;
+	u64 *end = t + 512;
 
-		if (likely(!(e & l1_refused))) {
-			e = l1e_adjust(e);
-			rc = l1e_get(&e, d, d);
-		}
+	for (u64 *p = next_present(t, end); p < end;
+	     p = next_present(p + 1, end)) {
+		int rc = l1_entry_fill(p, d);
+
 		if (unlikely(rc)) {
-			l1_drop(t, i);
+			l1_drop(t, p);
 			return rc;
 		}
-		t[i] = e;
 	}
 	return 0;
 }
@@ -138,14 +154,18 @@ static int upper_get(u64 *entry, unsigned int level, struct domain *d,
 static int upper_fill(u64 *t, unsigned int level, unsigned int *i,
 		      struct domain *d, int *budget)
 {
-	for (*i = next_present(t, *i); *i < 512; *i = next_present(t, *i + 1)) {
-		u64 e = t[*i];
+	for (; *i < 512; ++*i) {
+		u64 e;
 		int rc;
 
+		*i = (unsigned int)(next_present(t + *i, t + 512) - t);
+		if (*i >= 512)
+			break;
 		if (hyp_slot(level, *i)) {
 			*i = HYP_END_SLOT - 1;
 			continue;
 		}
+		e = t[*i];
 		rc = upper_get(&e, level, d, budget);
 		if (rc)
 			return rc;
@@ -224,7 +244,7 @@ static int table_drop(struct frame *f, u64 type, unsigned int n, int *budget)
 
 	spend(budget);
 	if (level == 1) {
-		l1_drop(table_of(f), n);
+		l1_drop(table_of(f), table_of(f) + n);
 	} else if (level <= 4) {
 		if (reap_below(f, level, n, budget) ||
 		    upper_drop(table_of(f), level, &n, budget))
@@ -238,7 +258,7 @@ static int table_drop(struct frame *f, u64 type, unsigned int n, int *budget)
 /* The rest of the work is for the next hypercall of this vCPU. */
 static void reap_later(struct frame *f)
 {
-	current->reap = frame_to_mfn(f);
+	reap_note(current, f);
 }
 
 /* See internal.h. */
@@ -278,10 +298,12 @@ int vcpu_reap(struct vcpu *v)
 {
 	int budget = TABLE_BUDGET, rc = 0;
 
-	if (v->reap.m) {
+	while (v->reap.m && !rc) {
 		rc = type_reap(mfn_to_frame(v->reap), &budget);
-		if (!rc)
-			v->reap = MFN(0);
+		if (!rc) {
+			v->reap = v->reap2;
+			v->reap2 = MFN(0);
+		}
 	}
 	return rc;
 }
@@ -412,8 +434,6 @@ u64 table_hold(struct frame *f, const struct domain *d)
 
 /* --- changing an entry of level 2 to 4 ------------------------------------------------ */
 
-#define SAME_RIGHTS	(PTE_A | PTE_D | PTE_AVAIL | 0x1ffUL << 53)
-
 /*
  * Writes val, completed, to an entry of owner's table f, which the caller
  * holds: 0; -XEN_EINVAL; -XEN_EBUSY; -XEN_ERESTART: nothing changed, again.
@@ -530,7 +550,7 @@ static int vcpu_set_l4(struct vcpu *v, mfn_t *base, mfn_t l4)
 	if (v == current && base == &v->l4_kernel)
 		cr3_load(v->cr3_kernel, true);
 	if (old.m && type_put(mfn_to_frame(old), budget))
-		v->reap = old;
+		reap_note(v, mfn_to_frame(old));
 	return 0;
 }
 
@@ -562,7 +582,7 @@ int vcpu_drop_l4s(struct vcpu *v)
 		*base[i] = MFN(0);
 		vcpu_update_cr3(v);
 		if (type_put(mfn_to_frame(old), budget)) {
-			v->reap = old;
+			reap_note(v, mfn_to_frame(old));
 			return -XEN_ERESTART;
 		}
 	}

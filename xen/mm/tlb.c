@@ -19,18 +19,13 @@
 #define STAMP_MASK	0xfffffU
 
 /* Starts above 0: at stamp 0 no CPU has flushed. */
-static u64 clock = 1;
-
-u32 tlb_clock(void)
-{
-	return (u32)READ_ONCE(clock) & STAMP_MASK;
-}
+u64 tlb_now = 1;
 
 static void flush_all(void)
 {
 	u64 cr4 = read_cr4();
 
-	this_cpu()->tlb_epoch = atomic_add(&clock, 1);
+	this_cpu()->tlb_epoch = atomic_add(&tlb_now, 1);
 	if (cr4 & X86_CR4_PGE) {
 		write_cr4(cr4 & ~X86_CR4_PGE);
 		write_cr4(cr4);
@@ -65,7 +60,7 @@ void tlb_flush_mask(cpumask_t mask, u64 va)
 /* The CPUs of mask that may hold a translation removed at stamp. */
 cpumask_t tlb_filter(cpumask_t mask, u32 stamp)
 {
-	u64 now = READ_ONCE(clock);
+	u64 now = READ_ONCE(tlb_now);
 	u64 when = now - ((now - stamp) & STAMP_MASK);
 	cpumask_t left = 0;
 	unsigned int cpu;

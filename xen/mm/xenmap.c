@@ -334,14 +334,17 @@ bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights)
 }
 
 /*
- * The tables allow what faulted: a stale translation was in the way, and is
- * gone now.  Only for the hypervisor's own half: elsewhere it is the guest's
- * business.
+ * True if the tables allow what faulted: a stale translation was in the way,
+ * and is gone now.
  */
 bool spurious_fault(u64 cr2, u32 error_code)
 {
 	u64 leaf, rights;
 
+	/* What is mapped, ring 0 may read, unless SMAP or SMEP forbid it. */
+	if ((error_code & (PFEC_P | PFEC_U)) == PFEC_P &&
+	    !(error_code & PFEC_W))
+		return false;
 	if (error_code & PFEC_RSVD ||
 	    !walk_tables(this_cpu()->cr3, cr2, &leaf, &rights))
 		return false;
