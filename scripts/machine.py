@@ -92,7 +92,7 @@ class Machine:
         if boot:
             fd, self.iso = tempfile.mkstemp(suffix=".iso")
             os.close(fd)
-            make_iso(self.iso, boot.get("hypervisor"), boot["dom0"],
+            make_iso(self.iso, boot.get("hypervisor"), boot.get("dom0"),
                      boot.get("dom0_initrd"), boot.get("hv_args", ""),
                      boot.get("kernel_args", ""), boot.get("mb1", False))
             options["iso"] = self.iso

@@ -55,6 +55,8 @@ static void fill(void)
 	}
 }
 
+static bool xen;
+
 /* What would end the test, not the hypervisor. */
 static bool excluded(u64 nr, const u64 *a)
 {
@@ -86,6 +88,9 @@ static bool excluded(u64 nr, const u64 *a)
 		return cmd == VCPUOP_down || cmd == VCPUOP_send_nmi ||
 			cmd == VCPUOP_register_vcpu_info || cmd == 5 ||
 			cmd == 13;
+	case __HYPERVISOR_physdev_op:	/* 4.17 dies of (un)prepare_msix */
+	case __HYPERVISOR_physdev_op_compat:
+		return xen && (cmd == 30 || cmd == 31);
 	case __HYPERVISOR_memory_op:
 		return (cmd & 63) <= 1 || (cmd & 63) == 6 || (cmd & 63) == 11;
 	}
@@ -94,6 +99,7 @@ static bool excluded(u64 nr, const u64 *a)
 
 void guest_main(void)
 {
+	xen = on_xen();
 	for (int round = 0; round < 120000; round++) {
 		u64 nr = random() & 63, a[5];
 
@@ -103,16 +109,11 @@ void guest_main(void)
 			fill();
 		if (random() & 1)
 			a[0] &= 31;
+		if (nr == __HYPERVISOR_grant_table_op)
+			a[2] &= 31;		/* statuses stay in buffer */
 		if (excluded(nr, a))
 			continue;
-		struct shared_info *si = shared_info;
 		hypercall(nr, a[0], a[1], a[2], a[3], a[4]);
-		if (shared_info != si) {
-			void *bad = shared_info;
-			shared_info = si;
-			print("BAD %d: %lu %lx %lx %lx %lx %lx\n", round, nr, a[0], a[1], a[2], a[3], (u64)bad);
-			guest_end();
-		}
 		VCPU0->evtchn_upcall_mask = 1;
 	}
 	CHECK_EQ(HC(xen_version, 0, 0, 0, 0), 4 << 16 | 17);

@@ -118,7 +118,7 @@ static struct domain *__init first_domain(void)
 	}
 	d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
 	if (!d) {
-		printk("Dom0 cannot be built; see the lines above.\n");
+		printk("Dom0 cannot be built from the first module, for the reason above: give a PV kernel (Debian's linux-image-amd64) and enough dom0_mem=.\n");
 		machine_end();
 	}
 	return d;
@@ -179,6 +179,6 @@ void __init start_xen(u32 magic, u64 info)
 	pci_init();
 	console_init();
 
-	/* [boot 90] The first domain, from the loader's modules. */
+	/* [boot 85] What the loader brought becomes the first domain. */
 	finish_boot(first_domain());
 }

@@ -13,26 +13,26 @@
  */
 #include <event/port.h>
 
-/*
- * The word `sel` of v's domain has something unmasked.  A vCPU that runs on
- * another CPU is made to look, one that sleeps is woken; the current one
- * looks on its way out, unless it has just decided to sleep.
- */
-void upcall_set(struct vcpu *v, unsigned int sel)
+long port_kick(struct vcpu *v)
 {
-	struct vcpu_info *vi = READ_ONCE(v->vcpu_info);
+	vcpu_kick(v);
+	return 0;
+}
 
-	if (atomic_test_and_set_bit(sel, &vi->evtchn_pending_sel))
-		return;
-	if (xchg(&vi->evtchn_upcall_pending, 1))
-		return;
-	if (v != current || READ_ONCE(v->pause_flags))
-		vcpu_kick(v);
+/* The port's bit is set; somebody polls, for this port or others. */
+long port_raise_polled(struct vcpu *v, u32 port)
+{
+	struct domain *d = v->domain;
+
+	vcpu_poll_wake(d, port);
+	if (!test_bit(port, d->shared_info->evtchn_mask))
+		upcall_set(v, port / 64);
+	return 0;
 }
 
 void evtchn_set_pending(struct vcpu *v, u32 port)
 {
-	port_raise(v, port);
+	port_raise(v->domain, v, port);
 }
 
 /* Clears the mask bit; an event that came meanwhile is delivered now. */

@@ -279,7 +279,7 @@ static void join_locked(struct domain *ld, u32 lport, struct domain *rd,
 	rc->target_port = lport;
 	rc->state = PORT_INTERDOMAIN;
 	/* Sends before this moment were dropped: look once in any case. */
-	port_raise(rc->target, lport);
+	port_raise(ld, rc->target, lport);
 	port_unlock(rc);
 	port_unlock(lc);
 }
@@ -349,7 +349,8 @@ static noinline long send_locked(struct evtchn *c)
 
 	port_lock(c);
 	if (likely(c->target))
-		port_raise(c->target, c->target_port);
+		port_raise(c->target->domain, c->target,
+			   c->target_port);
 	else if (c->state != PORT_UNBOUND)
 		rc = deny(-XEN_EINVAL);
 	port_unlock(c);
@@ -370,8 +371,7 @@ static always_inline long evtchn_send(struct domain *d, u32 port)
 		return deny(-XEN_EINVAL);
 	if (READ_ONCE(c->state) != PORT_IPI)
 		return send_locked(c);
-	port_raise(d->vcpu[READ_ONCE(c->vcpu)], port);
-	return 0;
+	return port_raise(d, d->vcpu[READ_ONCE(c->vcpu)], port);
 }
 
 static void status_fill(struct evtchn_status *st, const struct evtchn *c)

@@ -78,24 +78,44 @@ static always_inline void port_unlock(struct evtchn *c)
 	store_release(&c->lock, 0);
 }
 
-/* deliver.c: word `sel` of v's domain has something unmasked. */
-void upcall_set(struct vcpu *v, unsigned int sel);
+/* deliver.c: the rare ends of port_raise(); both return 0. */
+long port_raise_polled(struct vcpu *v, u32 port);
+long port_kick(struct vcpu *v);
+
+/*
+ * The word `sel` of v's domain has something unmasked.  A vCPU that runs on
+ * another CPU is made to look, one that sleeps is woken; the current one
+ * looks on its way out, unless it has just decided to sleep.
+ */
+static always_inline long upcall_set(struct vcpu *v, u64 sel)
+{
+	struct vcpu_info *vi = READ_ONCE(v->vcpu_info);
+
+	if (atomic_test_and_set_bit(sel, &vi->evtchn_pending_sel))
+		return 0;
+	if (xchg(&vi->evtchn_upcall_pending, 1))
+		return 0;
+	if (v == current && likely(!READ_ONCE(v->pause_flags)))
+		return 0;
+	return port_kick(v);
+}
 
 /*
  * [event 20] The port's bit, the selector's bit, the upcall byte: in this
  * order.  A masked port stops after the first; a poll is ended even so.
+ * v belongs to d.  0, always: a caller may return it.
  */
-static always_inline void port_raise(struct vcpu *v, u32 port)
+static always_inline long port_raise(struct domain *d, struct vcpu *v, u32 port)
 {
-	struct domain *d = v->domain;
 	struct shared_info *s = d->shared_info;
 
 	if (atomic_test_and_set_bit(port, s->evtchn_pending))
-		return;
+		return 0;
 	if (unlikely(READ_ONCE(d->sched.polling)))
-		vcpu_poll_wake(d, port);
-	if (!(READ_ONCE(s->evtchn_mask[port / 64]) >> port % 64 & 1))
-		upcall_set(v, port / 64);
+		return port_raise_polled(v, port);
+	if (READ_ONCE(s->evtchn_mask[port / 64]) >> port % 64 & 1)
+		return 0;
+	return upcall_set(v, port / 64);
 }
 
 /* evtchn.c, for virq.c.  Caller holds the domain's lock. */

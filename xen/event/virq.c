@@ -126,7 +126,7 @@ static void virq_raise(struct domain *d, const struct vcpu *v, u32 virq)
 	c = port_find(d, port);
 	port_lock(c);
 	if (c->state == PORT_VIRQ && c->virq == virq)
-		port_raise(d->vcpu[c->vcpu], port);
+		port_raise(d, d->vcpu[c->vcpu], port);
 	port_unlock(c);
 }
 
@@ -158,7 +158,7 @@ void pirq_raise_guest(struct domain *d, unsigned int pirq)
 	c = port_find(d, port);
 	port_lock(c);
 	if ((c->state == PORT_PIRQ || c->state == PORT_BUSY) && c->pirq == pirq)
-		port_raise(d->vcpu[c->vcpu], port);
+		port_raise(d, d->vcpu[c->vcpu], port);
 	port_unlock(c);
 }
 

@@ -28,7 +28,7 @@ __unpack const char *decompress(struct unpack *u)
 			continue;
 		return formats[i].fn ? formats[i].fn(u) : formats[i].refuse;
 	}
-	return "compression format not recognised";
+	return "not a kernel: neither ELF nor gzip, xz, zstd or lz4 data";
 }
 
 __unpack void crc32_init(u32 *tab)

@@ -121,7 +121,7 @@ long do_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
 	return rc;
 }
 
-/* --- LDT ----------------------------------------------------------------------- */
+/* --- LDT ------------------------------------------------------------- */
 
 static void ldt_pages_drop(struct vcpu *v)
 {
@@ -199,7 +199,7 @@ bool ldt_fault(struct vcpu *v, u64 cr2)
 	return true;
 }
 
-/* --- single descriptors ----------------------------------------------------------- */
+/* --- single descriptors ---------------------------------------------- */
 
 /*
  * Writes one descriptor, made harmless, to a table or to plain memory of the

@@ -58,26 +58,24 @@ static paddr_t __init early_alloc(u64 size, u64 align, paddr_t limit)
 	return pa;
 }
 
-/* A zeroed page-table page; mfn 0: no memory. */
-mfn_t table_page(void)
-{
-	extern mfn_t early_table_page(void);
-	void *page;
-
-	if (!allocator_works)
-		return early_table_page();
-	page = alloc_page();
-	return page ? virt_to_mfn(page) : MFN(0);
-}
-
-mfn_t early_table_page(void);
-mfn_t __init early_table_page(void)
+static mfn_t __init early_table_page(void)
 {
 	paddr_t pa = early_alloc(PAGE_SIZE, PAGE_SIZE,
 				 all_mapped ? ~0UL : BOOT_LIMIT);
 
 	memset(paddr_to_virt(pa), 0, PAGE_SIZE);
 	return MFN(pa >> PAGE_SHIFT);
+}
+
+/* See internal.h. */
+mfn_t table_page(void)
+{
+	void *page;
+
+	if (!allocator_works)
+		return early_table_page();
+	page = alloc_page();
+	return page ? virt_to_mfn(page) : MFN(0);
 }
 
 /* See internal.h.  Not the first MiB: that is the firmware's and Dom0's. */
@@ -109,7 +107,7 @@ static void __init ram_count(paddr_t start, paddr_t end)
 		atomic_test_and_set_bit(g, frame_granules);
 }
 
-/* --- the frame table ------------------------------------------------------------ */
+/* --- the frame table ------------------------------------------------- */
 
 #define PAGES_PER_GRANULE	((24UL << GRANULE_SHIFT) / PAGE_SIZE)
 
@@ -157,7 +155,7 @@ static void __init ram_own(paddr_t start, paddr_t end)
 	frames_own(start >> PAGE_SHIFT, end >> PAGE_SHIFT, DOMID_XEN);
 }
 
-/* --- machine to phys --------------------------------------------------------------- */
+/* --- machine to phys ------------------------------------------------- */
 
 #define M2P_PER_CHUNK	(SIZE_2M / 8)
 

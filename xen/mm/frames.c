@@ -246,7 +246,7 @@ void frame_put_and_type(struct frame *f)
 	frame_put(f);
 }
 
-/* --- our own pages, lent to a guest ---------------------------------------------- */
+/* --- our own pages, lent to a guest ---------------------------------- */
 
 /*
  * The page becomes d's to map.  A use as TYPE_WRITABLE, or for a read-only

@@ -28,7 +28,7 @@ static always_inline unsigned int type_level(u64 type)
 	return (unsigned int)(type >> TYPE_SHIFT);
 }
 
-/* --- frames.c --------------------------------------------------------------- */
+/* --- frames.c -------------------------------------------------------- */
 /* Type word of a frame whose last use as `type` ends now. */
 static always_inline u64 type_idle(u64 type)
 {
@@ -77,7 +77,7 @@ static always_inline void writable_put(struct frame *f)
 		writable_put_last(f);
 }
 
-/* --- l1.c: single entries of L1 tables; see also l1.h ------------------------------------------ */
+/* --- l1.c: single entries of L1 tables; see also l1.h ---------------- */
 /* What a guest may not set, by what the processor has.  Set at boot. */
 extern u64 l1_refused, table_refused;
 void pte_masks_init(void);
@@ -101,7 +101,7 @@ int l1_update_if(u64 *slot, u64 old, u64 val, struct domain *d);
  * table must be given back by table_release(). */
 u64 *l1_slot(const struct vcpu *v, u64 va, struct frame **table);
 
-/* --- ptypes.c ----------------------------------------------------------------------- */
+/* --- ptypes.c -------------------------------------------------------- */
 /*
  * Work a hypercall may still do on tables: about one per table touched.  NULL
  * where nobody can continue: then as long as it takes.
@@ -137,7 +137,7 @@ static inline void reap_note(struct vcpu *v, struct frame *f)
 int table_update(struct frame *f, u64 *slot, u64 val, struct domain *owner,
 		 int *budget);
 
-/* --- pages.c ---------------------------------------------------------------------------- */
+/* --- pages.c --------------------------------------------------------- */
 /* The last reference of f is gone; ref: the word as the put left it. */
 void frame_last_put(struct frame *f, u64 ref);
 /* Exchange: takes a frame that nobody uses off d, gives it back, or frees it.
@@ -151,7 +151,7 @@ void pages_give(struct frame *f, unsigned int order);
 int pages_assign(struct domain *d, struct frame *f, unsigned int order,
 		 bool count);
 
-/* --- xenmap.c ------------------------------------------------------------------------------ */
+/* --- xenmap.c -------------------------------------------------------- */
 /* One leaf of 4 KiB, 2 MiB or 1 GiB: level 1 to 3.  Boot. */
 void map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags);
 u64 *perdomain_slot(const struct domain *d, u64 va);

@@ -38,7 +38,7 @@ void __init pte_masks_init(void)
 	table_refused = ~common;
 }
 
-/* --- what an entry holds ---------------------------------------------------- */
+/* --- what an entry holds --------------------------------------------- */
 
 /*
  * Device memory: both the table's owner and the one on whose behalf it is
@@ -114,7 +114,7 @@ void l1e_put(u64 e)
 		frame_put(mfn_to_frame(mfn));
 }
 
-/* --- changing an entry --------------------------------------------------------- */
+/* --- changing an entry ----------------------------------------------- */
 
 /*
  * Checks *new against what it replaces and completes it.  1: same rights as
@@ -182,16 +182,8 @@ static noinline int l1_update_slow(u64 *slot, u64 val, enum l1_mode mode,
 int l1_update(u64 *slot, u64 val, enum l1_mode mode, struct domain *owner,
 	      struct domain *fg)
 {
-	u64 new = l1e_adjust(val);
-
-	if (likely((val & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW)) &&
-	    likely(mode == L1_SET) &&
-	    likely(!(val & ~PTE_PLAIN)) &&
-	    likely(!same_rights(READ_ONCE(*slot), new)) &&
-	    likely(writable_get_quick(new, fg))) {
-		l1e_put_quick(xchg(slot, new));
+	if (likely(mode == L1_SET) && likely(l1_set_quick(slot, val, fg)))
 		return 0;
-	}
 	return l1_update_slow(slot, val, mode, owner, fg);
 }
 
@@ -219,7 +211,7 @@ u64 *l1_slot(const struct vcpu *v, u64 va, struct frame **table)
 	return l1_slot_quick(v, va, table);
 }
 
-/* --- grants ------------------------------------------------------------------------------ */
+/* --- grants ---------------------------------------------------------- */
 
 /* The entry at a machine address, if it is in an L1 of v's domain. */
 static u64 *slot_at_machine(struct vcpu *v, u64 ma, struct frame **table)

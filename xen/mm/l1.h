@@ -30,7 +30,9 @@ static always_inline u64 l1e_adjust(u64 e)
 {
 	if (!(e & PTE_US))
 		e |= PTE_US | PTE_GUEST_KERNEL;
-	return e & PTE_GUEST_KERNEL ? e & ~PTE_G : e | PTE_G;
+	/* Global if not the kernel's, without a branch. */
+	_Static_assert(PTE_GUEST_KERNEL >> 44 == PTE_G, "distance");
+	return (e | PTE_G) ^ (e >> 44 & PTE_G);
 }
 
 /* Same frame, same rights as old? */
@@ -110,6 +112,21 @@ static always_inline void l1e_put_quick(u64 e)
 	l1e_put(e);
 }
 
+/* l1_update() in mode L1_SET, for writable RAM of fg. */
+static always_inline bool l1_set_quick(u64 *slot, u64 val,
+				       const struct domain *fg)
+{
+	u64 new = l1e_adjust(val);
+
+	if (unlikely((val & (~PTE_PLAIN | PTE_P | PTE_RW)) !=
+		     (PTE_P | PTE_RW)) ||
+	    unlikely(same_rights(READ_ONCE(*slot), new)) ||
+	    unlikely(!writable_get_quick(new, fg)))
+		return false;
+	l1e_put_quick(xchg(slot, new));
+	return true;
+}
+
 /*
  * Reads the entry for va in the table that `entry` points to, present or not.
  * Another vCPU may have freed that table this moment, so the content may be
@@ -168,6 +185,26 @@ static always_inline u64 *l1_slot_quick(const struct vcpu *v, u64 va,
 		return NULL;
 	*table = l1_hold(e2, v->domain);
 	if (unlikely(!*table))
+		return NULL;
+	return paddr_to_virt((e2 & PTE_RAM_ADDR) | (va >> 9 & 0xff8));
+}
+
+/*
+ * The same for current, without holding the table: as long as this CPU has
+ * not answered a call of another one (cpu_poll()), because a table is let go
+ * only after all CPUs with the domain's tables have answered a flush: see
+ * table_update().  What is reached from the loaded tables is what it seems.
+ */
+static always_inline u64 *l1_slot_live(const struct vcpu *v, u64 va)
+{
+	u64 e4, e3, e2;
+
+	if (unlikely((u64)((s64)(va << 16) >> 16) != va) ||
+	    unlikely(va >> 43 == HYP_VIRT_START >> 43) ||
+	    unlikely(!entry_below(v->cr3_kernel, va, 39, &e4)) ||
+	    unlikely(!entry_below(e4, va, 30, &e3)) ||
+	    unlikely(!entry_below(e3, va, 21, &e2)) ||
+	    unlikely(!(e4 & e3 & e2 & PTE_P)))
 		return NULL;
 	return paddr_to_virt((e2 & PTE_RAM_ADDR) | (va >> 9 & 0xff8));
 }

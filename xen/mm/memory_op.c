@@ -92,7 +92,7 @@ static void m2p_fill(mfn_t mfn, unsigned int order, u64 pfn)
 		m2p_set(MFN(mfn.m + i), pfn + i);
 }
 
-/* --- reservations --------------------------------------------------------------- */
+/* --- reservations ---------------------------------------------------- */
 
 struct extents {
 	struct domain *d;
@@ -222,7 +222,7 @@ static long memory_reservation(unsigned int op, u64 done, u64 arg)
 	return rc;
 }
 
-/* --- exchange ---------------------------------------------------------------------- */
+/* --- exchange -------------------------------------------------------- */
 
 /*
  * The work is cut into chunks of 2^max(order) frames: so many extents of in
@@ -420,7 +420,7 @@ static long memory_exchange(u64 arg)
 	return rc;
 }
 
-/* --- numbers ------------------------------------------------------------------------- */
+/* --- numbers --------------------------------------------------------- */
 
 /* The guest says itself which pfn is its highest. */
 static long maximum_gpfn(const struct domain *d)
@@ -482,7 +482,7 @@ static long memory_claim(u64 arg)
 	return rc;
 }
 
-/* --- where the machine-to-phys table is -------------------------------------------- */
+/* --- where the machine-to-phys table is ------------------------------ */
 
 #define M2P_ENTRIES	((1UL << 38) / sizeof(u64))
 #define M2P_PER_CHUNK	((2UL << 20) / sizeof(u64))
@@ -519,7 +519,7 @@ static long machphys_mfn_list(u64 arg)
 	       ? deny(-XEN_EFAULT) : 0;
 }
 
-/* --- memory maps ---------------------------------------------------------------------- */
+/* --- memory maps ----------------------------------------------------- */
 
 /* Entries go to the guest; copies of what a domain was given. */
 static long set_memory_map(u64 arg)
@@ -679,7 +679,7 @@ static long machine_memory_map(u64 arg)
 	return rc ? rc : put_entries(arg, nr);
 }
 
-/* --- what only translated guests have ------------------------------------------------ */
+/* --- what only translated guests have -------------------------------- */
 
 /* All guests are PV: after the checks of the arguments, no. */
 static long physmap(unsigned int op, u64 start, u64 arg)
@@ -703,7 +703,7 @@ static long physmap(unsigned int op, u64 start, u64 arg)
 	return deny(-XEN_EACCES);
 }
 
-/* --- a domain's resources, for the tools ----------------------------------------------- */
+/* --- a domain's resources, for the tools ----------------------------- */
 
 /* Frames at a time: between two portions the call may be interrupted. */
 #define RESOURCE_CHUNK	32
@@ -783,7 +783,7 @@ static long acquire_resource(u64 done, u64 arg)
 	return rc;
 }
 
-/* --- dispatch ------------------------------------------------------------------------------ */
+/* --- dispatch -------------------------------------------------------- */
 
 /* Those that are not interrupted: nothing may stand above the command. */
 static long memory_op_simple(unsigned int op, u64 arg)

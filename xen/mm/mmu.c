@@ -27,9 +27,8 @@
 
 #define MMU_UPDATE_PREEMPTED	(1U << 31)
 #define MMU_UPDATE_CMDS		7UL	/* of mmu_update.ptr */
-#define CHECK_EVERY		32	/* entries between looks at the clock */
 
-/* --- whose frames ------------------------------------------------------------- */
+/* --- whose frames ---------------------------------------------------- */
 
 /* The domain that a caller names as an owner of frames: NULL none, or dying.
  * By its own number nobody is foreign to himself. */
@@ -62,7 +61,7 @@ static bool may_use(const struct domain *self, const struct domain *d)
 	return d == self || self->is_privileged;
 }
 
-/* --- whose translations --------------------------------------------------------- */
+/* --- whose translations ---------------------------------------------- */
 
 static bool va_is_guests(u64 va)
 {
@@ -111,7 +110,7 @@ static int vcpus_to_cpus(const struct domain *d, u64 gva, cpumask_t *mask)
 	return 0;
 }
 
-/* --- preemption ------------------------------------------------------------------- */
+/* --- preemption ------------------------------------------------------ */
 
 struct batch {
 	unsigned int nr;	/* hypercall */
@@ -162,16 +161,16 @@ static long batch_end(const struct batch *b, u32 i, int rc)
 	return rc ? deny(rc) : 0;
 }
 
-/* --- mmu_update --------------------------------------------------------------------- */
+/* --- mmu_update ------------------------------------------------------ */
 
 #define FETCH	16U			/* requests read at once */
 
 struct update {
 	struct domain *owner, *fg;	/* of the tables, of what they map */
 	int map_rc, m2p_rc;		/* 0, or why the caller may not */
-	unsigned int work;		/* since the last look at the clock */
+	bool stop;			/* enough for this piece */
 	struct frame *l1;		/* held: the last L1 that changed */
-	mfn_t mfn;			/* its number */
+	u64 ma;				/* its address, ~0 none */
 };
 
 
@@ -180,7 +179,7 @@ static void l1_release(struct update *u)
 	if (u->l1)
 		table_release(u->l1);
 	u->l1 = NULL;
-	u->mfn = INVALID_MFN;
+	u->ma = ~0UL;
 }
 
 static enum l1_mode mode_of(u64 ptr)
@@ -219,22 +218,25 @@ static int update_upper(struct update *u, struct frame *f,
 	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
 	u64 *slot = slot_of(r->ptr), val = r->val;
 
-	u->work += CHECK_EVERY;
 	if (mode_of(r->ptr) == L1_KEEP_AD && val & PTE_P)
 		val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
 	if (u->fg == u->owner)
 		rc = table_update(f, slot, val, u->owner, &budget);
 	upper_release(f, &budget);
+	u->stop = preempt_check() || current->reap.m;
 	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
 }
 
-/* An entry of another table than the last one. */
-static int update_other(struct update *u, const struct mmu_update *r)
+/* Any entry. */
+static int update_any(struct update *u, const struct mmu_update *r)
 {
 	mfn_t mfn = MFN(r->ptr >> PAGE_SHIFT);
 	struct frame *f;
 	u64 type;
 
+	if (u->ma == (r->ptr & PAGE_MASK))
+		return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr),
+				 u->owner, u->fg);
 	l1_release(u);
 	if (u->map_rc)
 		return u->map_rc;
@@ -247,7 +249,7 @@ static int update_other(struct update *u, const struct mmu_update *r)
 	if (type != TYPE_L1)
 		return update_upper(u, f, r);
 	u->l1 = f;
-	u->mfn = mfn;
+	u->ma = r->ptr & PAGE_MASK;
 	return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr), u->owner,
 			 u->fg);
 }
@@ -266,63 +268,62 @@ static int update_m2p(const struct update *u, const struct mmu_update *r)
 	return 0;
 }
 
-static int update_one(struct update *u, const struct mmu_update *r)
+static noinline int update_slow(struct update *u, const struct mmu_update *r)
 {
 	unsigned int cmd = r->ptr & MMU_UPDATE_CMDS;
 
-	u->work++;
 	if (cmd == MMU_MACHPHYS_UPDATE)
 		return update_m2p(u, r);
-	if (cmd > MMU_PT_UPDATE_NO_TRANSLATE)
-		return -XEN_ENOSYS;
-	if (likely(u->mfn.m == r->ptr >> PAGE_SHIFT))
-		return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr),
-				 u->owner, u->fg);
-	return update_other(u, r);
+	return cmd > MMU_PT_UPDATE_NO_TRANSLATE ? -XEN_ENOSYS
+						: update_any(u, r);
 }
 
-/* Time to stop before the next one? */
-static bool update_pause(struct update *u)
+/* One more entry of the L1 that is held, most of the time. */
+static always_inline int update_one(struct update *u,
+				    const struct mmu_update *r)
 {
-	if (unlikely(preempt_pending() || current->reap.m))
-		return true;
-	if (likely(u->work < CHECK_EVERY))
-		return false;
-	u->work = 0;
-	return preempt_check();
+	if (likely(!((r->ptr ^ u->ma) & ~(PAGE_SIZE - 8))) &&
+	    likely(l1_set_quick(paddr_to_virt(r->ptr), r->val, u->fg)))
+		return 0;
+	return update_slow(u, r);
 }
 
-/* Reads requests that lie together: how many, 0 on a fault. */
-static u32 fetch(struct mmu_update *r, u64 gva, u32 left)
+/* Requests that lie together: how many could be read. */
+static u32 fetch(struct mmu_update *r, u64 gva, u32 n)
 {
-	size_t n = min(left, FETCH) * sizeof(*r);
+	size_t bytes = n * sizeof(*r);
 
-	return (u32)((n - copy_from_guest_partial(r, gva, n)) / sizeof(*r));
+	return (u32)((bytes - copy_from_guest_partial(r, gva, bytes)) /
+		     sizeof(*r));
 }
 
+/*
+ * Stops after each number of requests that are read at once, if there is
+ * other work; one at least is done.
+ */
 static int update_all(struct update *u, const struct batch *b, u32 *done)
 {
 	struct mmu_update r[FETCH];
-	u32 i, first = 0, end = 0;
 	int rc = 0;
+	u32 n;
 
-	for (i = 0; i < b->count; i++) {
-		if (i && update_pause(u)) {
+	for (*done = 0; *done < b->count && !rc; ) {
+		if (*done && (u->stop || preempt_check())) {
 			rc = -XEN_ERESTART;
 			break;
 		}
-		if (i == end) {
-			first = i;
-			end += fetch(r, b->items + (u64)i * sizeof(*r),
-				     b->count - i);
+		n = fetch(r, b->items + (u64)*done * sizeof(*r),
+			  min(b->count - *done, FETCH));
+		if (!n)
+			rc = -XEN_EFAULT;
+		for (u32 i = 0; i < n && !u->stop; i++) {
+			rc = update_one(u, &r[i]);
+			if (unlikely(rc))
+				break;
+			++*done;
 		}
-		rc = likely(i < end) ? update_one(u, &r[i - first])
-				     : -XEN_EFAULT;
-		if (unlikely(rc))
-			break;
 	}
 	l1_release(u);
-	*done = i;
 	return rc;
 }
 
@@ -354,7 +355,7 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
 	struct batch b = { __HYPERVISOR_mmu_update, reqs,
 			   sizeof(struct mmu_update), (u32)count, done, 0,
 			   foreigndom };
-	struct update u = { .mfn = INVALID_MFN };
+	struct update u = { .ma = ~0UL };
 	u32 i = 0;
 	int last;
 	long rc;
@@ -380,7 +381,7 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
 	return rc;
 }
 
-/* --- update_va_mapping ----------------------------------------------------------------- */
+/* --- update_va_mapping ----------------------------------------------- */
 
 /* The flush that comes with it: a kind, and whose. */
 static int flush_after(struct domain *d, u64 va, u64 flags)
@@ -404,20 +405,34 @@ static int flush_after(struct domain *d, u64 va, u64 flags)
 	return rc;
 }
 
+static noinline int va_update_slow(struct vcpu *v, u64 va, u64 val,
+				   struct domain *fg)
+{
+	struct frame *table;
+	u64 *slot = l1_slot(v, va, &table);
+	int rc = -XEN_EINVAL;
+
+	if (slot) {
+		rc = l1_update(slot, val, L1_SET, v->domain, fg);
+		table_release(table);
+	}
+	return rc;
+}
+
 static always_inline long va_update(u64 va, u64 val, u64 flags,
 				    struct domain *fg)
 {
 	struct vcpu *v = current;
-	struct frame *table;
-	u64 *slot = l1_slot_quick(v, va, &table);
-	int rc;
+	u64 *slot = l1_slot_live(v, va);
 
 	if (unlikely(!slot))
 		return deny(-XEN_EINVAL);
-	rc = l1_update(slot, val, L1_SET, v->domain, fg);
-	table_release(table);
-	if (unlikely(rc))
-		return deny(rc);
+	if (unlikely(!l1_set_quick(slot, val, fg))) {
+		int rc = va_update_slow(v, va, val, fg);
+
+		if (rc)
+			return deny(rc);
+	}
 	return flags & UVMF_FLUSHTYPE_MASK ? flush_after(v->domain, va, flags)
 					   : 0;
 }
@@ -448,7 +463,7 @@ long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
 	return rc;
 }
 
-/* --- mmuext_op ---------------------------------------------------------------------------- */
+/* --- mmuext_op ------------------------------------------------------- */
 
 static void flush_caches_here(void *unused)
 {

@@ -50,7 +50,7 @@ u64 free_page_count(void)
 	return READ_ONCE(free_count);
 }
 
-/* --- lists of frames ------------------------------------------------------------ */
+/* --- lists of frames ------------------------------------------------- */
 
 static void list_add(u32 *head, struct frame *f)
 {
@@ -73,7 +73,7 @@ static void list_del(u32 *head, struct frame *f)
 		frame_at(f->next)->prev = f->prev;
 }
 
-/* --- free blocks -------------------------------------------------------------------- */
+/* --- free blocks ----------------------------------------------------- */
 
 static void block_add_locked(u64 mfn, unsigned int order)
 {
@@ -193,7 +193,7 @@ void pages_give(struct frame *f, unsigned int order)
 	block_free(frame_to_mfn(f).m, order);
 }
 
-/* --- our own pages ----------------------------------------------------------------------- */
+/* --- our own pages --------------------------------------------------- */
 
 void *alloc_pages(unsigned int order, u32 flags)
 {
@@ -239,7 +239,7 @@ void pages_add(paddr_t start, paddr_t end)
 	}
 }
 
-/* --- domains' frames ------------------------------------------------------------------------ */
+/* --- domains' frames ------------------------------------------------- */
 
 /* n frames are gone.  With the last one the domain is no longer held. */
 static void pages_uncharge(struct domain *d, u64 n)
@@ -360,7 +360,7 @@ void frame_last_put(struct frame *f, u64 ref)
 		domain_put(d);
 }
 
-/* --- exchange ---------------------------------------------------------------------------------- */
+/* --- exchange -------------------------------------------------------- */
 
 /* Takes f from d if the allocation is its only reference. */
 bool page_steal(struct domain *d, struct frame *f)
@@ -385,7 +385,7 @@ void page_unsteal(struct domain *d, struct frame *f)
 	store_release(&f->ref, f->ref | FRAME_ALLOCATED | 1);
 }
 
-/* --- the end of a domain --------------------------------------------------------------------------- */
+/* --- the end of a domain --------------------------------------------- */
 
 /* Frames per call of domain_relinquish_pages(). */
 #define RELINQUISH_BATCH	1024

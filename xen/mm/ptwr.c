@@ -51,7 +51,7 @@ static u64 size_mask(unsigned int size)
 	return ~0UL >> (64 - 8 * size);
 }
 
-/* --- registers ------------------------------------------------------------ */
+/* --- registers ------------------------------------------------------- */
 
 static const u8 reg_offset[16] = {
 	offsetof(struct regs, rax), offsetof(struct regs, rcx),
@@ -87,7 +87,7 @@ static void reg_write(struct regs *r, const struct insn *in, unsigned int n,
 	memcpy(reg_at(r, in, n), &v, in->size == 4 ? 8 : in->size);
 }
 
-/* --- decoding ---------------------------------------------------------------- */
+/* --- decoding -------------------------------------------------------- */
 
 /* n more bytes, sign-extended. */
 static bool fetch(struct insn *in, unsigned int n, u64 *v)
@@ -243,7 +243,7 @@ static bool decode(struct regs *r, struct insn *in)
 	return in->op != OP_NONE;
 }
 
-/* --- doing it ------------------------------------------------------------------- */
+/* --- doing it -------------------------------------------------------- */
 
 /* On the top bits of a word all sizes behave alike, but for the parity. */
 #define ALU(name) \

@@ -55,44 +55,69 @@ static void spend(int *budget)
 		--*budget;
 }
 
-/* The first present entry from p on, or end; empty space goes quickly.  The
- * table lies on a page boundary, and so does its end. */
+static always_inline u64 or8(const u64 *p)
+{
+	return p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7];
+}
+
+static always_inline u64 or64(const u64 *p)
+{
+	return or8(p) | or8(p + 8) | or8(p + 16) | or8(p + 24) | or8(p + 32) |
+	       or8(p + 40) | or8(p + 48) | or8(p + 56);
+}
+
+/*
+ * The first eight entries from p on, a multiple of eight, that are not all
+ * zero, or end, the end of a table.  Empty space goes quickly.
+ */
+static always_inline u64 *next_eight(u64 *p, const u64 *end)
+{
+	while (p < end) {
+		if (*p)
+			break;
+		if (!((u64)p & (64 * sizeof(*p) - 1)) && !or64(p))
+			p += 64;
+		else if (!or8(p))
+			p += 8;
+		else
+			break;
+	}
+	return p;
+}
+
+/* The first present entry from p on, or end, the end of a table. */
 static always_inline u64 *next_present(u64 *p, const u64 *end)
 {
 	for (; p < end; p++) {
-		if (!((u64)p & 127))
-			while (!(p[0] | p[1] | p[2] | p[3] | p[4] | p[5] |
-				 p[6] | p[7] | p[8] | p[9] | p[10] | p[11] |
-				 p[12] | p[13] | p[14] | p[15])) {
-				p += 16;
-				if (p >= end)
-					return p;
-			}
+		if (!((u64)p & (8 * sizeof(*p) - 1))) {
+			p = next_eight(p, end);
+			if (p == end)
+				break;
+		}
 		if (*p & PTE_P)
 			break;
 	}
 	return p;
 }
 
-/* --- filling: entries take references ---------------------------------------- */
+/* --- filling: entries take references -------------------------------- */
 
-static void l1_drop(u64 *t, const u64 *end)
+static void l1_drop(u64 *t)
 {
-	for (u64 *p = next_present(t, end); p < end;
-	     p = next_present(p + 1, end))
-		l1e_put_quick(*p);
+	u64 *end = t + 512;
+
+	for (u64 *p = next_eight(t, end); p < end; p = next_eight(p, end))
+		do
+			l1e_put_quick(*p++);
+		while ((u64)p & (8 * sizeof(*p) - 1));
 }
 
-static int l1_entry_fill(u64 *p, struct domain *d)
+/* A present entry of any kind. */
+static noinline int l1_entry_fill(u64 *p, struct domain *d)
 {
 	u64 e = l1e_adjust(*p);
 	int rc;
 
-	if (likely((e & (~PTE_PLAIN | PTE_RW)) == PTE_RW) &&
-	    likely(writable_get_quick(e, d))) {
-		*p = e;
-		return 0;
-	}
 	if (*p & l1_refused)
 		return -XEN_EINVAL;
 	rc = l1e_get(&e, d, d);
@@ -105,15 +130,24 @@ static int l1_fill(u64 *t, struct domain *d)
 {
 	u64 *end = t + 512;
 
-	for (u64 *p = next_present(t, end); p < end;
-	     p = next_present(p + 1, end)) {
-		int rc = l1_entry_fill(p, d);
+	for (u64 *p = next_eight(t, end); p < end; p = next_eight(p, end))
+		do {
+			u64 raw = *p, e = l1e_adjust(raw);
+			int rc;
 
-		if (unlikely(rc)) {
-			l1_drop(t, p);
-			return rc;
-		}
-	}
+			if (likely((raw & (~PTE_PLAIN | PTE_P | PTE_RW)) ==
+				   (PTE_P | PTE_RW)) &&
+			    likely(writable_get_quick(e, d))) {
+				*p = e;
+				continue;
+			}
+			rc = raw & PTE_P ? l1_entry_fill(p, d) : 0;
+			if (unlikely(rc)) {
+				while (p-- > t)
+					l1e_put(*p);
+				return rc;
+			}
+		} while ((u64)++p & (8 * sizeof(*p) - 1));
 	return 0;
 }
 
@@ -179,7 +213,7 @@ static int upper_fill(u64 *t, unsigned int level, unsigned int *i,
 	return 0;
 }
 
-/* --- taking down ---------------------------------------------------------------- */
+/* --- taking down ----------------------------------------------------- */
 
 /* The caller was alone with the table.  Interrupted at entry n. */
 static int leave_partial(struct frame *f, u64 type, unsigned int n)
@@ -244,7 +278,9 @@ static int table_drop(struct frame *f, u64 type, unsigned int n, int *budget)
 
 	spend(budget);
 	if (level == 1) {
-		l1_drop(table_of(f), table_of(f) + n);
+		/* Never partly: it is full, or the attempt dropped it. */
+		if (n)
+			l1_drop(table_of(f));
 	} else if (level <= 4) {
 		if (reap_below(f, level, n, budget) ||
 		    upper_drop(table_of(f), level, &n, budget))
@@ -308,7 +344,7 @@ int vcpu_reap(struct vcpu *v)
 	return rc;
 }
 
-/* --- becoming a table --------------------------------------------------------------- */
+/* --- becoming a table ------------------------------------------------ */
 
 /* The caller is alone with the frame; entries below n hold references. */
 static int table_fill(struct frame *f, struct domain *d, u64 type,
@@ -432,7 +468,7 @@ u64 table_hold(struct frame *f, const struct domain *d)
 	return 0;
 }
 
-/* --- changing an entry of level 2 to 4 ------------------------------------------------ */
+/* --- changing an entry of level 2 to 4 ------------------------------- */
 
 /*
  * Writes val, completed, to an entry of owner's table f, which the caller
@@ -466,7 +502,7 @@ int table_update(struct frame *f, u64 *slot, u64 val, struct domain *owner,
 	return 0;
 }
 
-/* --- pins and bases ---------------------------------------------------------------------- */
+/* --- pins and bases -------------------------------------------------- */
 
 /* At boot there is nobody to continue. */
 static int *budget_of(int *budget)

@@ -76,7 +76,7 @@ static void add_type(struct recount *r, mfn_t mfn, u64 type)
 		t->type |= TALLY_BAD;
 }
 
-/* --- what frames hold of each other -------------------------------------------- */
+/* --- what frames hold of each other ---------------------------------- */
 
 static void count_entry(struct recount *r, u64 e, unsigned int level)
 {
@@ -135,7 +135,7 @@ static void for_each_used(struct recount *r, u64 mfn, u64 end,
 	}
 }
 
-/* --- what domains hold ------------------------------------------------------------- */
+/* --- what domains hold ----------------------------------------------- */
 
 static void count_ldt(struct recount *r, const struct vcpu *v)
 {
@@ -209,7 +209,7 @@ static void count_grant(struct domain *mapper, u64 mfn, bool writable,
 		add_type(r, MFN(mfn), TYPE_WRITABLE);
 }
 
-/* --- comparing -------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------- */
 
 /* The lists of free blocks and the number of free frames. */
 static void check_free(struct recount *r)

@@ -121,7 +121,7 @@ void *map_io(paddr_t pa, size_t len, u64 pte_flags)
 	return (void *)(va + offset);
 }
 
-/* --- boot ---------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------ */
 
 static bool __init in_section(paddr_t pa, const u8 *start, const u8 *end)
 {
@@ -187,7 +187,7 @@ void __init xenmap_init(void)
 	write_cr3(virt_to_paddr(idle_l4));
 }
 
-/* --- machine to phys ------------------------------------------------------------- */
+/* --- machine to phys ------------------------------------------------- */
 
 void m2p_set(mfn_t mfn, u64 pfn)
 {
@@ -213,7 +213,7 @@ bool m2p_chunk(u64 mfn, u64 *chunk_mfn)
 	return true;
 }
 
-/* --- the per-domain slot ------------------------------------------------------------ */
+/* --- the per-domain slot --------------------------------------------- */
 
 #define VCPUS_PER_L1	(512 * PAGE_SIZE >> VCPU_DESCR_SHIFT)
 
@@ -306,7 +306,7 @@ void l4_install_hyp_slots(u64 *l4, const struct domain *d)
 	l4[PERDOMAIN_SLOT] = table_entry(d->perdomain_l3) | PTE_NX;
 }
 
-/* --- what the processor sees ------------------------------------------------------------ */
+/* --- what the processor sees ----------------------------------------- */
 
 bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights)
 {

@@ -356,6 +356,7 @@ void recount(void)
 struct guest_frame caught = { .vector = NO_TRAP };
 u64 caught_cr2, catch_rip;
 static bool user_running;
+static u32 unexpected;
 
 u64 trapped(void)
 {
@@ -387,8 +388,14 @@ void guest_trap(struct guest_frame *f)
 	}
 	if (user_running && (f->vector == 257 || (f->cs & 3) == 3))
 		user_leave(f);
-	print("unexpected trap %lu error %lx cs %lx rip %lx cr2 %lx\n", f->vector,
-	      f->error, f->cs, f->rip, (u64)VCPU0->arch.cr2);
+	if (unexpected++) {		/* our own state is broken */
+		print("trap %lu rip %lx after the unexpected\n", f->vector,
+		      f->rip);
+		guest_end();
+	}
+	print("unexpected trap %lu error %lx cs %lx rip %lx rsp %lx\n",
+	      f->vector, f->error, f->cs, f->rip, f->rsp);
+	print("cr2 %lx\n", (u64)VCPU0->arch.cr2);
 	check_failed(__FILE__, __LINE__, "no trap", (long)f->vector);
 	guest_end();
 }

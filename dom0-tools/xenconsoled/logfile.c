@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A log that does not grow without end: at LOG_MAX bytes NAME becomes
+ * NAME.1, that NAME.2, and so on; the oldest goes.  What cannot be written
+ * (the disk is full) is lost to the log and to nothing else.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "xenconsoled.h"
+
+#define LOG_MAX		(1u << 20)
+#define LOG_KEEP	4
+
+/* Opens dir/name for appending; on failure the log stays closed. */
+void logfile_open(struct logfile *l, const char *dir, const char *name)
+{
+	struct stat st;
+
+	snprintf(l->path, sizeof(l->path), "%s/%s", dir, name);
+	l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (l->fd < 0)
+		log_warn("cannot write %s", l->path);
+	l->size = l->fd >= 0 && !fstat(l->fd, &st) ? st.st_size : 0;
+}
+
+static void logfile_rotate(struct logfile *l)
+{
+	char from[sizeof(l->path) + 8], to[sizeof(from)];
+	int i;
+
+	for (i = LOG_KEEP - 1; i >= 0; i--) {
+		snprintf(from, sizeof(from), i ? "%s.%d" : "%s", l->path, i);
+		snprintf(to, sizeof(to), "%s.%d", l->path, i + 1);
+		rename(from, to);	/* if there is one */
+	}
+	close(l->fd);
+	l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	l->size = 0;
+}
+
+/* Appends. */
+void logfile_write(struct logfile *l, const char *data, unsigned int len)
+{
+	ssize_t r;
+
+	if (l->fd >= 0 && l->size + len > LOG_MAX)
+		logfile_rotate(l);
+	while (l->fd >= 0 && len) {
+		r = write(l->fd, data, len);
+		if (r <= 0)
+			return;
+		l->size += r;
+		data += r;
+		len -= r;
+	}
+}
+
+/* Closes it. */
+void logfile_close(struct logfile *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}

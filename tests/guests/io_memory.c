@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Claim: the control domain may map device memory as DOMID_IO, but not the
+ * interrupt controllers; it may read the frame map's frames as DOMID_XEN and
+ * never write them, nor map any other frame of the hypervisor.  XSA-248.
+ */
+#include "lib/guest.h"
+
+static u8 window[4096] __page;
+static const u64 *const m2p = (const u64 *)0xffff800000000000;
+
+static long map_as(u64 mfn, u64 flags, u32 owner)
+{
+	struct mmu_update u = {
+		.ptr = pte_machine_address(window), .val = mfn << 12 | flags,
+	};
+	long rc = HC(mmu_update, &u, 1, 0, owner);
+
+	mmuext(MMUEXT_INVLPG_LOCAL, (u64)window, 0);
+	return rc;
+}
+
+static void devices(void)
+{
+	volatile u16 *vga = (u16 *)window;
+
+	CHECK_EQ(map_as(0xb8, PTE_FLAGS | 0x10, DOMID_IO), 0);
+	vga[5] = 0x0741;
+	CHECK_EQ(vga[5], 0x0741);
+	CHECK_EQ(map_as(0xb8, PTE_FLAGS | 0x10, DOMID_SELF), 0);
+	CHECK_EQ(map_as(0xf0, PTE_P | PTE_US, DOMID_IO), 0);	/* BIOS */
+	CHECK(map_as(0xfee00, PTE_FLAGS | 0x10, DOMID_IO) < 0);
+	CHECK(map_as(0xfee00, PTE_FLAGS | 0x10, DOMID_SELF) < 0);
+	CHECK(map_as(0xfec00, PTE_FLAGS | 0x10, DOMID_IO) < 0);
+	CHECK(map_as(0xfffffffff, PTE_FLAGS, DOMID_IO) < 0);
+	CHECK_EQ(map_as(0, 0, DOMID_SELF), 0);
+}
+
+static void frame_map(void)
+{
+	u64 list[4] = { 0 };
+	struct xen_machphys_mfn_list l = {
+		.max_extents = 4, .extent_start = (u64)list,
+	};
+	struct xen_machphys_mapping m;
+	u64 self = va_to_mfn(window);
+
+	CHECK_EQ(HC(memory_op, XENMEM_machphys_mapping, &m, 0, 0), 0);
+	CHECK_EQ(m.v_start, m2p);
+	CHECK(m.v_end > m.v_start);
+	CHECK_EQ(HC(memory_op, XENMEM_machphys_mfn_list, &l, 0, 0), 0);
+	CHECK(l.nr_extents >= 1);
+	CHECK(list[0]);
+	CHECK_EQ(map_as(list[0] + (self >> 9), PTE_P | PTE_US | PTE_A,
+			DOMID_XEN), 0);
+	CHECK_EQ(((volatile u64 *)window)[self & 511], m2p[self]);
+	CHECK(map_as(list[0] + (self >> 9), PTE_FLAGS, DOMID_XEN) < 0);
+	CHECK(map_as(list[0] + (self >> 9), PTE_FLAGS, DOMID_SELF) < 0);
+	CHECK_EQ(map_as(0, 0, DOMID_SELF), 0);
+}
+
+/* Whatever is not ours must not become writable, in all of RAM. */
+static void others(void)
+{
+	u64 max = (u64)HC(memory_op, XENMEM_maximum_ram_page, 0, 0, 0);
+	u32 mapped = 0;
+
+	for (u64 mfn = 0x100; mfn <= max; mfn++) {
+		u64 pfn = m2p[mfn];
+
+		if (pfn < start_info->nr_pages && p2m[pfn] == mfn)
+			continue;
+		if (mfn == start_info->shared_info >> 12)
+			continue;
+		if (!map_as(mfn, PTE_FLAGS, DOMID_SELF))
+			mapped++;
+		if (!map_as(mfn, PTE_FLAGS, DOMID_XEN))
+			mapped++;
+	}
+	CHECK_EQ(mapped, 0);
+	CHECK_EQ(make_writable(window), 0);
+}
+
+void guest_main(void)
+{
+	devices();
+	frame_map();
+	others();
+	recount();
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Claim: a hypercall of any length lets events through: while one call works
+ * on a million requests a timer still fires and its handler runs before the
+ * call ends; the result is that of one whole call.  Guards XSA-45, XSA-97,
+ * XSA-264, XSA-58.
+ * timeout: 120
+ */
+#include "lib/guest.h"
+
+#define N 65536
+static struct mmu_update u[N];
+static struct multicall_entry mc[4096];
+static volatile u32 upcalls;
+static volatile bool inside;
+static u32 port;
+static u8 page[4096] __page;
+
+static void upcall(struct guest_frame *f)
+{
+	(void)f;
+	VCPU0->evtchn_upcall_pending = 0;
+	__atomic_exchange_n(&VCPU0->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	port_clear(port);
+	if (inside)
+		upcalls++;
+	timer_set(now_ns() + 2000000);
+}
+
+static void start(void)
+{
+	upcalls = 0;
+	VCPU0->evtchn_upcall_mask = 0;
+	timer_set(now_ns() + 1000000);
+	inside = true;
+}
+
+static void stop(const char *what, u64 since)
+{
+	inside = false;
+	print("NOTE %s: %lu us, %u upcalls\n", what, (now_ns() - since) / 1000,
+	      upcalls);
+	if (now_ns() - since > 50000000)
+		CHECK(upcalls > 0);
+}
+
+static void updates(void)
+{
+	u64 ma = pte_machine_address(page), since;
+	u32 done = 0;
+
+	for (int i = 0; i < N; i++) {
+		u[i].ptr = ma;
+		u[i].val = va_to_mfn(page) << 12 | PTE_FLAGS;
+		if (i & 1)
+			u[i].val = va_to_mfn(page_alloc) << 12 | PTE_FLAGS;
+	}
+	for (int r = 0; r < 8; r++) {
+		start();
+		since = now_ns();
+		CHECK_EQ(HC(mmu_update, u, N, &done, DOMID_SELF), 0);
+		CHECK_EQ(done, N);
+		stop("mmu_update", since);
+	}
+	u[N - 2].val = 1UL << 50 | PTE_FLAGS;
+	start();
+	CHECK(HC(mmu_update, u, N, &done, DOMID_SELF) < 0);
+	CHECK_EQ(done, N - 2);
+	inside = false;
+	CHECK_EQ(make_writable(page), 0);
+}
+
+static void calls(void)
+{
+	u64 since;
+
+	for (int i = 0; i < 4096; i++) {
+		mc[i].op = __HYPERVISOR_mmu_update;
+		mc[i].args[0] = (u64)u;
+		mc[i].args[1] = 64;
+		mc[i].args[3] = DOMID_SELF;
+		mc[i].result = -1;
+	}
+	start();
+	since = now_ns();
+	CHECK_EQ(HC(multicall, mc, 4096, 0, 0), 0);
+	stop("multicall", since);
+	for (int i = 0; i < 4096; i++)
+		if (mc[i].result)
+			CHECK_EQ(mc[i].result, 0);
+	CHECK_EQ(make_writable(page), 0);
+}
+
+static void console(void)
+{
+	static char text[20001];
+	u64 since;
+
+	for (int i = 0; i < 20000; i++)
+		text[i] = i % 80 == 79 ? '\n' : '.';
+	start();
+	since = now_ns();
+	CHECK_EQ(HC(console_io, CONSOLEIO_write, 20000, text, 0), 0);
+	stop("console_io", since);
+}
+
+void guest_main(void)
+{
+	event_handler = upcall;
+	memset(shared_info->evtchn_mask, 0xff, 512);
+	timer_stop_periodic();
+	port = bind_virq(VIRQ_TIMER, 0);
+	port_mask(port, false);
+	updates();
+	calls();
+	console();
+	VCPU0->evtchn_upcall_mask = 1;
+	CHECK_EQ(HC(console_io, CONSOLEIO_write, 10, 0x7000, 0), -XEN_EFAULT);
+	CHECK_EQ(HC(console_io, 99, 10, page, 0), -XEN_ENOSYS);
+	CHECK_EQ(HC(console_io, CONSOLEIO_read, 16, page, 0), 0);
+	recount();
+}
