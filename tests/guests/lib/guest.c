@@ -10,8 +10,7 @@ u8 shared_info_page_[4096] __page;
 struct shared_info *shared_info = (struct shared_info *)shared_info_page_;
 trap_fn trap_handler[32], event_handler, syscall_handler, failsafe_handler;
 static unsigned int failures, next_page;
-#define SPARE_PAGES 256
-static u8 spare[SPARE_PAGES][4096] __page;
+u8 page_pool[PAGE_POOL][4096] __page;
 
 void *memset(void *p, int c, size_t n)
 {
@@ -156,11 +155,11 @@ void guest_end(void)
 
 void *page_alloc(void)
 {
-	if (next_page == SPARE_PAGES) {
+	if (next_page == PAGE_POOL) {
 		check_failed(__FILE__, __LINE__, "out of spare pages", 0);
 		guest_end();
 	}
-	return spare[next_page++];
+	return page_pool[next_page++];
 }
 
 /* --- page tables ---------------------------------------------------------- */

@@ -106,6 +106,8 @@ static inline u64 va_to_mfn(const void *p)
 
 /* A page of RAM beyond the image, mapped writable; panics when used up. */
 void *page_alloc(void);
+#define PAGE_POOL	256
+extern u8 page_pool[PAGE_POOL][4096];
 /* Where in the initial page tables the L1 entry of va lies: machine address. */
 u64 pte_machine_address(const void *va);
 u64 pte_read(const void *va);
@@ -179,6 +181,27 @@ static inline void relax(void)
 }
 /* Waits up to 10 s for *flag to become value; false = it did not. */
 bool wait_for(volatile u32 *flag, u32 value);
+
+/*
+ * A second, unprivileged domain: a copy of the image that starts in fn, with
+ * one vCPU, paused.  lib/domu.c.
+ */
+#define DOMU_PAGES	0x280
+struct domu {
+	domid_t id;
+	u64 shared_info, l4;	/* frames */
+};
+struct xen_domctl;
+extern u64 domu_mfn[DOMU_PAGES];	/* frames by pfn, of the last made */
+int domu_create(struct domu *d, void (*fn)(void));
+int domu_unpause(struct domu *d);
+u32 domu_flags(struct domu *d);		/* XEN_DOMINF_*, ~0 = not there */
+int domu_wait(struct domu *d, u64 ns);	/* SHUTDOWN_*, -1 = still runs */
+int domu_destroy(struct domu *d);
+void *domu_map(struct domu *d, u64 mfn);	/* until domu_unmap() */
+void domu_unmap(void);
+long domu_control(struct domu *d, struct xen_domctl *op, u32 cmd);
+u64 free_pages(void);			/* of the machine */
 
 /* Has our hypervisor recount all page references; nothing on others. */
 void recount(void);
