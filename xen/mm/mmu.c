@@ -170,16 +170,14 @@ struct update {
 	int map_rc, m2p_rc;		/* 0, or why the caller may not */
 	bool stop;			/* enough for this piece */
 	struct frame *l1;		/* held: the last L1 that changed */
-	u64 ma;				/* its address, ~0 none */
+	u64 ma;				/* its address */
 };
-
 
 static void l1_release(struct update *u)
 {
 	if (u->l1)
 		table_release(u->l1);
 	u->l1 = NULL;
-	u->ma = ~0UL;
 }
 
 static enum l1_mode mode_of(u64 ptr)
@@ -234,7 +232,7 @@ static int update_any(struct update *u, const struct mmu_update *r)
 	struct frame *f;
 	u64 type;
 
-	if (u->ma == (r->ptr & PAGE_MASK))
+	if (u->l1 && u->ma == (r->ptr & PAGE_MASK))
 		return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr),
 				 u->owner, u->fg);
 	l1_release(u);
@@ -282,7 +280,7 @@ static noinline int update_slow(struct update *u, const struct mmu_update *r)
 static always_inline int update_one(struct update *u,
 				    const struct mmu_update *r)
 {
-	if (likely(!((r->ptr ^ u->ma) & ~(PAGE_SIZE - 8))) &&
+	if (likely(u->l1) && likely(!((r->ptr ^ u->ma) & ~(PAGE_SIZE - 8))) &&
 	    likely(l1_set_quick(paddr_to_virt(r->ptr), r->val, u->fg)))
 		return 0;
 	return update_slow(u, r);
@@ -355,7 +353,7 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
 	struct batch b = { __HYPERVISOR_mmu_update, reqs,
 			   sizeof(struct mmu_update), (u32)count, done, 0,
 			   foreigndom };
-	struct update u = { .ma = ~0UL };
+	struct update u = { .l1 = NULL };
 	u32 i = 0;
 	int last;
 	long rc;
