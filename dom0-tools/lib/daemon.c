@@ -8,7 +8,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lib.h"
@@ -97,4 +101,26 @@ void daemon_single(const char *lock_file)
 			fatalx("already running (%s is locked)", lock_file);
 		usleep(50000);
 	}
+}
+
+/* A Unix socket that listens at path, in place of one that is left over. */
+int daemon_listen(const char *path, int mode)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd, rc = -ENAMETOOLONG;
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return rc;
+	strcpy(at.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	/* Nobody can connect before listen(), so chmod() is in time. */
+	if (!bind(fd, (struct sockaddr *)&at, sizeof(at)) &&
+	    !chmod(path, mode) && !listen(fd, 128))
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
 }

@@ -33,6 +33,7 @@ void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void daemon_detach(void);
 void daemon_ready(const char *pid_file);
 void daemon_single(const char *lock_file);
+int daemon_listen(const char *path, int mode);
 
 /* arena.c: memory that is given back all at once. */
 struct arena {
@@ -80,6 +81,8 @@ struct wire_in {			/* one message being received */
 		char bytes[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
 	};
 };
+#define WIRE_HASH	2166136261u
+uint32_t wire_hash(uint32_t h, const char *p, size_t len);
 const char *wire_error_name(int error);
 int wire_error_number(const char *name);
 unsigned int wire_wanted(const struct wire_in *in);

@@ -29,6 +29,7 @@ static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
 static bool (*loop_after_fn)(void);
 static bool loop_ending;
+static uint64_t loop_batch;		/* timers due by then run now */
 
 /* Milliseconds since some fixed moment; never goes back. */
 uint64_t loop_now(void)
@@ -115,6 +116,8 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms)
 
 	loop_timer_clear(t);
 	t->due = loop_now() + ms;
+	if (t->due <= loop_batch)
+		t->due = loop_batch + 1;	/* not the batch it is set in */
 	while (*p && (*p)->due <= t->due)
 		p = &(*p)->next;
 	t->next = *p;
@@ -192,7 +195,8 @@ static void loop_run_timers(void)
 {
 	struct loop_timer *t;
 
-	while ((t = loop_timers) && t->due <= loop_now()) {
+	loop_batch = loop_now();
+	while ((t = loop_timers) && t->due <= loop_batch) {
 		loop_timer_clear(t);
 		t->fn(t->arg);
 	}

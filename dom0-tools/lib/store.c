@@ -236,6 +236,14 @@ static void store_readable(void *arg, unsigned int events)
 		store_queue_event(s);
 }
 
+/* write(), but a daemon that is gone is no signal. */
+static ssize_t store_put(int fd, const char *p, size_t len)
+{
+	ssize_t r = send(fd, p, len, MSG_NOSIGNAL);
+
+	return r < 0 && errno == ENOTSOCK ? write(fd, p, len) : r;
+}
+
 static int store_send(struct store *s, uint32_t type, uint32_t tx,
 		      struct iovec *v, int n)
 {
@@ -256,7 +264,7 @@ static int store_send(struct store *s, uint32_t type, uint32_t tx,
 	hdr.len = len - sizeof(hdr);
 	memcpy(buf, &hdr, sizeof(hdr));
 	for (done = 0; done < len; done += r) {
-		r = s->fd < 0 ? -1 : write(s->fd, buf + done, len - done);
+		r = s->fd < 0 ? -1 : store_put(s->fd, buf + done, len - done);
 		if (r < 0 && errno == EINTR)
 			r = 0;
 		if (r < 0)

@@ -23,8 +23,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 #include <hypercall-abi/grant_table.h>
@@ -221,18 +219,13 @@ static void console_accept(void *arg, unsigned int events)
 
 static void console_listen(struct console *c)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0);
+	char path[64];
+	int fd;
 
-	snprintf(at.sun_path, sizeof(at.sun_path), RUN_DIR "/%u", c->domid);
-	unlink(at.sun_path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
-	    chmod(at.sun_path, 0600) || listen(fd, 8) ||
-	    loop_add(fd, LOOP_IN, console_accept, c)) {
-		log_warn("%s: %s", at.sun_path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
+	snprintf(path, sizeof(path), RUN_DIR "/%u", c->domid);
+	fd = daemon_listen(path, 0600);
+	if (fd < 0 || loop_add(fd, LOOP_IN, console_accept, c)) {
+		log_warn("domain %u: cannot listen on %s", c->domid, path);
 		return;
 	}
 	c->listener = fd;

@@ -27,7 +27,7 @@ void logfile_open(struct logfile *l, const char *dir, const char *name)
 
 static void logfile_rotate(struct logfile *l)
 {
-	char from[sizeof(l->path) + 8], to[sizeof(from)];
+	char from[sizeof(l->path) + 16], to[sizeof(from)];
 	int i;
 
 	for (i = LOG_KEEP - 1; i >= 0; i--) {

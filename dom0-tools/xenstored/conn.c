@@ -108,6 +108,12 @@ struct conn *conn_next_active(void)
 	return c;
 }
 
+/* True if there is one. */
+bool conn_any_active(void)
+{
+	return conn_active;
+}
+
 /* True if c may not be heard until it has taken some of its answers. */
 bool conn_blocked(const struct conn *c)
 {

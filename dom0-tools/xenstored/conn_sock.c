@@ -5,12 +5,9 @@
  * the daemon grow (conn_blocked()).
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "xenstored.h"
 
@@ -80,21 +77,17 @@ static void sock_accept(void *arg, unsigned int events)
 		c->dead = true;
 }
 
-/* Listens at path, in place of a daemon that is gone. */
+/* Listens at path. */
 void sock_open(const char *path)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			0);
-	mode_t mask = umask(0177);
+	int fd = daemon_listen(path, 0600);
+	int rc = fd < 0 ? fd : loop_add(fd, LOOP_IN, sock_accept,
+					(void *)(intptr_t)fd);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(fd, 128) ||
-	    loop_add(fd, LOOP_IN, sock_accept, (void *)(intptr_t)fd))
-		fatal("%s", path);
-	umask(mask);
+	if (!rc)
+		return;
+	errno = -rc;
+	fatal("%s", path);
 }
 
 /* Sends what is queued, and sees to it that the rest is not forgotten. */

@@ -87,10 +87,7 @@ static bool round_robin(void)
 		if (!c->domain && c->dead)
 			sock_close(c);
 	}
-	c = conn_next_active();
-	if (c)
-		conn_activate(c);
-	return c;
+	return conn_any_active();
 }
 
 static void make_first_nodes(void)

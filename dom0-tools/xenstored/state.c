@@ -4,7 +4,7 @@
  * any instruction and started again without any guest noticing.
  *
  *	frame:   magic, length, sum | record record record ...
- *	record:  type byte, fields
+ *	record:  type, number of parts | length, bytes | length, bytes | ...
  *
  * All that one round of requests caused is one frame and one write(); only
  * then do answers and events leave, and the indices of rings move.  A frame
@@ -28,21 +28,51 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "xenstored.h"
 
-#define STATE_MAGIC	0x314a5358u	/* "XSJ1" */
+#define STATE_MAGIC	0x324a5358u	/* "XSJ2": another when it changes */
 #define STATE_MIN	(1u << 20)	/* not written anew below this size */
 #define STATE_CHUNK	(1u << 16)	/* of a file being written anew */
 #define STATE_RETRY	1000		/* ms after a failure */
 
-enum state_record {
-	R_BOOT, R_QUOTA, R_SPECIAL, R_DOMAIN, R_RELEASE, R_WATCH, R_TXN,
-	R_CONN, R_OUT, R_NODE, R_REMOVE,
-};
-
 struct state_frame {
 	uint32_t magic, len, sum;
+};
+
+/* Records, and what their parts are. */
+enum state_type {
+	R_BOOT,		/* boot id */
+	R_QUOTA,	/* name, value */
+	R_SPECIAL,	/* name, permissions */
+	R_DOMAIN,	/* struct rec_domain */
+	R_RELEASE,	/* domid */
+	R_WATCH,	/* struct rec_watch, path, token */
+	R_TXN,		/* struct rec_txn */
+	R_CONN,		/* struct rec_conn, part of a request */
+	R_OUT,		/* domid, message */
+	R_NODE,		/* path, permissions, value */
+	R_REMOVE,	/* path */
+};
+struct rec_domain {
+	uint64_t gfn;
+	uint32_t remote_port;
+	domid_t domid, target;
+	uint32_t reset, shutdown;
+};
+struct rec_watch {
+	domid_t domid;
+	uint16_t op;
+	uint32_t relative;
+};
+struct rec_txn {
+	uint32_t id;
+	domid_t domid;
+	uint16_t begin;
+};
+struct rec_conn {
+	uint32_t domid, req_cons, rsp_prod;
 };
 
 static const char *state_path;
@@ -61,8 +91,6 @@ static void state_put(const void *data, size_t len)
 	size_t room = state_buf.room ? state_buf.room : STATE_CHUNK;
 	char *p;
 
-	if (!state_buf.len)
-		state_buf.len = sizeof(struct state_frame);
 	while (room - state_buf.len < len)
 		room *= 2;
 	if (room != state_buf.room) {
@@ -79,141 +107,115 @@ static void state_put(const void *data, size_t len)
 	state_buf.len += len;
 }
 
-static void state_put_int(uint64_t n, unsigned int bytes)
+static void state_record(enum state_type type, const struct iovec *v,
+			 unsigned int n)
 {
-	state_put(&n, bytes);
-}
+	static const struct state_frame later;
+	const uint8_t head[2] = { type, n };
+	uint32_t len;
 
-static void state_put_bytes(const void *data, uint32_t len)
-{
-	state_put_int(len, 4);
-	state_put(data, len);
-}
-
-static void state_put_string(const char *s)
-{
-	state_put_bytes(s, strlen(s) + 1);
-}
-
-static bool state_begin(enum state_record type)
-{
 	if (state_quiet || !state_path)
-		return false;
-	state_put_int(type, 1);
-	return true;
-}
-
-static void state_put_perms(const struct perms *perms)
-{
-	unsigned int i;
-
-	state_put_int(perms->n, 4);
-	for (i = 0; i < perms->n; i++) {
-		state_put_int(perms->p[i].domid, 2);
-		state_put_int(perms->p[i].access, 1);
+		return;
+	if (!state_buf.len)
+		state_put(&later, sizeof(later));
+	state_put(head, sizeof(head));
+	for (; n; n--, v++) {
+		len = v->iov_len;
+		state_put(&len, sizeof(len));
+		state_put(v->iov_base, len);
 	}
 }
+
+#define RECORD(type, ...) do { \
+	const struct iovec v_[] = { __VA_ARGS__ }; \
+	state_record(type, v_, ARRAY_SIZE(v_)); } while (0)
+#define PART(x)		{ (void *)&(x), sizeof(x) }
+#define STRING(s)	{ (void *)(s), strlen(s) + 1 }
+#define PERMS(perms)	{ (perms)->p, (perms)->n * sizeof((perms)->p[0]) }
 
 /* The node at path is like n, its children aside. */
 void state_node(const char *path, const struct node *n)
 {
-	if (!state_begin(R_NODE))
-		return;
-	state_put_string(path);
-	state_put_perms(n->perms);
-	state_put_bytes(n->value ? n->value->data : NULL,
-			n->value ? n->value->len : 0);
+	RECORD(R_NODE, STRING(path), PERMS(n->perms),
+	       { n->value ? n->value->data : NULL,
+		 n->value ? n->value->len : 0 });
 }
 
 /* The node at path is gone, and all below. */
 void state_remove(const char *path)
 {
-	if (state_begin(R_REMOVE))
-		state_put_string(path);
+	RECORD(R_REMOVE, STRING(path));
 }
 
 /* The permissions of a special path changed. */
-void state_special(const char *name, const struct perms *perms)
+void state_special(const char *name, struct perms *perms)
 {
-	if (!state_begin(R_SPECIAL))
-		return;
-	state_put_string(name);
-	state_put_perms(perms);
+	RECORD(R_SPECIAL, STRING(name), PERMS(perms));
 }
 
 /* d is introduced and like this; `reset`: its connection is new. */
 void state_domain(const struct domain *d, bool reset)
 {
-	if (!state_begin(R_DOMAIN))
-		return;
-	state_put_int(d->domid, 2);
-	state_put_int(reset, 1);
-	state_put_int(d->shutdown, 1);
-	state_put_int(d->target, 2);
-	state_put_int(d->gfn, 8);
-	state_put_int(d->remote_port, 4);
+	struct rec_domain r = {
+		.gfn = d->gfn, .remote_port = d->remote_port,
+		.domid = d->domid, .target = d->target,
+		.reset = reset, .shutdown = d->shutdown,
+	};
+
+	RECORD(R_DOMAIN, PART(r));
 }
 
 /* A domain's connection ended. */
 void state_release(domid_t domid)
 {
-	if (state_begin(R_RELEASE))
-		state_put_int(domid, 2);
+	RECORD(R_RELEASE, PART(domid));
 }
 
-/* Something about a watch of a ring. */
+/* Something about a watch; it counts if it is a ring's. */
 void state_watch(const struct watch *w, enum state_watch_op op)
 {
-	if (!w->conn->domain || !state_begin(R_WATCH))
-		return;
-	state_put_int(op, 1);
-	state_put_int(w->conn->who.domid, 2);
-	state_put_int(w->relative, 4);
-	state_put_string(w->path);
-	state_put_string(w->token);
+	struct rec_watch r = {
+		.domid = w->conn->who.domid, .op = op, .relative = w->relative,
+	};
+
+	if (w->conn->domain)
+		RECORD(R_WATCH, PART(r), STRING(w->path), STRING(w->token));
 }
 
-/* A transaction of a ring begins or ends. */
+/* A transaction begins or ends; it counts if it is a ring's. */
 void state_txn(const struct txn *t, bool begin)
 {
-	if (!state_begin(R_TXN))
-		return;
-	state_put_int(begin, 1);
-	state_put_int(t->conn->who.domid, 2);
-	state_put_int(t->id, 4);
+	struct rec_txn r = {
+		.id = t->id, .domid = t->conn->who.domid, .begin = begin,
+	};
+
+	if (t->conn->domain)
+		RECORD(R_TXN, PART(r));
 }
 
-static void state_put_conn(const struct domain *d, uint32_t rsp_prod)
+static void state_conn_at(const struct domain *d, uint32_t rsp_prod)
 {
-	state_put_int(d->domid, 2);
-	state_put_int(d->req_cons, 4);
-	state_put_int(rsp_prod, 4);
-	state_put_bytes(d->conn->in.bytes, d->conn->in.used);
+	struct rec_conn r = { d->domid, d->req_cons, rsp_prod };
+
+	RECORD(R_CONN, PART(r), { d->conn->in.bytes, d->conn->in.used });
 }
 
 /* How far a ring has been read, and what part of a request waits. */
 void state_conn(const struct domain *d)
 {
-	if (state_begin(R_CONN))
-		state_put_conn(d, d->rsp_prod);
+	state_conn_at(d, d->rsp_prod);
 }
 
 /* A message was queued for a ring. */
 void state_out(const struct domain *d, const struct msg *m)
 {
-	if (!state_begin(R_OUT))
-		return;
-	state_put_int(d->domid, 2);
-	state_put_bytes(m->bytes, m->len);
+	RECORD(R_OUT, PART(d->domid), { (void *)m->bytes, m->len });
 }
 
 /* A quota was set. */
 void state_quota(unsigned int i)
 {
-	if (!state_begin(R_QUOTA))
-		return;
-	state_put_string(quotas[i].name);
-	state_put_int(quotas[i].value, 4);
+	RECORD(R_QUOTA, STRING(quotas[i].name), PART(quotas[i].value));
 }
 
 static const char *state_boot(void)
@@ -228,15 +230,6 @@ static const char *state_boot(void)
 	return id;
 }
 
-static uint32_t state_sum(const char *p, size_t len)
-{
-	uint32_t h = 2166136261u;
-
-	while (len--)
-		h = (h ^ (unsigned char)*p++) * 16777619u;
-	return h;
-}
-
 /* Writes the buffer as one frame and empties it. */
 static int state_flush(int fd)
 {
@@ -249,10 +242,10 @@ static int state_flush(int fd)
 		state_lost = false;
 		return -ENOMEM;
 	}
-	if (len <= sizeof(f))
+	if (!len)
 		return 0;
 	f.len = len - sizeof(f);
-	f.sum = state_sum(state_buf.p + sizeof(f), f.len);
+	f.sum = wire_hash(WIRE_HASH, state_buf.p + sizeof(f), f.len);
 	memcpy(state_buf.p, &f, sizeof(f));
 	r = write(fd, state_buf.p, len);
 	if (r != (ssize_t)len)
@@ -277,16 +270,12 @@ static void state_dump_ring(const struct domain *d)
 	const struct msg *m;
 
 	state_domain(d, true);
-	state_begin(R_CONN);
-	state_put_conn(d, d->rsp_prod - (c->out ? c->out->sent : 0));
+	state_conn_at(d, d->rsp_prod - (c->out ? c->out->sent : 0));
 	for (m = c->out; m; m = m->next)
 		state_out(d, m);
 	state_conn(d);
-	for (w = c->watches; w; w = w->next) {
-		state_watch(w, WATCH_ADD);
-		if (w->owed)
-			state_watch(w, WATCH_OWE);
-	}
+	for (w = c->watches; w; w = w->next)
+		state_watch(w, w->owed ? WATCH_OWE : WATCH_ADD);
 	for (t = c->txns; t; t = t->next)
 		state_txn(t, true);
 }
@@ -299,8 +288,7 @@ static int state_dump(int fd)
 	unsigned int i;
 	int rc;
 
-	state_begin(R_BOOT);
-	state_put_string(state_boot());
+	RECORD(R_BOOT, STRING(state_boot()));
 	for (i = 0; i < Q_COUNT; i++)
 		state_quota(i);
 	for (i = 0; i < ARRAY_SIZE(special); i++)
@@ -318,7 +306,7 @@ static int state_dump(int fd)
 	return state_flush(fd);
 }
 
-/* Writes the file anew; the buffer is part of what it tells. */
+/* Writes the file anew; what is in the buffer is part of what it tells. */
 static int state_rewrite(void)
 {
 	char path[256];
@@ -390,294 +378,286 @@ void state_commit(void)
 	state_retry_at = loop_now() + STATE_RETRY;
 }
 
-/* Reading it back.  A field that is not there makes everything `bad`. */
-struct state_in {
-	const char *p, *end;
-	bool bad;
-};
-
-static const char *state_get(struct state_in *in, size_t len)
+/*
+ * Reading it back.  A part is checked before it is looked into; each loader
+ * returns false if its record makes no sense or there is no memory.
+ */
+static bool part_string(const struct iovec *v)
 {
-	const char *p = in->p;
+	const char *s = v->iov_base;
 
-	if (in->bad || (size_t)(in->end - p) < len) {
-		in->bad = true;
-		return NULL;
-	}
-	in->p += len;
-	return p;
+	return v->iov_len && !s[v->iov_len - 1];
 }
 
-static uint64_t state_get_int(struct state_in *in, unsigned int bytes)
+static bool part_is(const struct iovec *v, void *to, size_t len)
 {
-	const char *p = state_get(in, bytes);
-	uint64_t n = 0;
-
-	if (p)
-		memcpy(&n, p, bytes);
-	return n;
+	if (v->iov_len != len)
+		return false;
+	memcpy(to, v->iov_base, len);
+	return true;
 }
 
-static const char *state_get_bytes(struct state_in *in, uint32_t *len)
-{
-	*len = state_get_int(in, 4);
-	return state_get(in, *len);
-}
-
-static const char *state_get_string(struct state_in *in)
-{
-	uint32_t len;
-	const char *s = state_get_bytes(in, &len);
-
-	if (!s || !len || s[len - 1]) {
-		in->bad = true;
-		return "";
-	}
-	return s;
-}
-
-static struct perms *state_get_perms(struct state_in *in)
+static struct perms *part_perms(const struct iovec *v)
 {
 	struct wire_perm p[XENSTORE_PAYLOAD_MAX / 3];
-	unsigned int n = state_get_int(in, 4), i;
-	struct perms *perms;
 
-	if (!n || n > ARRAY_SIZE(p))
-		in->bad = true;
-	for (i = 0; i < n && !in->bad; i++) {
-		p[i].domid = state_get_int(in, 2);
-		p[i].access = state_get_int(in, 1);
-	}
-	perms = in->bad ? NULL : perms_new(p, n);
-	if (!perms)
-		in->bad = true;
-	return perms;
+	if (!v->iov_len || v->iov_len > sizeof(p) ||
+	    v->iov_len % sizeof(p[0]))
+		return NULL;
+	memcpy(p, v->iov_base, v->iov_len);
+	return perms_new(p, v->iov_len / sizeof(p[0]));
 }
 
-static struct domain *state_get_domain(struct state_in *in)
+static struct domain *state_ring(unsigned int domid)
 {
-	unsigned int domid = state_get_int(in, 2);
 	struct domain *d = domid < DOMID_FIRST_RESERVED ? domains[domid]
 							 : NULL;
 
-	if (d && d->conn)
-		return d;
-	in->bad = true;
-	return NULL;
+	return d && d->conn ? d : NULL;
 }
 
-static void state_load_node(struct state_in *in)
+static bool load_quota(const struct iovec *v)
 {
-	const char *path = state_get_string(in), *data;
-	struct perms *perms = state_get_perms(in);
-	struct value *v = NULL;
-	uint32_t len;
+	unsigned int value, i;
 
-	data = state_get_bytes(in, &len);
-	if (!in->bad)
-		v = value_new(data, len);
-	if (!v || !path_valid(path) || tree_make(&tree_main, path, perms) ||
-	    tree_set_perms(&tree_main, path, perms) ||
-	    tree_set_value(&tree_main, path, v))
-		in->bad = true;
-	value_put(v);
-	perms_put(perms);
+	if (!part_string(&v[0]) || !part_is(&v[1], &value, sizeof(value)))
+		return false;
+	for (i = 0; i < Q_COUNT; i++)
+		if (!strcmp(quotas[i].name, v[0].iov_base))
+			quotas[i].value = value;
+	return true;
 }
 
-static void state_load_remove(struct state_in *in)
+static bool load_special(const struct iovec *v)
 {
-	const char *path = state_get_string(in);
+	struct perms *perms = part_perms(&v[1]), **slot = NULL;
 
-	if (in->bad || !path_valid(path) || !path[1])
-		in->bad = true;
-	else if (tree_find(tree_main.root, path) &&
-		 tree_remove(&tree_main, path))
-		in->bad = true;
-}
-
-static void state_load_special(struct state_in *in)
-{
-	struct perms **slot = watch_special_perms(state_get_string(in));
-	struct perms *perms = state_get_perms(in);
-
+	if (part_string(&v[0]))
+		slot = watch_special_perms(v[0].iov_base);
 	if (!slot || !perms) {
 		perms_put(perms);
-		in->bad = true;
-		return;
+		return false;
 	}
 	perms_put(*slot);
 	*slot = perms;
+	return true;
 }
 
-static void state_load_domain(struct state_in *in)
+static bool load_domain(const struct iovec *v)
 {
-	unsigned int domid = state_get_int(in, 2);
-	bool reset = state_get_int(in, 1);
-	struct domain *d = NULL;
+	struct rec_domain r;
+	struct domain *d;
 
-	if (!in->bad && domid < DOMID_FIRST_RESERVED)
-		d = domain_restore(domid, reset);
-	if (!d) {
-		in->bad = true;
-		return;
-	}
-	d->shutdown = state_get_int(in, 1);
-	domain_set_target(d, state_get_int(in, 2));
-	d->gfn = state_get_int(in, 8);
-	d->remote_port = state_get_int(in, 4);
+	if (!part_is(&v[0], &r, sizeof(r)) || r.domid >= DOMID_FIRST_RESERVED)
+		return false;
+	d = domain_restore(r.domid, r.reset);
+	if (!d)
+		return false;
+	d->shutdown = r.shutdown;
+	d->gfn = r.gfn;
+	d->remote_port = r.remote_port;
+	domain_set_target(d, r.target);
+	return true;
 }
 
-static void state_load_release(struct state_in *in)
+static bool load_release(const struct iovec *v)
 {
-	unsigned int domid = state_get_int(in, 2);
+	domid_t domid;
 
-	if (domid >= DOMID_FIRST_RESERVED)
-		in->bad = true;
-	else
-		domain_drop(domid);
+	if (!part_is(&v[0], &domid, sizeof(domid)) ||
+	    domid >= DOMID_FIRST_RESERVED)
+		return false;
+	domain_drop(domid);
+	return true;
 }
 
-static void state_load_watch(struct state_in *in)
+static bool load_watch(const struct iovec *v)
 {
-	enum state_watch_op op = state_get_int(in, 1);
-	struct domain *d = state_get_domain(in);
-	unsigned int relative = state_get_int(in, 4);
-	const char *path = state_get_string(in);
-	const char *token = state_get_string(in);
+	const char *path = v[1].iov_base, *token = v[2].iov_base;
+	struct rec_watch r;
+	struct domain *d;
 	struct watch *w;
 
-	if (in->bad || relative > strlen(path)) {
-		in->bad = true;
-		return;
-	}
+	if (!part_is(&v[0], &r, sizeof(r)) || !part_string(&v[1]) ||
+	    !part_string(&v[2]) || r.relative > strlen(path))
+		return false;
+	d = state_ring(r.domid);
+	if (!d)
+		return false;
 	w = watch_find(d->conn, path, token);
-	if (op == WATCH_ADD && !w)
-		in->bad |= watch_add(d->conn, path, token, relative, &w) != 0;
-	else if (op == WATCH_DEL && w)
+	if (r.op == WATCH_DEL && w)
 		watch_del(d->conn, w);
-	else if (w && w->owed != (op == WATCH_OWE)) {
-		w->owed = !w->owed;
-		d->conn->nr_owed += w->owed ? 1 : -1;
-	}
+	if (r.op == WATCH_DEL)
+		return true;
+	if (!w && watch_add(d->conn, path, token, r.relative, &w))
+		return false;
+	d->conn->nr_owed += (r.op == WATCH_OWE) - w->owed;
+	w->owed = r.op == WATCH_OWE;
+	return true;
 }
 
-static void state_load_txn(struct state_in *in)
+static bool load_txn(const struct iovec *v)
 {
-	bool begin = state_get_int(in, 1);
-	struct domain *d = state_get_domain(in);
-	uint32_t id = state_get_int(in, 4);
+	struct rec_txn r;
+	struct domain *d;
 	struct txn *t;
 
-	if (in->bad)
-		return;
-	t = txn_find(d->conn, id);
-	if (!begin && t)
+	if (!part_is(&v[0], &r, sizeof(r)) || !(d = state_ring(r.domid)))
+		return false;
+	t = txn_find(d->conn, r.id);
+	if (!r.begin && t)
 		txn_end(t);
-	if (!begin || t)
-		return;
-	t = txn_start(d->conn, id);
-	if (!t) {
-		in->bad = true;
-		return;
-	}
+	if (!r.begin || t)
+		return true;
+	t = txn_start(d->conn, r.id);
+	if (!t)
+		return false;
 	t->retry = true;
-	if (d->conn->next_tx <= id)
-		d->conn->next_tx = id + 1;
+	if (d->conn->next_tx <= r.id)
+		d->conn->next_tx = r.id + 1;
+	return true;
 }
 
-static void state_load_conn(struct state_in *in)
+static bool load_conn(const struct iovec *v)
 {
-	struct domain *d = state_get_domain(in);
-	uint32_t req_cons = state_get_int(in, 4), len;
-	uint32_t rsp_prod = state_get_int(in, 4);
-	const char *part = state_get_bytes(in, &len);
+	struct rec_conn r;
+	struct domain *d;
 
-	if (in->bad || len > sizeof(d->conn->in.bytes)) {
-		in->bad = true;
-		return;
+	if (!part_is(&v[0], &r, sizeof(r)) || !(d = state_ring(r.domid)) ||
+	    v[1].iov_len > sizeof(d->conn->in.bytes))
+		return false;
+	conn_sent(d->conn, r.rsp_prod - d->rsp_prod);
+	d->rsp_prod = r.rsp_prod;
+	d->req_cons = r.req_cons;
+	memcpy(d->conn->in.bytes, v[1].iov_base, v[1].iov_len);
+	d->conn->in.used = v[1].iov_len;
+	return true;
+}
+
+static bool load_out(const struct iovec *v)
+{
+	struct domain *d;
+	domid_t domid;
+
+	return part_is(&v[0], &domid, sizeof(domid)) &&
+	       (d = state_ring(domid)) &&
+	       v[1].iov_len >= sizeof(struct xsd_sockmsg) &&
+	       conn_requeue(d->conn, v[1].iov_base, v[1].iov_len);
+}
+
+static bool load_node(const struct iovec *v)
+{
+	struct perms *perms = part_perms(&v[1]);
+	struct value *value = value_new(v[2].iov_base, v[2].iov_len);
+	const char *path = v[0].iov_base;
+	bool ok = perms && value && part_string(&v[0]) && path_valid(path) &&
+		  !tree_make(&tree_main, path, perms) &&
+		  !tree_set_perms(&tree_main, path, perms) &&
+		  !tree_set_value(&tree_main, path, value);
+
+	value_put(value);
+	perms_put(perms);
+	return ok;
+}
+
+static bool load_remove(const struct iovec *v)
+{
+	const char *path = v[0].iov_base;
+
+	if (!part_string(&v[0]) || !path_valid(path) || !path[1])
+		return false;
+	return !tree_find(tree_main.root, path) ||
+	       !tree_remove(&tree_main, path);
+}
+
+static bool load_boot(const struct iovec *v)
+{
+	return part_string(&v[0]) && !strcmp(v[0].iov_base, state_boot());
+}
+
+static const struct {
+	unsigned int parts;
+	bool (*load)(const struct iovec *v);
+} state_loaders[] = {
+	[R_BOOT] = { 1, load_boot },	   [R_QUOTA] = { 2, load_quota },
+	[R_SPECIAL] = { 2, load_special }, [R_DOMAIN] = { 1, load_domain },
+	[R_RELEASE] = { 1, load_release }, [R_WATCH] = { 3, load_watch },
+	[R_TXN] = { 1, load_txn },	   [R_CONN] = { 2, load_conn },
+	[R_OUT] = { 2, load_out },	   [R_NODE] = { 3, load_node },
+	[R_REMOVE] = { 1, load_remove },
+};
+
+struct state_in {
+	char *p, *end;
+};
+
+/* The next n bytes, or NULL if there are not so many. */
+static char *state_get(struct state_in *in, size_t n)
+{
+	char *p = in->p;
+
+	if ((size_t)(in->end - p) < n)
+		return NULL;
+	in->p += n;
+	return p;
+}
+
+static bool state_load_record(struct state_in *in)
+{
+	const char *head = state_get(in, 2), *len;
+	struct iovec v[3];
+	unsigned int type, i;
+	uint32_t n;
+
+	if (!head)
+		return false;
+	type = (uint8_t)head[0];
+	if (type >= ARRAY_SIZE(state_loaders) ||
+	    state_loaders[type].parts != (uint8_t)head[1])
+		return false;
+	for (i = 0; i < state_loaders[type].parts; i++) {
+		len = state_get(in, sizeof(n));
+		if (!len)
+			return false;
+		memcpy(&n, len, sizeof(n));
+		v[i] = (struct iovec){ state_get(in, n), n };
+		if (!v[i].iov_base)
+			return false;
 	}
-	d->req_cons = req_cons;
-	conn_sent(d->conn, rsp_prod - d->rsp_prod);
-	d->rsp_prod = rsp_prod;
-	memcpy(d->conn->in.bytes, part, len);
-	d->conn->in.used = len;
-}
-
-static void state_load_out(struct state_in *in)
-{
-	struct domain *d = state_get_domain(in);
-	uint32_t len;
-	const char *bytes = state_get_bytes(in, &len);
-
-	if (in->bad || len < sizeof(struct xsd_sockmsg) ||
-	    !conn_requeue(d->conn, bytes, len))
-		in->bad = true;
-}
-
-static void state_load_quota(struct state_in *in)
-{
-	const char *name = state_get_string(in);
-	uint32_t value = state_get_int(in, 4);
-	unsigned int i;
-
-	for (i = 0; i < Q_COUNT; i++)
-		if (!in->bad && !strcmp(quotas[i].name, name))
-			quotas[i].value = value;
-}
-
-static void state_load_record(struct state_in *in)
-{
-	switch (state_get_int(in, 1)) {
-	case R_BOOT:	 state_get_string(in);	 break;
-	case R_QUOTA:	 state_load_quota(in);	 break;
-	case R_SPECIAL:	 state_load_special(in); break;
-	case R_DOMAIN:	 state_load_domain(in);	 break;
-	case R_RELEASE:	 state_load_release(in); break;
-	case R_WATCH:	 state_load_watch(in);	 break;
-	case R_TXN:	 state_load_txn(in);	 break;
-	case R_CONN:	 state_load_conn(in);	 break;
-	case R_OUT:	 state_load_out(in);	 break;
-	case R_NODE:	 state_load_node(in);	 break;
-	case R_REMOVE:	 state_load_remove(in);	 break;
-	default:	 in->bad = true;	 break;
-	}
+	return state_loaders[type].load(v);
 }
 
 /* The next whole and undamaged frame; false if there is none. */
 static bool state_next_frame(struct state_in *file, struct state_in *in)
 {
 	struct state_frame f;
-	const char *p = state_get(file, sizeof(f));
+	char *p = state_get(file, sizeof(f));
 
 	if (!p)
 		return false;
 	memcpy(&f, p, sizeof(f));
 	p = state_get(file, f.len);
-	if (!p || f.magic != STATE_MAGIC || state_sum(p, f.len) != f.sum)
+	if (!p || f.magic != STATE_MAGIC ||
+	    wire_hash(WIRE_HASH, p, f.len) != f.sum)
 		return false;
 	*in = (struct state_in){ .p = p, .end = p + f.len };
 	return true;
 }
 
-static void state_load_frames(struct state_in *file)
+/* False if the first record shows that it is not this boot's file. */
+static bool state_load_frames(struct state_in file)
 {
 	struct state_in in;
 
-	while (state_next_frame(file, &in))
-		while (in.p < in.end) {
-			state_load_record(&in);
-			if (in.bad)
+	if (!state_next_frame(&file, &in) || in.p == in.end ||
+	    *in.p != R_BOOT || !state_load_record(&in))
+		return false;
+	do {
+		while (in.p < in.end)
+			if (!state_load_record(&in))
 				fatalx("%s: a damaged record", state_path);
-		}
-}
-
-static bool state_this_boot(struct state_in file)
-{
-	struct state_in in;
-
-	return state_next_frame(&file, &in) &&
-	       state_get_int(&in, 1) == R_BOOT &&
-	       !strcmp(state_get_string(&in), state_boot());
+	} while (state_next_frame(&file, &in));
+	return true;
 }
 
 static bool state_mention_fn(void *arg, const char *path,
@@ -719,7 +699,6 @@ static char *state_read_file(const char *path, size_t *len)
  */
 bool state_load(const char *path)
 {
-	struct state_in file = { 0 };
 	size_t len;
 	char *p = state_read_file(path, &len);
 	bool ours;
@@ -727,15 +706,11 @@ bool state_load(const char *path)
 	if (!p)
 		return false;
 	state_path = path;
-	file.p = p;
-	file.end = p + len;
-	ours = state_this_boot(file);
-	if (ours) {
-		state_quiet = true;
-		state_load_frames(&file);
+	state_quiet = true;
+	ours = state_load_frames((struct state_in){ p, p + len });
+	if (ours)
 		tree_walk(tree_main.root, "/", state_mention_fn, NULL);
-		state_quiet = false;
-	}
+	state_quiet = false;
 	free(p);
 	return ours;
 }

@@ -79,15 +79,6 @@ void txn_end_all(struct conn *c)
 		txn_end(c->txns);
 }
 
-static uint32_t txn_hash(const char *path, size_t len)
-{
-	uint32_t h = 2166136261u;
-
-	while (len--)
-		h = (h ^ (unsigned char)*path++) * 16777619u;
-	return h;
-}
-
 /* The place in the index of path[0..len), whose hash is h, or a free one. */
 static unsigned int *txn_slot(const struct txn *t, uint32_t h,
 			      const char *path, size_t len)
@@ -159,7 +150,7 @@ int txn_note(struct txn *t, const char *path, size_t len, unsigned int flags)
 		path = "/";
 		len = 1;
 	}
-	h = txn_hash(path, len);
+	h = wire_hash(WIRE_HASH, path, len);
 	slot = txn_slot(t, h, path, len);
 	if (*slot) {
 		t->access[*slot - 1]->flags |= flags;
@@ -186,7 +177,9 @@ int txn_note(struct txn *t, const char *path, size_t len, unsigned int flags)
 static struct access *txn_access(const struct txn *t, const char *path,
 				 size_t len)
 {
-	return t->access[*txn_slot(t, txn_hash(path, len), path, len) - 1];
+	uint32_t h = wire_hash(WIRE_HASH, path, len);
+
+	return t->access[*txn_slot(t, h, path, len) - 1];
 }
 
 /* This was done at path[0..len), which is noted.  t may be NULL. */

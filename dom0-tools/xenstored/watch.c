@@ -24,15 +24,6 @@
 static struct watch *watch_table[WATCH_BUCKETS];
 static struct perms *watch_introduce_perms, *watch_release_perms;
 
-/* Continues the hash h of a path's beginning; 0 starts. */
-static uint32_t watch_hash(uint32_t h, const char *p, size_t len)
-{
-	h = h ? h : 2166136261u;
-	while (len--)
-		h = (h ^ (unsigned char)*p++) * 16777619u;
-	return h;
-}
-
 /* The root's path counts as empty, so that each path begins with it. */
 static size_t watch_len(const char *path)
 {
@@ -93,7 +84,7 @@ int watch_add(struct conn *c, const char *path, const char *token,
 	w->token = w->path + len;
 	strcpy(w->path, path);
 	strcpy(w->path + len, token);
-	w->hash = watch_hash(0, path, watch_len(path));
+	w->hash = wire_hash(WIRE_HASH, path, watch_len(path));
 	bucket = &watch_table[w->hash % WATCH_BUCKETS];
 	w->next_hash = *bucket;
 	*bucket = w;
@@ -196,7 +187,7 @@ void watch_fire(const char *path, const struct node *old)
 	} };
 	size_t len = watch_len(path), i, start;
 	const struct node *parent;
-	uint32_t h = watch_hash(0, "", 0);
+	uint32_t h = WIRE_HASH;
 
 	if (len) {
 		start = path_parent(path);
@@ -210,7 +201,7 @@ void watch_fire(const char *path, const struct node *old)
 	for (start = 0, i = 1; i <= len; i++) {
 		if (i < len && path[i] != '/')
 			continue;
-		h = watch_hash(h, path + start, i - start);
+		h = wire_hash(h, path + start, i - start);
 		watch_fire_at(h, path, i, path, &view);
 		start = i;
 	}
@@ -223,8 +214,8 @@ static bool watch_removed_fn(void *arg, const char *path,
 	size_t len = watch_len(path);
 
 	if (n != arg)	/* the top one is watch_fire()'s */
-		watch_fire_at(watch_hash(0, path, len), path, len, path,
-			      &view);
+		watch_fire_at(wire_hash(WIRE_HASH, path, len), path, len,
+			      path, &view);
 	return true;
 }
 
@@ -238,9 +229,9 @@ void watch_fire_removed(const char *path, const struct node *old)
 void watch_fire_special(const char *name)
 {
 	struct watch_view view = { { *watch_special_perms(name) } };
+	size_t len = strlen(name);
 
-	watch_fire_at(watch_hash(0, name, strlen(name)), name, strlen(name),
-		      name, &view);
+	watch_fire_at(wire_hash(WIRE_HASH, name, len), name, len, name, &view);
 }
 
 /* Queues what c is owed, as far as there is room. */

@@ -156,6 +156,7 @@ bool conn_requeue(struct conn *c, const char *bytes, unsigned int len);
 void conn_sent(struct conn *c, unsigned int len);
 void conn_activate(struct conn *c);
 struct conn *conn_next_active(void);
+bool conn_any_active(void);
 
 /* watch.c */
 struct watch {
@@ -265,7 +266,7 @@ bool state_load(const char *path);
 void state_open(const char *path);
 void state_node(const char *path, const struct node *n);
 void state_remove(const char *path);
-void state_special(const char *name, const struct perms *perms);
+void state_special(const char *name, struct perms *perms);
 void state_domain(const struct domain *d, bool reset);
 void state_release(domid_t domid);
 enum state_watch_op { WATCH_DEL, WATCH_ADD, WATCH_OWE, WATCH_PAY };

@@ -4,6 +4,7 @@
  * there and that are not, return; what they create can be destroyed.  Guards
  * XSA-454, XSA-492 in part.
  * timeout: 200
+ * xen: guest_loglvl=none
  */
 #include "lib/guest.h"
 #include <hypercall-abi/domctl.h>

@@ -5,6 +5,7 @@
  * arguments are pseudo-random, the same in each run.  Calls that would end
  * the domain or lose its memory are left out.  Guards XSA-296, XSA-454.
  * timeout: 200
+ * xen: guest_loglvl=none
  */
 #include "lib/guest.h"
 

@@ -5,6 +5,7 @@
  * entries, all can be undone and a recount finds every count right.  Guards
  * XSA-148, XSA-182, XSA-240, XSA-299, XSA-309, XSA-310.
  * timeout: 200
+ * xen: guest_loglvl=none
  */
 #include "lib/guest.h"
 

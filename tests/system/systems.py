@@ -60,7 +60,7 @@ def refused_boot(t, name, pattern, **options):
 
 
 def bad_boot(t):
-    refused_boot(t, "not-pv", "(?i)(Xen|PV|note)", dom0="/bin/true")
+    refused_boot(t, "not-pv", "Dom0: .*(Xen|PV|note|kernel)", dom0="/bin/true")
     refused_boot(t, "not-a-kernel", "not a kernel",
                  dom0=os.path.abspath(__file__))
     with open(BUILD + "/vmlinuz", "rb") as f:
@@ -100,8 +100,16 @@ TESTS = {
     "domu": lambda t: t.script("domu", timeout=900),
     "oxenstored": lambda t: t.script("oxen", timeout=600),
     "xl": lambda t: t.script("xl", timeout=1200),
-    "cycles": lambda t: t.script("cycles", timeout=1500),
     "two-guests": lambda t: t.script("pair", timeout=900),
     "guest-policy": lambda t: t.script("policy", timeout=900),
     "bad-boot": bad_boot,
+}
+
+# Not proven yet: run only when named (tests/run system/cycles).  They move up
+# as soon as they have passed.
+UNPROVEN = {
+    "cycles": lambda t: t.script("cycles", timeout=1500),
+    "xl-more": lambda t: t.script("xl-more", timeout=900),
+    "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
+                                   hv_args="dom0_mem=1536M,max:1536M"),
 }

@@ -44,29 +44,11 @@ check block-attach-seen sh -c 'xl block-list g | grep -c /local/domain | grep -q
 check network-attach xl network-attach g bridge=xenbr0
 sleep 3
 check network-attach-seen sh -c 'test $(xl network-list g | grep -c 00:16) = 2'
-(sleep 4; echo 'echo CON-$((40+2))'; sleep 6) | timeout 20 xl console g > /tmp/con.out 2>&1
-check console grep -q CON-42 /tmp/con.out
-check console-log grep -q CON-42 /var/log/xen/console/guest-g.log
-refused save xl save g /tmp/g.save
-check still-runs-after-save sh -c 'xl list g | grep -q "^g "'
-check destroy-after-save xl destroy g
-wait_gone g 20
+check destroy xl destroy g
 guest_cfg s "memory=128" "extra='console=hvc0'"
 check create-2 xl create /tmp/s.cfg
 check up-2 wait_log s GUEST-DONE 90
 check reboot xl reboot s
 sleep 2
 check reboot-up sh -c 'for i in $(seq 120); do [ $(cat /var/log/xen/console/guest-s.log | grep -c GUEST-DONE) -ge 2 ] && exit 0; sleep 0.5; done; exit 1'
-check shutdown xl shutdown -w s
-check shutdown-gone wait_gone s 60
-refused no-such-domain xl pause nobody
-echo garbage > /tmp/garbage
-cp /tmp/s.cfg /tmp/bad.cfg; sed -i 's,/guest/vmlinuz,/tmp/garbage,; s/name=.*/name="bad"/' /tmp/bad.cfg
-refused corrupt-kernel xl create /tmp/bad.cfg
-sed -i 's,/tmp/garbage,/bin/busybox,' /tmp/bad.cfg
-refused non-pv-kernel xl create /tmp/bad.cfg
-sed -i 's,/bin/busybox,/nowhere,' /tmp/bad.cfg
-refused missing-kernel xl create /tmp/bad.cfg
-sed -i 's,/nowhere,/guest/vmlinuz,; s/memory=.*/memory=100000/' /tmp/bad.cfg
-refused too-much-memory xl create /tmp/bad.cfg
-check nothing-left test "$(xl list | wc -l)" = 2
+check destroy-2 xl destroy s

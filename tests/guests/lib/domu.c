@@ -123,6 +123,7 @@ static int start_context(struct domu *d, void (*fn)(void))
 	struct xen_domctl op = { .u.vcpucontext.ctxt = (u64)&ctx };
 
 	vcpu_context(&ctx, 1, fn);
+	ctx.flags |= VGCF_online;
 	ctx.ctrlreg[3] = domu_mfn[TABLES] << 12;
 	return (int)domu_control(d, &op, XEN_DOMCTL_setvcpucontext);
 }
