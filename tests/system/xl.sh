@@ -24,7 +24,7 @@ sleep 3
 check vcpu-set-seen sh -c 'xl vcpu-list g | grep -q -- "--p\|--o\|-  *---"'
 check vcpu-set-back xl vcpu-set g 2
 check pause xl pause g
-check pause-seen sh -c 'xl list g | grep -q -- "--p---"'
+check pause-seen sh -c 'xl list g | grep -q -- "p--- "'
 check unpause xl unpause g
 check mem-set xl mem-set g 160
 sleep 4
