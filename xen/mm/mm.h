@@ -131,8 +131,6 @@ static always_inline bool mfn_valid(mfn_t mfn)
 void frames_init(void);		/* maps frame table and M2P for RAM */
 /* A reference, if d owns it and it is live. */
 bool __must_check frame_get(struct frame *f, const struct domain *d);
-/* A reference for any live owner; its domid comes back (~0 none). */
-bool __must_check frame_get_any(struct frame *f, domid_t *owner);
 /* Drops one; the last one frees the frame (scrubbed later). */
 void frame_put(struct frame *f);
 /* Convenience: valid mfn, owned by d, referenced; NULL otherwise. */
