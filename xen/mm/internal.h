@@ -55,34 +55,16 @@ void frame_writeback(struct frame *f);
 /* Before d's frame becomes a table: nobody may still write to it. */
 void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type);
 
-/*
- * One more writable mapping of f, for its owner d: 0, -XEN_EINVAL not d's,
- * -XEN_EBUSY in use as something else or too many.  The owner is looked at
- * twice: before, so that a stranger cannot disturb the counts; after, because
- * only a counted use keeps the owner from changing.
- */
-static always_inline int writable_get(struct frame *f, struct domain *d)
-{
-	u64 x = READ_ONCE(f->type);
-
-	/* At least one use, room for another, and nothing else going on. */
-	if (unlikely(x - (TYPE_WRITABLE + 1) >= COUNT_MAX_TYPE - 1) ||
-	    unlikely(frame_owner(f) != d->id) ||
-	    unlikely(cmpxchg(&f->type, x, x + 1) != x))
-		return frame_get_type(f, d, TYPE_WRITABLE);
-	if (likely(frame_owner(f) == d->id))
-		return 0;
-	frame_put_type(f);
-	return -XEN_EINVAL;
-}
-
 /* --- l1.c: single entries of L1 tables ------------------------------- */
 #define PTE_CACHE	(PTE_PWT | PTE_PCD | PTE_PAT)
 #define PTE_AVAIL_HIGH	(0x1ffUL << 53)		/* bits 53 to 61 */
+/* Address bits of RAM, and of what cannot be: see RAM_MFN_LIMIT. */
+#define PTE_RAM_ADDR	((RAM_MFN_LIMIT - 1) << PAGE_SHIFT)
+#define PTE_HIGH_ADDR	(PTE_ADDR_MASK & ~PTE_RAM_ADDR)
 /* Anything else in an entry needs a closer look. */
 #define PTE_PLAIN	(PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_G | \
 			 PTE_AVAIL | PTE_GUEST_KERNEL | PTE_AVAIL_HIGH | \
-			 PTE_NX | PTE_ADDR_MASK)
+			 PTE_NX | PTE_RAM_ADDR)
 /* A change of these alone changes no right. */
 #define SAME_RIGHTS	(PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH)
 
@@ -120,17 +102,69 @@ static always_inline u64 l1e_adjust(u64 e)
 	return (e | PTE_G) ^ (e >> 44 & PTE_G);
 }
 
-/* A plain writable entry for RAM of fg: completed, its use taken, or false
- * and nothing has happened. */
+/*
+ * The frame that an entry without PTE_HIGH_ADDR maps, and its type word; NULL
+ * if it has none: where the frame table has a hole the load faults.  The mask
+ * keeps the look-up inside the frame table.
+ */
+static always_inline struct frame *frame_of(u64 e, u64 *type)
+{
+	struct frame *f = pte_frame(e & PTE_RAM_ADDR);
+
+	__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
+		     : "=r"(*type) : "m"(f->type) : "memory" : fault);
+	return f;
+fault:
+	return NULL;
+}
+
+/* At least one writable use, room for another, and nothing else going on? */
+static always_inline bool in_use(u64 type)
+{
+	return likely(type - (TYPE_WRITABLE + 1) < COUNT_MAX_TYPE - 1);
+}
+
+/*
+ * A plain writable entry for RAM of fg: completed, its use taken; or false and
+ * nothing has happened.  The owner is looked at twice: before, so that a
+ * stranger cannot disturb the counts; after, because only a counted use keeps
+ * the owner from changing.
+ */
 static always_inline bool l1e_get_quick(u64 *e, struct domain *fg)
 {
+	struct frame *f;
+	u64 x;
+
 	if (unlikely((*e & (~PTE_PLAIN | PTE_P | PTE_RW)) !=
 		     (PTE_P | PTE_RW)) ||
-	    unlikely(!mfn_has_frame(pte_mfn(*e))) ||
-	    unlikely(writable_get(pte_frame(*e), fg)))
+	    unlikely(!(f = frame_of(*e, &x))))
 		return false;
+	if (!in_use(x) || unlikely(frame_owner(f) != fg->id) ||
+	    unlikely(cmpxchg(&f->type, x, x + 1) != x)) {
+		if (unlikely(frame_get_type(f, fg, TYPE_WRITABLE)))
+			return false;
+	} else if (unlikely(frame_owner(f) != fg->id)) {
+		frame_put_type(f);
+		return false;
+	}
 	*e = l1e_adjust(*e);
 	return true;
+}
+
+/* l1e_put(), quick for plain writable entries. */
+static always_inline void l1e_put_quick(u64 e)
+{
+	struct frame *f;
+	u64 x;
+
+	if (unlikely((e & (PTE_P | PTE_RW | PTE_GRANT | PTE_HIGH_ADDR)) !=
+		     (PTE_P | PTE_RW)) ||
+	    unlikely(!(f = frame_of(e, &x))) || !in_use(x) ||
+	    unlikely(cmpxchg(&f->type, x, (x & TYPE_COUNT_MASK) == 1 ?
+			     type_idle(x) : x - 1) != x))
+		l1e_put(e);
+	else if ((x & TYPE_COUNT_MASK) == 1)
+		frame_put(f);
 }
 
 /* Same frame, same rights as old? */
@@ -146,7 +180,7 @@ static always_inline bool l1_set_quick(u64 *slot, u64 val, struct domain *fg)
 	if (unlikely(same_rights(READ_ONCE(*slot), l1e_adjust(val))) ||
 	    unlikely(!l1e_get_quick(&val, fg)))
 		return false;
-	l1e_put(xchg(slot, val));
+	l1e_put_quick(xchg(slot, val));
 	return true;
 }
 

@@ -82,7 +82,7 @@ int l1e_get(u64 old, u64 *pte, struct domain *owner, struct domain *fg)
 	if (unlikely(!mfn_valid(pte_mfn(*pte))))
 		return device_get(pte, owner, fg);
 	if (*pte & PTE_RW)
-		rc = writable_get(f, fg);
+		rc = frame_get_type(f, fg, TYPE_WRITABLE);
 	else
 		rc = likely(frame_get(f, fg)) ? 0 : -XEN_EINVAL;
 	if (likely(!(*pte & PTE_CACHE)) || rc)
@@ -99,20 +99,13 @@ int l1e_get(u64 old, u64 *pte, struct domain *owner, struct domain *fg)
 
 void l1e_put(u64 e)
 {
-	struct frame *f = pte_frame(e);
-	u64 x;
-
 	if ((e & (PTE_P | PTE_GRANT)) != PTE_P ||
 	    unlikely(!mfn_valid(pte_mfn(e))))
 		return;
-	if (!(e & PTE_RW)) {
-		frame_put(f);
-		return;
-	}
-	x = READ_ONCE(f->type);
-	if (unlikely((x & TYPE_COUNT_MASK) <= 1) ||
-	    unlikely(cmpxchg(&f->type, x, x - 1) != x))
-		frame_put_type(f);
+	if (e & PTE_RW)
+		frame_put_type(pte_frame(e));
+	else
+		frame_put(pte_frame(e));
 }
 
 /* See internal.h. */
@@ -166,7 +159,7 @@ int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
 
 	if (!slot)
 		return deny(-XEN_EINVAL);
-	l1e_put(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
+	l1e_put_quick(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
 	frame_put_type(virt_to_frame(slot));
 	return 0;
 }

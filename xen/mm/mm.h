@@ -115,7 +115,7 @@ void mm_early_init(void);
 extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
 {
-	return (domid_t)(READ_ONCE(f->ref) >> FRAME_OWNER_SHIFT);
+	return ((const volatile domid_t *)&f->ref)[FRAME_OWNER_SHIFT / 16];
 }
 static always_inline bool mfn_has_frame(mfn_t mfn)
 {

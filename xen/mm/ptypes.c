@@ -38,9 +38,25 @@ static bool hyp_slot(unsigned int level, unsigned int i)
 	return level == 4 && i >= HYP_FIRST_SLOT && i < HYP_END_SLOT;
 }
 
-static always_inline bool eight_zeros(const u64 *p)
+/* The n words at p or'ed. */
+static always_inline u64 any(const u64 *p, unsigned int n)
 {
-	return !(p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]);
+	u64 x = 0;
+
+#pragma GCC unroll 64
+	for (unsigned int i = 0; i < n; i++)
+		x |= p[i];
+	return x;
+}
+
+/* How many zeros to pass from number n, at p, on or back.  Empty space goes
+ * quickly. */
+static always_inline unsigned int empty_step(const u64 *p, unsigned int n,
+					     bool back)
+{
+	if (!(n & 63) && !any(back ? p - 64 : p, 64))
+		return 64;
+	return n & 7 || any(back ? p - 8 : p, 8) ? 1 : 8;
 }
 
 /* --- one entry: what it holds ---------------------------------------- */
@@ -72,7 +88,7 @@ static always_inline int entry_get(u64 *e, unsigned int level,
 static always_inline int entry_put(u64 e, unsigned int level, int *budget)
 {
 	if (level == 1)
-		l1e_put(e);
+		l1e_put_quick(e);
 	else if (e & PTE_P)
 		return type_put(pte_frame(e), budget);
 	return 0;
@@ -117,8 +133,8 @@ static int table_drop(struct frame *f, u64 type, unsigned int n, int *budget)
 	else if (level > 1 && n < 512 && !hyp_slot(level, n))
 		rc = reap_below(f, level, t[n], budget);
 	while (n && !rc) {
-		if (!(n & 7) && eight_zeros(t + n - 8)) {
-			n -= 8;
+		if (!t[n - 1]) {
+			n -= empty_step(t + n, n, true);
 			continue;
 		}
 		if (hyp_slot(level, --n))
@@ -199,7 +215,7 @@ static int table_fill(struct frame *f, struct domain *d, u64 type,
 		u64 e = t[n];
 
 		if (!e) {
-			n += !(n & 7) && eight_zeros(t + n) ? 8 : 1;
+			n += empty_step(t + n, n, false);
 			continue;
 		}
 		if (hyp_slot(level, n)) {
