@@ -36,6 +36,12 @@ static always_inline bool type_is_table(u64 type)
 	return type_level(type) - 1 < 4;
 }
 
+/* Is that entry of a table ours? */
+static always_inline bool hyp_slot(unsigned int level, unsigned int i)
+{
+	return level == 4 && i - HYP_FIRST_SLOT < HYP_END_SLOT - HYP_FIRST_SLOT;
+}
+
 /* Type word of a frame whose last use as `type` ends now. */
 static always_inline u64 type_idle(u64 type)
 {

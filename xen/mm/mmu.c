@@ -267,32 +267,6 @@ long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
 
 /* --- update_va_mapping ----------------------------------------------- */
 
-static always_inline long va_update(u64 va, u64 val, u64 flags,
-				    struct domain *fg)
-{
-	u64 kind = flags & UVMF_FLUSHTYPE_MASK;
-	struct vcpu *v = current;
-	u64 *slot = l1_slot(v, va);
-	int rc;
-
-	if (unlikely(!slot))
-		return deny(-XEN_EINVAL);
-	if (unlikely(!l1_set_quick(slot, val, fg))) {
-		/* Other CPUs may be waited for: the table must be held. */
-		if (!table_hold(virt_to_mfn(slot), v->domain, 1))
-			return deny(-XEN_EINVAL);
-		rc = l1_update(slot, val, false, v->domain, fg);
-		frame_put_type(virt_to_frame(slot));
-		if (rc)
-			return deny(rc);
-	}
-	if (kind == UVMF_TLB_FLUSH)
-		return flush(v->domain, flags - kind, FLUSH_ALL_VA);
-	if (kind == UVMF_INVLPG)
-		return flush(v->domain, flags - kind, va & PAGE_MASK);
-	return 0;
-}
-
 /*
  * Writes the L1 entry for va in the current address space, then flushes.
  * -XEN_EINVAL, also if there is no L1; -XEN_EPERM; -XEN_EBUSY; -XEN_EFAULT:
@@ -300,71 +274,49 @@ static always_inline long va_update(u64 va, u64 val, u64 flags,
  */
 long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
 {
-	return va_update(va, val, flags, current->domain);
+	u64 kind = flags & UVMF_FLUSHTYPE_MASK;
+	struct domain *d = current->domain;
+	u64 *slot = l1_slot(current, va);
+	int rc;
+
+	if (unlikely(!slot))
+		return deny(-XEN_EINVAL);
+	if (unlikely(!l1_set_quick(slot, val, d))) {
+		/* Other CPUs may be waited for: the table must be held. */
+		if (!table_hold(virt_to_mfn(slot), d, 1))
+			return deny(-XEN_EINVAL);
+		rc = l1_update(slot, val, false, d, d);
+		frame_put_type(virt_to_frame(slot));
+		if (rc)
+			return deny(rc);
+	}
+	if (kind == UVMF_TLB_FLUSH || kind == UVMF_INVLPG)
+		return flush(d, flags - kind, kind == UVMF_INVLPG
+					      ? va & PAGE_MASK : FLUSH_ALL_VA);
+	return 0;
 }
 
-/* The same for a frame of another domain. */
+/* For a frame of another domain: no kernel or tool asks for that. */
 long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
 				      u64 a5, u64 a6)
 {
-	struct domain *self = current->domain;
-	struct domain *fg = foreign_get((domid_t)domid, self);
-	long rc = -XEN_EPERM;
-
-	if (!fg)
-		return deny(-XEN_ESRCH);
-	if (fg == &dom_io || may_use(self, fg))
-		rc = va_update(va, val, flags, fg);
-	foreign_put(fg, self);
-	return rc;
+	return deny(-XEN_ENOSYS);
 }
 
 /* --- mmuext_op ------------------------------------------------------- */
 
-static void flush_caches_here(void *unused)
-{
-	wbinvd();
-}
-
-/* Clears a frame of d, or copies another one of d's to it. */
-static int ext_fill(struct domain *d, mfn_t to, const mfn_t *from)
-{
-	struct frame *f = from ? mfn_get(*from, d) : NULL;
-	int rc = -XEN_EINVAL;
-
-	if ((f || !from) && mfn_valid(to) &&
-	    !frame_get_and_type(mfn_to_frame(to), d, TYPE_WRITABLE)) {
-		if (f)
-			memcpy(mfn_to_virt(to), mfn_to_virt(*from), PAGE_SIZE);
-		else
-			memset(mfn_to_virt(to), 0, PAGE_SIZE);
-		frame_put_and_type(mfn_to_frame(to));
-		rc = 0;
-	}
-	if (f)
-		frame_put(f);
-	return rc;
-}
-
 static int ext_one(struct batch *b, const void *item)
 {
 	const struct mmuext_op *op = item;
-	u64 arg = op->arg1.linear_addr;
+	u64 arg = op->arg1.linear_addr, who = UVMF_LOCAL;
 	u64 va = op->cmd & 1 ? arg & PAGE_MASK : FLUSH_ALL_VA;
 	struct vcpu *v = b->v;
 	struct domain *d = v->domain;
-	mfn_t src = MFN(op->arg2.src_mfn);
 	int rc = 0;
 
-	/* Pins, clears and copies may be of a foreign domain's frames. */
-	if (op->cmd <= MMUEXT_UNPIN_TABLE || op->cmd == MMUEXT_CLEAR_PAGE ||
-	    op->cmd == MMUEXT_COPY_PAGE) {
-		if (b->fg->id >= DOMID_FIRST_RESERVED)
-			return -XEN_EINVAL;
-	} else if (op->cmd < MMUEXT_MARK_SUPER && op->cmd != 14 &&
-		   b->fg != d) {
+	if (op->cmd > MMUEXT_UNPIN_TABLE ? b->fg != d
+					 : b->fg->id >= DOMID_FIRST_RESERVED)
 		return -XEN_EPERM;
-	}
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
@@ -381,39 +333,26 @@ static int ext_one(struct batch *b, const void *item)
 			rc = 0;
 		}
 		break;
-	case MMUEXT_CLEAR_PAGE: rc = ext_fill(b->fg, MFN(arg), NULL); break;
-	case MMUEXT_COPY_PAGE: rc = ext_fill(b->fg, MFN(arg), &src); break;
 	case MMUEXT_NEW_BASEPTR: rc = vcpu_set_kernel_l4(v, MFN(arg)); break;
 	case MMUEXT_NEW_USER_BASEPTR:
 		if (v->l4_user.m != arg)
 			rc = vcpu_set_user_l4(v, MFN(arg));
 		break;
-	case MMUEXT_TLB_FLUSH_LOCAL:
-	case MMUEXT_INVLPG_LOCAL: rc = flush(d, UVMF_LOCAL, va); break;
-	case MMUEXT_TLB_FLUSH_ALL:
-	case MMUEXT_INVLPG_ALL: rc = flush(d, UVMF_ALL, va); break;
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
 		if (flush(d, op->arg2.vcpumask, va))
 			rc = -XEN_EINVAL;
 		break;
-	/* Only who has devices of his own needs these; by tradition the
-	 * answers differ. */
-	case MMUEXT_FLUSH_CACHE:
-		if (!d->is_privileged)
-			return -XEN_EACCES;
-		wbinvd();
-		break;
-	case MMUEXT_FLUSH_CACHE_GLOBAL:
-		if (!d->is_privileged)
-			return -XEN_EINVAL;
-		cpu_call(READ_ONCE(cpus_online), flush_caches_here, NULL);
-		break;
+	case MMUEXT_TLB_FLUSH_ALL:
+	case MMUEXT_INVLPG_ALL: who = UVMF_ALL; fallthrough;
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_INVLPG_LOCAL: rc = flush(d, who, va); break;
 	case MMUEXT_SET_LDT:
 		rc = vcpu_set_ldt(v, arg, op->arg2.nr_ents);
 		break;
 	case MMUEXT_MARK_SUPER:
 	case MMUEXT_UNMARK_SUPER: return -XEN_EOPNOTSUPP;
+	/* Also cache flushes, clearing and copying: nobody asks for them. */
 	default: return -XEN_ENOSYS;
 	}
 	b->stop = v->reap.m || preempt_check();
@@ -422,9 +361,9 @@ static int ext_one(struct batch *b, const void *item)
 }
 
 /*
- * See hypercall-abi/mmu.h.  Errors as do_mmu_update(), and -XEN_EACCES,
- * -XEN_EOPNOTSUPP.  Pins, unpins, clears and copies of another domain's
- * frames are the control domain's; nothing else may be foreign.
+ * See hypercall-abi/mmu.h.  Errors as do_mmu_update(), and -XEN_EOPNOTSUPP.
+ * Pins and unpins of another domain's frames are the control domain's; nothing
+ * else may be foreign.
  */
 long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64 a5, u64 a6)
 {

@@ -33,11 +33,6 @@
  */
 #include <mm/internal.h>
 
-static bool hyp_slot(unsigned int level, unsigned int i)
-{
-	return level == 4 && i >= HYP_FIRST_SLOT && i < HYP_END_SLOT;
-}
-
 /* The n words at p or'ed. */
 static always_inline u64 any(const u64 *p, unsigned int n)
 {

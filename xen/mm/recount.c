@@ -18,64 +18,69 @@
  */
 #include <mm/internal.h>
 
-struct tally {
-	u32 ref, type;
-};
-
-#define TALLY_BAD	(1U << 31)	/* in type: used as another type */
-#define TALLY_LISTED	(1U << 30)	/* in its owner's list */
-#define TALLY_COUNT	((u32)TYPE_COUNT_MASK)
-
-#define LDT_PAGES	16
+#define TALLY_BAD	(1U << 31)	/* used as another type */
+#define DESCR_PAGES	32		/* of a vCPU's window */
 #define MIN_ORDER	3
 #define WINDOW_ORDER	13		/* 32 MiB for 16 GiB of frames */
 #define MAX_LINES	20
 
-static struct recount {
-	struct tally *tally;	/* of mfns base to base + nr - 1 */
-	u64 base, nr;
-	u64 frames;
-	unsigned long differ;
-} r;
+/* References in the upper half, uses in the lower, of the frames from base to
+ * base + nr - 1. */
+static u64 *tally, base, nr;
+static u64 frames, free_frames;
+static unsigned long differ;
 
-static void report(const char *what, u64 id, u64 stored, u64 counted)
+static void compare(const char *what, u64 id, u64 stored, u64 counted)
 {
-	if (stored != counted && r.differ++ < MAX_LINES)
+	if (stored != counted && differ++ < MAX_LINES)
 		printk("recount DIFFERS: %s %#lx: has %#lx, counted %#lx\n",
 		       what, id, stored, counted);
 }
 
-/* A reference, or a use as `type`.  The reference of the first use comes with
- * the type.  Nothing for another window's frame, or what is not RAM. */
-static void add(mfn_t mfn, u32 ref, u64 type)
+/* NULL: another window's, or not a frame of RAM. */
+static u64 *tally_of(mfn_t mfn)
 {
-	struct tally *t = &r.tally[mfn.m - r.base];
-	u64 x;
+	return mfn.m - base < nr && mfn_valid(mfn) ? &tally[mfn.m - base]
+						   : NULL;
+}
 
-	if (mfn.m - r.base >= r.nr || !mfn_valid(mfn))
+/* References, and a use as `type` if it is not 0.  The reference of the first
+ * use comes with the type. */
+static void add(mfn_t mfn, u64 refs, u64 type)
+{
+	u64 *t = tally_of(mfn), x;
+
+	if (!t)
 		return;
-	t->ref += ref;
-	if (!type)
-		return;
-	t->type++;
 	x = mfn_to_frame(mfn)->type;
-	if ((x & TYPE_MASK) != type ||
-	    (type != TYPE_WRITABLE && !(x & TYPE_VALIDATED)))
-		t->type |= TALLY_BAD;
+	*t += refs << 32 | !!type;
+	if (type && ((x & TYPE_MASK) != type ||
+		     (type != TYPE_WRITABLE && !(x & TYPE_VALIDATED))))
+		*t |= TALLY_BAD;
 }
 
 /* --- what frames hold of each other ---------------------------------- */
 
-static void count_table(struct frame *f)
+/* The holds that the frame's own words tell of; what its entries hold. */
+static void count_frame(struct frame *f)
 {
+	u64 *tf = tally_of(frame_to_mfn(f)), type = f->type;
 	const u64 *t = mfn_to_virt(frame_to_mfn(f));
-	unsigned int level = type_level(f->type), end = 512;
+	unsigned int level = type_level(type), end = 512;
+	bool claimed = f->ref & FRAME_ALLOCATED;
 
-	if (f->type & TYPE_PARTIAL)
-		end = type_progress(f->type);
+	if (!(f->ref & FRAME_COUNT_MASK))
+		return;
+	if (tf)
+		*tf += (claimed + !!(type & TYPE_COUNT_MASK) + 0UL) << 32 |
+		       (u64)(!!(type & TYPE_PINNED) + !!(type & TYPE_PARTIAL) +
+			     (claimed && f->ref & FRAME_XENHEAP));
+	if (!type_is_table(type) || !(type & (TYPE_VALIDATED | TYPE_PARTIAL)))
+		return;
+	if (type & TYPE_PARTIAL)
+		end = type_progress(type);
 	for (unsigned int i = 0; i < end && i < 512; i++) {
-		if (!(t[i] & PTE_P) || (level == 4 && i >= HYP_FIRST_SLOT &&
-					i < HYP_END_SLOT))
+		if (!(t[i] & PTE_P) || hyp_slot(level, i))
 			continue;
 		if (level > 1)
 			add(pte_mfn(t[i]), 0, (level - 1UL) << TYPE_SHIFT);
@@ -83,24 +88,6 @@ static void count_table(struct frame *f)
 			add(pte_mfn(t[i]), !(t[i] & PTE_RW),
 			    t[i] & PTE_RW ? TYPE_WRITABLE : 0);
 	}
-}
-
-/* The holds that the frame's own words tell of; what its entries hold. */
-static void count_frame(struct frame *f)
-{
-	u64 i = frame_to_mfn(f).m - r.base, type = f->type;
-	bool claimed = f->ref & FRAME_ALLOCATED;
-
-	if (!(f->ref & FRAME_COUNT_MASK))
-		return;
-	if (i < r.nr && frame_owner(f) != DOMID_IO) {
-		r.tally[i].ref += claimed + !!(type & TYPE_COUNT_MASK);
-		r.tally[i].type += !!(type & TYPE_PINNED) +
-				   !!(type & TYPE_PARTIAL) +
-				   (f->ref & FRAME_XENHEAP && claimed);
-	}
-	if (type_is_table(type) && type & (TYPE_VALIDATED | TYPE_PARTIAL))
-		count_table(f);
 }
 
 /* --- what domains hold ----------------------------------------------- */
@@ -111,52 +98,30 @@ static void count_vcpu(const struct vcpu *v)
 		add(v->l4_kernel, 0, TYPE_L4);
 	if (v->l4_user.m)
 		add(v->l4_user, 0, TYPE_L4);
-	for (unsigned int i = 0; i < ARRAY_SIZE(v->gdt_frames); i++)
-		if (v->gdt_frames[i])
-			add(MFN(v->gdt_frames[i]), 0, TYPE_SEG_DESC);
-	for (unsigned int i = 0; i < LDT_PAGES; i++) {
+	/* What is ours there is read-only. */
+	for (unsigned int i = 0; i < DESCR_PAGES; i++) {
 		u64 e = *perdomain_slot(v->domain,
-					LDT_VA(v->id) + i * PAGE_SIZE);
+					GDT_VA(v->id) + i * PAGE_SIZE);
 
-		if (e & PTE_P)
+		if (e & PTE_RW)
 			add(pte_mfn(e), 0, TYPE_SEG_DESC);
 	}
 	add(v->vcpu_info_mfn, 1, TYPE_WRITABLE);
 }
 
-/* Marks what stands in a list of d's frames; how many do. */
-static u64 count_list(const struct domain *d, u32 mfn)
+/* The frames of a list of d's, whose number should be n. */
+static void count_list(const char *what, const struct domain *d, u32 mfn, u64 n)
 {
-	u64 n = 0;
+	u64 found = 0;
 
-	for (; mfn != NO_FRAME && n <= max_mfn; n++) {
+	for (; mfn != NO_FRAME && found <= max_mfn; found++) {
 		struct frame *f = mfn_to_frame(MFN(mfn));
 
-		if (mfn - r.base < r.nr)
-			r.tally[mfn - r.base].type |=
-				frame_owner(f) == d->id ? TALLY_LISTED
-							: TALLY_BAD;
+		if (frame_owner(f) != d->id)
+			break;
 		mfn = f->next;
 	}
-	return n;
-}
-
-static void count_domain(const struct domain *d)
-{
-	u64 pages = count_list(d, d->page_list);
-	u64 shared = count_list(d, d->xenpage_list);
-	const struct vcpu *v;
-
-	if (!r.base) {
-		report("pages of domain", d->id, d->tot_pages, pages);
-		report("shared pages of domain", d->id, d->shared_pages,
-		       shared);
-	}
-	/* An interrupted destruction keeps its place in the list. */
-	if (d->relinquish_state && d->relinquish_state != NO_FRAME)
-		add(MFN(d->relinquish_state), 1, 0);
-	for_each_vcpu(d, v)
-		count_vcpu(v);
+	compare(what, d->id, n, found);
 }
 
 static void count_grant(struct domain *mapper, u64 mfn, bool writable,
@@ -167,38 +132,19 @@ static void count_grant(struct domain *mapper, u64 mfn, bool writable,
 
 /* --- comparing ------------------------------------------------------- */
 
-/* The lists of free blocks and the number of free frames. */
-static u64 free_frames;
-
-static void count_free(struct frame *f)
-{
-	if (f->ref & FRAME_FREE)
-		free_frames += 1UL << (f->type & 0xff);
-}
-
 static void compare_frame(struct frame *f)
 {
-	u64 mfn = frame_to_mfn(f).m;
-	const struct tally *t = &r.tally[mfn - r.base];
-	u64 ref = f->ref & FRAME_COUNT_MASK, type = f->type & TYPE_COUNT_MASK;
-	bool listed = frame_owner(f) < DOMID_FIRST_RESERVED;
+	u64 *t = tally_of(frame_to_mfn(f)), ref = f->ref & FRAME_COUNT_MASK;
+	bool guests = frame_owner(f) < DOMID_FIRST_RESERVED;
 
-	if (mfn - r.base >= r.nr || !mfn_valid(MFN(mfn)))
+	if (!t)
 		return;
-	r.frames++;
+	frames++;
+	if (f->ref & FRAME_FREE)
+		free_frames += 1UL << (f->type & 0xff);
 	/* Ours, or free: the type word is used for something else. */
-	if (!ref && !listed)
-		type = 0;
-	if (t->ref == ref && (t->type & TALLY_COUNT) == type &&
-	    !(t->type & TALLY_BAD) && !(t->type & TALLY_LISTED) == !listed)
-		return;
-	if (r.differ++ < MAX_LINES)
-		printk("recount DIFFERS: mfn %#lx of d%u: ref %#lx type %#lx, counted %u and %u%s%s\n",
-		       mfn, frame_owner(f), f->ref, f->type, t->ref,
-		       t->type & TALLY_COUNT,
-		       t->type & TALLY_BAD ? ", as another type" : "",
-		       !(t->type & TALLY_LISTED) == !listed ? ""
-							     : ", list wrong");
+	compare("references and uses of frame", frame_to_mfn(f).m, ref << 32 |
+		(ref || guests ? f->type & TYPE_COUNT_MASK : 0), *t);
 }
 
 /* Calls fn for each frame that the frame table has. */
@@ -217,30 +163,41 @@ static void for_each_frame(void (*fn)(struct frame *f))
  */
 unsigned long frames_recount(void)
 {
-	unsigned int order = WINDOW_ORDER;
+	unsigned int order = WINDOW_ORDER + 1;
 	struct domain *d;
+	struct vcpu *v;
 
-	r = (struct recount){ .tally = NULL };
-	while (order >= MIN_ORDER && !r.tally)
-		r.tally = alloc_pages(order--, ALLOC_NOSCRUB);
-	if (!r.tally) {
+	do
+		tally = alloc_pages(--order, ALLOC_NOSCRUB);
+	while (!tally && order > MIN_ORDER);
+	if (!tally) {
 		printk("recount: no memory\n");
 		return ~0UL;
 	}
-	r.nr = (PAGE_SIZE << ++order) / sizeof(*r.tally);
-	free_frames = 0;
-	for_each_frame(count_free);
-	report("free frames", 0, free_page_count(), free_frames);
-	for (; r.base < max_mfn; r.base += r.nr) {
-		memset(r.tally, 0, r.nr * sizeof(*r.tally));
+	nr = (PAGE_SIZE << order) / sizeof(*tally);
+	frames = free_frames = differ = 0;
+	for_each_domain(d) {
+		count_list("pages of domain", d, d->page_list, d->tot_pages);
+		count_list("shared pages of domain", d, d->xenpage_list,
+			   d->shared_pages);
+	}
+	for (base = 0; base < max_mfn; base += nr) {
+		memset(tally, 0, nr * sizeof(*tally));
 		for_each_frame(count_frame);
-		for_each_domain(d)
-			count_domain(d);
+		for_each_domain(d) {
+			/* An interrupted destruction keeps its place. */
+			if (d->relinquish_state &&
+			    d->relinquish_state != NO_FRAME)
+				add(MFN(d->relinquish_state), 1, 0);
+			for_each_vcpu(d, v)
+				count_vcpu(v);
+		}
 		grant_for_each_mapping(count_grant, NULL);
 		for_each_frame(compare_frame);
 		cpu_poll();
 	}
-	free_pages(r.tally, order);
-	printk("recount: %lu frames, %lu differ\n", r.frames, r.differ);
-	return r.differ;
+	compare("free frames", 0, free_page_count(), free_frames);
+	free_pages(tally, order);
+	printk("recount: %lu frames, %lu differ\n", frames, differ);
+	return differ;
 }
