@@ -382,9 +382,9 @@ static int l1_write(u64 table, unsigned int i, u64 entry)
 {
 	int rc;
 
-	CHECK_EQ(table_hold(frame(table), dom(1)), TYPE_L1);
-	rc = l1_update(&words(table)[i], entry, L1_SET, dom(1), dom(1));
-	table_release(frame(table));
+	CHECK_EQ(table_hold(MFN(table), dom(1), 4), TYPE_L1);
+	rc = l1_update(&words(table)[i], entry, false, dom(1), dom(1));
+	frame_put_type(frame(table));
 	COUNTED();
 	return rc;
 }
@@ -393,10 +393,10 @@ static int upper_write(u64 table, unsigned int i, u64 entry)
 {
 	int rc, budget = 100;
 
-	CHECK(table_hold(frame(table), dom(1)));
+	CHECK(table_hold(MFN(table), dom(1), 4));
 	rc = table_update(frame(table), &words(table)[i], entry, dom(1),
 			  &budget);
-	table_release(frame(table));
+	frame_put_type(frame(table));
 	reap_all();
 	COUNTED();
 	return rc;
@@ -459,7 +459,7 @@ static void devices(void)
 	CHECK_EQ(pin(l1, TYPE_L1), 0);
 	CHECK_EQ(words(l1)[0] & (PTE_RW | PTE_PCD), PTE_RW | PTE_PCD);
 	CHECK_EQ(words(l1)[1] & PTE_RW, 0);
-	CHECK_EQ(l1_update(&words(l1)[2], (rw + 2) << 12 | DATA, L1_SET,
+	CHECK_EQ(l1_update(&words(l1)[2], (rw + 2) << 12 | DATA, false,
 			   dom(0), dom(0)), -XEN_EPERM);
 	COUNTED();
 	unpin(l1);
@@ -569,27 +569,29 @@ static void then_write(unsigned int n)
 	int rc;
 
 	if (climb(n) == 0) {
-		CHECK_EQ(writable_get(frame(sp.l4), dom(1)), -XEN_EBUSY);
+		CHECK_EQ(frame_get_type(frame(sp.l4), dom(1),
+					TYPE_WRITABLE), -XEN_EBUSY);
 		return finish_down();
 	}
-	while ((rc = writable_get(frame(sp.l4), dom(1))) == -XEN_EBUSY)
+	while ((rc = frame_get_type(frame(sp.l4), dom(1),
+					TYPE_WRITABLE)) == -XEN_EBUSY)
 		COUNTED();
 	CHECK_EQ(rc, 0);
-	writable_put(frame(sp.l4));
+	frame_put_type(frame(sp.l4));
 	check_idle(dom(1));
 }
 
 /* Deeper tables are wanted while the way from above is half done. */
 static void then_parts(unsigned int n)
 {
-	int rc = climb(n);
+	int rc = climb(n), unlimited = UNLIMITED;
 
 	CHECK_EQ(pin(sp.l2[1], TYPE_L2), 0);
 	CHECK_EQ(pin(sp.l1[0][0], TYPE_L1), 0);
 	if (rc)
 		CHECK_EQ(descend(1000), 0);
 	else
-		CHECK_EQ(drop_ours(NULL), 0);
+		CHECK_EQ(drop_ours(&unlimited), 0);
 	COUNTED();
 	unpin(sp.l2[1]);
 	unpin(sp.l1[0][0]);
@@ -733,16 +735,16 @@ static void walk_update(void)
 
 	if (m >= NR_FRAMES || !mfn_valid(MFN(m)))
 		return;
-	type = table_hold(frame(m), d);
+	type = table_hold(MFN(m), d, 4);
 	if (type == TYPE_L1)
 		updates += !l1_update(&words(m)[random_index()],
 				      random_entry(level),
-				      rnd(2) ? L1_SET : L1_KEEP_AD, d, d);
+				      rnd(2), d, d);
 	else if (type)
 		updates += !table_update(frame(m), &words(m)[random_index()],
 					 random_entry(level), d, &budget);
 	if (type)
-		table_release(frame(m));
+		frame_put_type(frame(m));
 }
 
 static void walk_hold(void)
@@ -933,13 +935,13 @@ static void *map_thread(void *unused)
 	for (unsigned int n = 0; !READ_ONCE(race_stop); n++) {
 		pthread_mutex_lock(&tlb_lock[1]);
 		/* The walk and the fill are one step of the processor. */
-		if (!l1_update(slot, race.frame << 12 | DATA, L1_SET, dom(1),
+		if (!l1_update(slot, race.frame << 12 | DATA, false, dom(1),
 			       dom(1)))
 			can_write[1] = true;
 		pthread_mutex_unlock(&tlb_lock[1]);
 		write_through_tlb(n);
 		write_through_tlb(n + 1);
-		(void)l1_update(slot, 0, L1_SET, dom(1), dom(1));
+		(void)l1_update(slot, 0, false, dom(1), dom(1));
 		write_through_tlb(n + 1);	/* stale, if not flushed */
 		write_through_tlb(n + 1);
 	}

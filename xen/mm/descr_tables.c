@@ -21,52 +21,37 @@
 #define LDT_PAGES	16
 #define GDT_PAGES	GDT_RESERVED_PAGE
 
-/* Puts pte into the window at va; remembers what was there. */
-static unsigned int window_swap(struct domain *d, u64 va, u64 pte, u64 *old)
+/*
+ * A window of n pages at va: the first nr map mfns, the rest is `empty`.  What
+ * was there is taken out of the TLBs, then not in use any more.
+ */
+static void window_set(struct domain *d, u64 va, unsigned int n,
+		       const u64 *mfns, unsigned int nr, u64 empty)
 {
-	u64 e = xchg(perdomain_slot(d, va), pte);
+	u64 old[LDT_PAGES];
+	bool changed = false;
 
-	/* The zero page of empty GDT windows is nobody's. */
-	if (!(e & PTE_RW))
-		return 0;
-	*old = e;
-	return 1;
-}
+	for (unsigned int i = 0; i < n; i++) {
+		u64 pte = i < nr ? mfns[i] << PAGE_SHIFT | MAP_RW : empty;
 
-/* The frames are out of all tables: out of the TLBs, then not in use. */
-static void window_release(struct domain *d, const u64 *old, unsigned int n)
-{
-	if (n)
+		old[i] = xchg(perdomain_slot(d, va + i * PAGE_SIZE), pte);
+		changed |= old[i] != pte;
+	}
+	/* Filled windows replaced empty ones: that is stale as well. */
+	if (changed)
 		tlb_flush_mask(READ_ONCE(d->dirty_cpus), FLUSH_ALL_VA);
+	/* The zero page of empty GDT windows is nobody's. */
 	while (n--)
-		frame_put_type(mfn_to_frame(pte_mfn(old[n])));
+		if (old[n] & PTE_RW)
+			frame_put_type(pte_frame(old[n]));
 }
 
 static void gdt_install(struct vcpu *v, const u64 *mfns, unsigned int nr)
 {
-	u64 empty = virt_to_paddr(zero_page) | MAP_RO, old[GDT_PAGES];
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < GDT_PAGES; i++) {
-		u64 pte = i < nr ? mfns[i] << PAGE_SHIFT | MAP_RW : empty;
-
-		n += window_swap(v->domain, GDT_VA(v->id) + i * PAGE_SIZE, pte,
-				 &old[n]);
+	window_set(v->domain, GDT_VA(v->id), GDT_PAGES, mfns, nr,
+		   virt_to_paddr(zero_page) | MAP_RO);
+	for (unsigned int i = 0; i < GDT_PAGES; i++)
 		v->gdt_frames[i] = i < nr ? mfns[i] : 0;
-	}
-	/* Filled windows replaced empty ones: that is stale as well. */
-	if (!n)
-		tlb_flush_mask(READ_ONCE(v->domain->dirty_cpus), FLUSH_ALL_VA);
-	window_release(v->domain, old, n);
-}
-
-/* What was a half-built page table before is taken down first, in pieces. */
-static int descr_page_get(struct vcpu *v, mfn_t mfn)
-{
-	int budget = TABLE_BUDGET;
-
-	return mfn_valid(mfn) ? type_get(mfn_to_frame(mfn), v->domain,
-					 TYPE_SEG_DESC, &budget) : -XEN_EINVAL;
 }
 
 /*
@@ -77,24 +62,24 @@ static int descr_page_get(struct vcpu *v, mfn_t mfn)
 int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 {
 	unsigned int nr = DIV_ROUND_UP(entries, DESCR_PER_PAGE), i;
-	int rc;
+	int budget = TABLE_BUDGET, rc = 0;
 
 	if (entries > FIRST_RESERVED_GDT_ENTRY)
 		return deny(-XEN_EINVAL);
-	for (i = 0; i < nr; i++) {
-		rc = descr_page_get(v, MFN(mfns[i]));
-		if (rc)
-			goto undo;
+	/* What was a half-built page table before is taken down in pieces. */
+	for (i = 0; i < nr && !rc; i++)
+		rc = mfn_type_get(MFN(mfns[i]), v->domain, TYPE_SEG_DESC,
+				  &budget);
+	if (rc) {
+		for (i--; i-- > 0;)
+			frame_put_type(mfn_to_frame(MFN(mfns[i])));
+		return rc == -XEN_ERESTART ? rc : (int)deny(-XEN_EINVAL);
 	}
 	gdt_install(v, mfns, nr);
 	v->gdt_ents = entries;
 	if (v == current)
 		descr_load(v);
 	return 0;
-undo:
-	while (i--)
-		frame_put_type(mfn_to_frame(MFN(mfns[i])));
-	return rc == -XEN_ERESTART ? rc : (int)deny(-XEN_EINVAL);
 }
 
 void vcpu_drop_gdt(struct vcpu *v)
@@ -106,13 +91,13 @@ void vcpu_drop_gdt(struct vcpu *v)
 /* See domain.h: frame numbers in guest memory. */
 long do_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	unsigned int nr = DIV_ROUND_UP((u32)entries, DESCR_PER_PAGE);
 	u64 mfns[GDT_PAGES];
 	int rc;
 
 	if ((u32)entries > FIRST_RESERVED_GDT_ENTRY)
 		return deny(-XEN_EINVAL);
-	if (copy_from_guest(mfns, frames, nr * sizeof(u64)))
+	if (copy_from_guest(mfns, frames, DIV_ROUND_UP((u32)entries,
+				DESCR_PER_PAGE) * sizeof(u64)))
 		return deny(-XEN_EFAULT);
 	rc = vcpu_set_gdt(current, mfns, (u32)entries);
 	if (unlikely(rc == -XEN_ERESTART))
@@ -122,29 +107,6 @@ long do_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
 }
 
 /* --- LDT ------------------------------------------------------------- */
-
-static void ldt_pages_drop(struct vcpu *v)
-{
-	u64 old[LDT_PAGES];
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < LDT_PAGES; i++) {
-		u64 va = LDT_VA(v->id) + i * PAGE_SIZE;
-
-		if (READ_ONCE(*perdomain_slot(v->domain, va)))
-			n += window_swap(v->domain, va, 0, &old[n]);
-	}
-	window_release(v->domain, old, n);
-}
-
-void vcpu_drop_ldt(struct vcpu *v)
-{
-	v->ldt_ents = 0;
-	v->ldt_base = 0;
-	if (v == current)
-		descr_load(v);
-	ldt_pages_drop(v);
-}
 
 /* v's LDT is at va, in its kernel's address space: 0 or -XEN_EINVAL. */
 int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries)
@@ -156,7 +118,7 @@ int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries)
 		return deny(-XEN_EINVAL);
 	if (v->ldt_base == va && v->ldt_ents == entries)
 		return 0;
-	ldt_pages_drop(v);
+	window_set(v->domain, LDT_VA(v->id), LDT_PAGES, NULL, 0, 0);
 	v->ldt_base = va;
 	v->ldt_ents = entries;
 	if (v == current)
@@ -164,42 +126,31 @@ int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries)
 	return 0;
 }
 
-/* The frame that v's kernel has mapped at va. */
-static bool guest_frame(struct vcpu *v, u64 va, mfn_t *mfn)
+void vcpu_drop_ldt(struct vcpu *v)
 {
-	struct frame *table;
-	u64 *slot = l1_slot(v, va, &table);
-	u64 e;
-
-	if (!slot)
-		return false;
-	e = READ_ONCE(*slot);
-	table_release(table);
-	*mfn = pte_mfn(e);
-	return e & PTE_P && mfn_valid(*mfn);
+	(void)vcpu_set_ldt(v, 0, 0);
 }
 
-/* See mm.h.  v is current. */
+/* See mm.h.  v is current.  The frame is what its kernel has mapped there. */
 bool ldt_fault(struct vcpu *v, u64 cr2)
 {
-	u64 offset = cr2 - LDT_VA(v->id);
-	u64 page = offset & PAGE_MASK;
-	mfn_t mfn;
-	int rc;
+	u64 offset = cr2 - LDT_VA(v->id), *slot, e;
+	int budget = TABLE_BUDGET, rc;
 
-	if (offset >> 3 >= v->ldt_ents ||
-	    !guest_frame(v, v->ldt_base + page, &mfn))
+	if (offset >> 3 >= v->ldt_ents)
 		return false;
-	rc = descr_page_get(v, mfn);
+	slot = l1_slot(v, v->ldt_base + (offset & PAGE_MASK));
+	e = slot ? READ_ONCE(*slot) : 0;
+	if (!(e & PTE_P))
+		return false;
+	rc = mfn_type_get(pte_mfn(e), v->domain, TYPE_SEG_DESC, &budget);
 	if (rc)
 		return rc == -XEN_ERESTART;	/* goes on at the next fault */
-	if (cmpxchg(perdomain_slot(v->domain, LDT_VA(v->id) + page), 0,
-		    mfn.m << PAGE_SHIFT | MAP_RW))
-		frame_put_type(mfn_to_frame(mfn));
+	if (cmpxchg(perdomain_slot(v->domain, cr2), 0,
+		    (e & PTE_ADDR_MASK) | MAP_RW))
+		frame_put_type(pte_frame(e));
 	return true;
 }
-
-/* --- single descriptors ---------------------------------------------- */
 
 /*
  * Writes one descriptor, made harmless, to a table or to plain memory of the
@@ -207,21 +158,16 @@ bool ldt_fault(struct vcpu *v, u64 cr2)
  */
 long do_update_descriptor(u64 ma, u64 desc, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	struct domain *d = current->domain;
 	mfn_t mfn = MFN(ma >> PAGE_SHIFT);
-	struct frame *f;
+	struct frame *f = mfn_to_frame(mfn);
 	u64 type;
-	int rc;
 
 	if (ma & 7 || !mfn_valid(mfn) || !descr_fixup(&desc))
 		return deny(-XEN_EINVAL);
-	f = mfn_to_frame(mfn);
 	type = READ_ONCE(f->type);
-	if ((type & TYPE_MASK) == TYPE_SEG_DESC && type & TYPE_COUNT_MASK)
-		rc = type_get(f, d, TYPE_SEG_DESC, NULL);
-	else
-		rc = writable_get(f, d);
-	if (rc)
+	if ((type & TYPE_MASK) != TYPE_SEG_DESC || !(type & TYPE_COUNT_MASK))
+		type = TYPE_WRITABLE;
+	if (frame_get_type(f, current->domain, type & TYPE_MASK))
 		return deny(-XEN_EINVAL);
 	WRITE_ONCE(*(u64 *)paddr_to_virt(ma), desc);
 	frame_put_type(f);

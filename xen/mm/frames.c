@@ -39,38 +39,13 @@ _Static_assert((24UL << GRANULE_SHIFT) % PAGE_SIZE == 0, "granule");
 /* One more reference if d owns f and f is in use; false otherwise. */
 bool frame_get(struct frame *f, const struct domain *d)
 {
-	u64 x = READ_ONCE(f->ref), seen;
+	u64 x = READ_ONCE(f->ref);
 
-	for (;;) {
-		u64 count = x & FRAME_COUNT_MASK;
-
-		if (unlikely(!count || count >= COUNT_MAX_REF ||
-			     (domid_t)(x >> FRAME_OWNER_SHIFT) != d->id))
+	do {
+		if (unlikely((u32)x - 1 >= COUNT_MAX_REF - 1) ||
+		    unlikely((domid_t)(x >> FRAME_OWNER_SHIFT) != d->id))
 			return false;
-		seen = cmpxchg(&f->ref, x, x + 1);
-		if (likely(seen == x))
-			return true;
-		x = seen;
-	}
-}
-
-/* The same whoever owns it; *owner is then its domid. */
-bool frame_get_any(struct frame *f, domid_t *owner)
-{
-	u64 x = READ_ONCE(f->ref), seen;
-
-	*owner = (domid_t)~0;
-	for (;;) {
-		u64 count = x & FRAME_COUNT_MASK;
-
-		if (!count || count >= COUNT_MAX_REF)
-			return false;
-		seen = cmpxchg(&f->ref, x, x + 1);
-		if (seen == x)
-			break;
-		x = seen;
-	}
-	*owner = (domid_t)(x >> FRAME_OWNER_SHIFT);
+	} while (unlikely(!try_cmpxchg(&f->ref, &x, x + 1)));
 	return true;
 }
 
@@ -88,22 +63,24 @@ void frame_put(struct frame *f)
 /* The frame mfn with a reference, if it is RAM and d's; else NULL. */
 struct frame *mfn_get(mfn_t mfn, const struct domain *d)
 {
-	struct frame *f;
+	struct frame *f = mfn_to_frame(mfn);
 
-	if (unlikely(!mfn_valid(mfn)))
-		return NULL;
-	f = mfn_to_frame(mfn);
-	return frame_get(f, d) ? f : NULL;
+	return likely(mfn_valid(mfn)) && frame_get(f, d) ? f : NULL;
 }
 
 /*
- * Drops the reference that ownership itself is; the frame is freed when the
- * guest's last mapping goes.  False if it was dropped before.
+ * Drops the reference that ownership itself is, and a shared page's hold; the
+ * frame is freed when the guest's last mapping goes.  False if it was dropped
+ * before.
  */
 bool frame_release_allocated(struct frame *f)
 {
-	if (!(atomic_and(&f->ref, ~FRAME_ALLOCATED) & FRAME_ALLOCATED))
+	u64 x = atomic_and(&f->ref, ~FRAME_ALLOCATED);
+
+	if (!(x & FRAME_ALLOCATED))
 		return false;
+	if (x & FRAME_XENHEAP)
+		frame_put_type(f);
 	frame_put(f);
 	return true;
 }
@@ -126,106 +103,31 @@ void frame_writeback(struct frame *f)
  */
 void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type)
 {
-	cpumask_t mask;
+	cpumask_t mask = 0;
 
-	if ((old_type & TYPE_MASK) == TYPE_WRITABLE) {
+	if ((old_type & TYPE_MASK) == TYPE_WRITABLE)
 		mask = tlb_filter(READ_ONCE(d->dirty_cpus),
 				  (u32)(old_type >> TYPE_STAMP_SHIFT));
-		if (mask)
-			tlb_flush_mask(mask, FLUSH_ALL_VA);
-	}
+	if (mask)
+		tlb_flush_mask(mask, FLUSH_ALL_VA);
 	if (unlikely(READ_ONCE(f->ref) & FRAME_UNCACHED))
 		frame_writeback(f);
 }
 
-/* See internal.h. */
-bool writable_first(struct frame *f, const struct domain *d, u64 x)
-{
-	u64 ref = READ_ONCE(f->ref);
-
-	if (x & (TYPE_COUNT_MASK | TYPE_PARTIAL) ||
-	    (u32)ref - 1 >= COUNT_MAX_REF - 1 ||
-	    (domid_t)(ref >> FRAME_OWNER_SHIFT) != d->id ||
-	    cmpxchg(&f->ref, ref, ref + 1) != ref)
-		return false;
-	if (likely(cmpxchg(&f->type, x, TYPE_WRITABLE | 1) == x))
-		return true;
-	frame_put(f);
-	return false;
-}
-
-/* See writable_get(): first use, wrong owner, or a race. */
-int writable_get_slow(struct frame *f, const struct domain *d)
-{
-	u64 x = READ_ONCE(f->type), seen;
-	int budget = TABLE_BUDGET;
-
-	/* Also without a first use, the wrong owner must not touch counts. */
-	if (!frame_get(f, d))
-		return -XEN_EINVAL;
-	for (;;) {
-		u64 count = x & TYPE_COUNT_MASK;
-		bool first = !count;
-		u64 y = first ? TYPE_WRITABLE | 1 : x + 1;
-
-		if (x & TYPE_PARTIAL && !type_reap(f, &budget)) {
-			x = READ_ONCE(f->type);
-			continue;
-		}
-		if (!first && ((x & TYPE_MASK) != TYPE_WRITABLE ||
-			       count == COUNT_MAX_TYPE)) {
-			frame_put(f);
-			return -XEN_EBUSY;
-		}
-		seen = cmpxchg(&f->type, x, y);
-		if (seen == x) {
-			/* The first use keeps the reference. */
-			if (!first)
-				frame_put(f);
-			return 0;
-		}
-		x = seen;
-	}
-}
-
-/* See writable_put(): the last use, or a race. */
-void writable_put_last(struct frame *f)
-{
-	u64 x = READ_ONCE(f->type), seen;
-
-	for (;;) {
-		bool last = (x & TYPE_COUNT_MASK) == 1;
-
-		ASSERT(x & TYPE_COUNT_MASK);
-		seen = cmpxchg(&f->type, x, last ? type_idle(x) : x - 1);
-		if (seen == x) {
-			if (last)
-				frame_put(f);
-			return;
-		}
-		x = seen;
-	}
-}
-
-/* See mm.h. */
+/* See mm.h.  Not -XEN_ERESTART for a mapping: the frame is busy for now. */
 int frame_get_type(struct frame *f, struct domain *d, u64 type)
 {
-	int budget = TABLE_BUDGET;
+	int budget = TABLE_BUDGET, rc = type_get(f, d, type, &budget);
 
-	if (type == TYPE_WRITABLE)
-		return writable_get(f, d);
-	return type_get(f, d, type, &budget);
+	return rc == -XEN_ERESTART && type == TYPE_WRITABLE ? -XEN_EBUSY : rc;
 }
 
 /* Ends a use; a table is taken down to the end, however long that takes. */
 void frame_put_type(struct frame *f)
 {
-	u64 type = READ_ONCE(f->type) & TYPE_MASK;
+	int budget = UNLIMITED;
 
-	if (type == TYPE_WRITABLE || type == TYPE_NONE)
-		writable_put(f);
-	else
-		type_put(f, NULL);
+	(void)type_put(f, &budget);
 }
 
 int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
@@ -246,8 +148,6 @@ void frame_put_and_type(struct frame *f)
 	frame_put(f);
 }
 
-/* --- our own pages, lent to a guest ---------------------------------- */
-
 /*
  * The page becomes d's to map.  A use as TYPE_WRITABLE, or for a read-only
  * page as TYPE_NONE, that never ends meanwhile keeps it from any other type.
@@ -255,36 +155,26 @@ void frame_put_and_type(struct frame *f)
 void frame_share(void *page, struct domain *d, bool writable)
 {
 	struct frame *f = virt_to_frame(page);
+	bool listed = d->id < DOMID_FIRST_RESERVED;
+	u32 mfn = (u32)frame_to_mfn(f).m;
 
 	ASSERT(frame_owner(f) == DOMID_XEN && !(f->ref & FRAME_COUNT_MASK));
-	m2p_set(frame_to_mfn(f), M2P_INVALID);
+	m2p_set(MFN(mfn), M2P_INVALID);
 	f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | 1;
-	if (d->id >= DOMID_FIRST_RESERVED) {
-		store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
-			      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
-		return;
+	if (listed) {
+		spin_lock(&d->page_lock);
+		if (!(d->shared_pages++ + d->tot_pages))
+			BUG_ON(!domain_hold(d));
+		f->prev = NO_FRAME;
+		f->next = d->xenpage_list;
+		if (f->next != NO_FRAME)
+			mfn_to_frame(MFN(f->next))->prev = mfn;
+		d->xenpage_list = mfn;
 	}
-	spin_lock(&d->page_lock);
-	if (!(d->shared_pages++ + d->tot_pages))
-		BUG_ON(!domain_hold(d));
-	f->prev = NO_FRAME;
-	f->next = d->xenpage_list;
-	if (f->next != NO_FRAME)
-		mfn_to_frame(MFN(f->next))->prev =
-			(u32)frame_to_mfn(f).m;
-	d->xenpage_list = (u32)frame_to_mfn(f).m;
 	store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
 		      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
-	spin_unlock(&d->page_lock);
-}
-
-/* Once per frame_share(): by its taker, or when the domain dies. */
-void share_end(struct frame *f)
-{
-	if (!(atomic_and(&f->ref, ~FRAME_ALLOCATED) & FRAME_ALLOCATED))
-		return;
-	writable_put(f);
-	frame_put(f);
+	if (listed)
+		spin_unlock(&d->page_lock);
 }
 
 /*
@@ -294,11 +184,11 @@ void share_end(struct frame *f)
 bool frame_unshare(void *page)
 {
 	struct frame *f = virt_to_frame(page);
-	u64 x;
 
-	share_end(f);
+	frame_release_allocated(f);
 	for (;;) {
-		x = READ_ONCE(f->ref);
+		u64 x = READ_ONCE(f->ref);
+
 		if (!(x & FRAME_XENHEAP))
 			return true;
 		if ((x & FRAME_COUNT_MASK) &&

@@ -21,24 +21,19 @@
  * frame (XSA-402: noted in the frame).  Nothing but Accessed, Dirty and the
  * available bits changes without the full check (XSA-182).
  */
-#include <mm/l1.h>
+#include <mm/internal.h>
 
-u64 l1_refused, table_refused;
+u64 table_refused;
 
 void __init pte_masks_init(void)
 {
 	u32 a, b, c, d;
-	u64 common;
 
 	cpuid_count(0x80000008, 0, &a, &b, &c, &d);
-	common = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL |
-		 PTE_GUEST_KERNEL | PTE_AVAIL_HIGH | PTE_NX |
-		 (((1UL << (a & 0xff)) - 1) & PTE_ADDR_MASK);
-	l1_refused = ~(common | PTE_CACHE | PTE_G);
-	table_refused = ~common;
+	table_refused = ~(PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL |
+			  PTE_GUEST_KERNEL | PTE_AVAIL_HIGH | PTE_NX |
+			  (((1UL << (a & 0xff)) - 1) & PTE_ADDR_MASK));
 }
-
-/* --- what an entry holds --------------------------------------------- */
 
 /*
  * Device memory: both the table's owner and the one on whose behalf it is
@@ -58,235 +53,141 @@ static int device_get(u64 *pte, const struct domain *owner,
 		return -XEN_EPERM;
 	if (access == IOMEM_RO)
 		*pte &= ~PTE_RW;
-	if (!attr || attr == PTE_PWT || attr == (PTE_PAT | PTE_PWT))
+	if (!attr || (attr & ~PTE_PAT) == PTE_PWT)
 		*pte = (*pte & ~PTE_CACHE) | PTE_PCD | PTE_PWT;
 	return 0;
 }
 
-/* RAM with a cache attribute: ours only write-back; writes are remembered. */
-static int attr_check(struct frame *f, u64 pte)
+/* See internal.h. */
+int l1e_get(u64 old, u64 *pte, struct domain *owner, struct domain *fg)
 {
-	u64 attr = pte & PTE_CACHE;
+	u64 refused = *pte & table_refused & ~(PTE_CACHE | PTE_G);
+	struct frame *f = pte_frame(*pte);
+	int rc;
 
-	if (READ_ONCE(f->ref) & FRAME_XENHEAP)
+	if (!(*pte & PTE_P))
+		return 0;
+	if (unlikely(refused) && (refused != PTE_GRANT || !(old & PTE_GRANT)))
 		return -XEN_EINVAL;
-	if (pte & PTE_RW && attr != PTE_PWT && attr != (PTE_PAT | PTE_PWT))
+	*pte = l1e_adjust(*pte);
+	if (same_rights(old, *pte)) {
+		*pte = (*pte & ~PTE_GRANT) | (old & PTE_GRANT);
+		/* grant/ must be able to trust A: see unmap_needs_flush(). */
+		if (unlikely(old & PTE_GRANT))
+			*pte |= old & PTE_A;
+		return 1;
+	}
+	if (unlikely(*pte & PTE_GRANT))
+		return -XEN_EINVAL;
+	if (unlikely(!mfn_valid(pte_mfn(*pte))))
+		return device_get(pte, owner, fg);
+	if (*pte & PTE_RW)
+		rc = frame_get_type(f, fg, TYPE_WRITABLE);
+	else
+		rc = likely(frame_get(f, fg)) ? 0 : -XEN_EINVAL;
+	if (likely(!(*pte & PTE_CACHE)) || rc)
+		return rc;
+	/* A cache attribute: ours only write-back; writes are remembered. */
+	if (READ_ONCE(f->ref) & FRAME_XENHEAP) {
+		l1e_put(*pte);
+		return -XEN_EINVAL;
+	}
+	if (*pte & PTE_RW && (*pte & (PTE_PWT | PTE_PCD)) != PTE_PWT)
 		atomic_or(&f->ref, FRAME_UNCACHED);
 	return 0;
 }
 
-static always_inline int ram_get(struct frame *f, u64 pte,
-				 const struct domain *fg)
+void l1e_put(u64 e)
 {
-	if (pte & PTE_RW)
-		return writable_get(f, fg);
-	return likely(frame_get(f, fg)) ? 0 : -XEN_EINVAL;
+	if ((e & (PTE_P | PTE_GRANT)) != PTE_P ||
+	    unlikely(!mfn_valid(pte_mfn(e))))
+		return;
+	if (e & PTE_RW)
+		frame_put_type(pte_frame(e));
+	else
+		frame_put(pte_frame(e));
 }
 
 /* See internal.h. */
-int l1e_get(u64 *pte, const struct domain *owner, const struct domain *fg)
+int l1_update_if(u64 *slot, u64 old, u64 val, struct domain *owner,
+		 struct domain *fg)
 {
-	mfn_t mfn = pte_mfn(*pte);
-	struct frame *f;
-	int rc;
+	int same = l1e_get(old, &val, owner, fg);
 
-	if (unlikely(!mfn_valid(mfn)))
-		return device_get(pte, owner, fg);
-	f = mfn_to_frame(mfn);
-	rc = ram_get(f, *pte, fg);
-	if (unlikely(*pte & PTE_CACHE) && !rc) {
-		rc = attr_check(f, *pte);
-		if (rc)
-			l1e_put(*pte);
+	if (same < 0)
+		return same;
+	if (likely(cmpxchg(slot, old, val) == old)) {
+		if (!same)
+			l1e_put(old);
+		return 0;
+	}
+	if (!same)
+		l1e_put(val);
+	return -XEN_EAGAIN;
+}
+
+int l1_update(u64 *slot, u64 val, bool keep_ad, struct domain *owner,
+	      struct domain *fg)
+{
+	u64 keep = keep_ad && val & PTE_P ? PTE_A | PTE_D : 0;
+	int rc = -XEN_EAGAIN;
+
+	while (rc == -XEN_EAGAIN) {
+		u64 old = READ_ONCE(*slot);
+
+		rc = l1_update_if(slot, old, val | (old & keep), owner, fg);
 	}
 	return rc;
 }
 
-void l1e_put(u64 e)
-{
-	mfn_t mfn = pte_mfn(e);
-
-	if ((e & (PTE_P | PTE_GRANT)) != PTE_P || unlikely(!mfn_valid(mfn)))
-		return;
-	if (e & PTE_RW)
-		writable_put(mfn_to_frame(mfn));
-	else
-		frame_put(mfn_to_frame(mfn));
-}
-
-/* --- changing an entry ----------------------------------------------- */
-
-/*
- * Checks *new against what it replaces and completes it.  1: same rights as
- * old, nothing taken; 0: its references are taken; -errno.
- */
-static always_inline int l1_prepare(u64 old, u64 *new, struct domain *owner,
-				    struct domain *fg)
-{
-	if (!(*new & PTE_P))
-		return 0;
-	if (unlikely(*new & l1_refused) &&
-	    ((*new & l1_refused) != PTE_GRANT || !(old & PTE_GRANT)))
-		return -XEN_EINVAL;
-	*new = l1e_adjust(*new);
-	if (same_rights(old, *new)) {
-		*new = (*new & ~PTE_GRANT) | (old & PTE_GRANT);
-		/* grant/ must be able to trust A: see unmap_needs_flush(). */
-		if (unlikely(old & PTE_GRANT))
-			*new |= old & PTE_A;
-		return 1;
-	}
-	if (unlikely(*new & PTE_GRANT))
-		return -XEN_EINVAL;
-	return l1e_get(new, owner, fg);
-}
-
-static u64 exchange(u64 *slot, u64 new, enum l1_mode mode)
-{
-	u64 old, seen;
-
-	if (mode == L1_SET || !(new & PTE_P))
-		return xchg(slot, new);
-	old = READ_ONCE(*slot);
-	while ((seen = cmpxchg(slot, old,
-			       new | (old & (PTE_A | PTE_D)))) != old)
-		old = seen;
-	return old;
-}
-
-static noinline int l1_update_slow(u64 *slot, u64 val, enum l1_mode mode,
-				   struct domain *owner, struct domain *fg)
-{
-	for (;;) {
-		u64 old = READ_ONCE(*slot), new = val;
-		int rc = l1_prepare(old, &new, owner, fg);
-
-		if (rc < 0)
-			return rc;
-		if (!rc) {
-			l1e_put(exchange(slot, new, mode));
-			return 0;
-		}
-		if (mode == L1_KEEP_AD)
-			new |= old & (PTE_A | PTE_D);
-		if (cmpxchg(slot, old, new) == old)
-			return 0;
-	}
-}
-
-/*
- * Writes val, completed, to an entry of a table of owner that maps frames of
- * fg: 0; -XEN_EINVAL bits, frame or owner not allowed; -XEN_EPERM device
- * memory; -XEN_EBUSY the frame is a table or full.
- */
-int l1_update(u64 *slot, u64 val, enum l1_mode mode, struct domain *owner,
-	      struct domain *fg)
-{
-	if (likely(mode == L1_SET) && likely(l1_set_quick(slot, val, fg)))
-		return 0;
-	return l1_update_slow(slot, val, mode, owner, fg);
-}
-
-/* The same, but only if the entry still is old; -XEN_EAGAIN otherwise. */
-int l1_update_if(u64 *slot, u64 old, u64 val, struct domain *d)
-{
-	u64 new = val;
-	int rc = l1_prepare(old, &new, d, d);
-
-	if (rc < 0)
-		return rc;
-	if (cmpxchg(slot, old, new) == old) {
-		if (!rc)
-			l1e_put(old);
-		return 0;
-	}
-	if (!rc)
-		l1e_put(new);
-	return -XEN_EAGAIN;
-}
-
-/* See l1.h.  v is current. */
-u64 *l1_slot(const struct vcpu *v, u64 va, struct frame **table)
-{
-	return l1_slot_quick(v, va, table);
-}
-
 /* --- grants ---------------------------------------------------------- */
 
-/* The entry at a machine address, if it is in an L1 of v's domain. */
-static u64 *slot_at_machine(struct vcpu *v, u64 ma, struct frame **table)
+/* The entry at a machine address, if it is in an L1 of v's domain; the table
+ * is then held. */
+static u64 *slot_hold(struct vcpu *v, u64 ma)
 {
-	if (ma & 7 || ma & ~PTE_ADDR_MASK & PAGE_MASK)
+	if (ma & 7 || !table_hold(MFN(ma >> PAGE_SHIFT), v->domain, 1))
 		return NULL;
-	*table = l1_hold((ma & PAGE_MASK) | PTE_P, v->domain);
-	return *table ? paddr_to_virt(ma) : NULL;
-}
-
-static int grant_install(u64 *slot, struct frame *table, u64 pte)
-{
-	u64 keep = PTE_RW | PTE_US | PTE_CACHE | PTE_NX | PTE_AVAIL |
-		   PTE_ADDR_MASK;
-
-	if (!slot)
-		return deny(-XEN_EINVAL);
-	l1e_put_quick(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
-	table_release(table);
-	return 0;
-}
-
-static int grant_remove(u64 *slot, struct frame *table, mfn_t mfn,
-			u64 *old_pte)
-{
-	int rc = -XEN_EINVAL;
-	u64 e;
-
-	if (!slot)
-		return deny(-XEN_EINVAL);
-	e = READ_ONCE(*slot);
-	while ((e & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) &&
-	       mfn_eq(pte_mfn(e), mfn)) {
-		u64 seen = cmpxchg(slot, e, 0);
-
-		if (seen == e) {
-			*old_pte = e;
-			rc = 0;
-			break;
-		}
-		e = seen;
-	}
-	table_release(table);
-	return rc ? deny(rc) : 0;
-}
-
-int ptype_map_grant(struct vcpu *v, u64 va, u64 pte)
-{
-	struct frame *table = NULL;
-	u64 *slot = l1_slot_quick(v, va, &table);
-
-	return grant_install(slot, table, pte);
+	return paddr_to_virt(ma);
 }
 
 int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
 {
-	struct frame *table = NULL;
-	u64 *slot = slot_at_machine(v, pte_ma, &table);
+	u64 keep = PTE_RW | PTE_US | PTE_CACHE | PTE_NX | PTE_AVAIL |
+		   PTE_ADDR_MASK;
+	u64 *slot = slot_hold(v, pte_ma);
 
-	return grant_install(slot, table, pte);
+	if (!slot)
+		return deny(-XEN_EINVAL);
+	l1e_put_quick(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
+	frame_put_type(virt_to_frame(slot));
+	return 0;
 }
 
 /* -XEN_EINVAL: the entry does not map that grant; nothing changed. */
-int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte)
-{
-	struct frame *table = NULL;
-	u64 *slot = l1_slot_quick(v, va, &table);
-
-	return grant_remove(slot, table, mfn, old_pte);
-}
-
 int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte)
 {
-	struct frame *table = NULL;
-	u64 *slot = slot_at_machine(v, pte_ma, &table);
+	u64 *slot = slot_hold(v, pte_ma), e = slot ? READ_ONCE(*slot) : 0;
+	bool done = false;
 
-	return grant_remove(slot, table, mfn, old_pte);
+	while (!done && (e & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) &&
+	       mfn_eq(pte_mfn(e), mfn))
+		done = try_cmpxchg(slot, &e, 0);
+	*old_pte = e;
+	if (slot)
+		frame_put_type(virt_to_frame(slot));
+	return done ? 0 : deny(-XEN_EINVAL);
+}
+
+/* By virtual address; where there is no entry, the machine address of NULL,
+ * which is none of RAM. */
+int ptype_map_grant(struct vcpu *v, u64 va, u64 pte)
+{
+	return ptype_map_grant_pte(v, virt_to_paddr(l1_slot(v, va)), pte);
+}
+
+int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte)
+{
+	return ptype_unmap_grant_pte(v, virt_to_paddr(l1_slot(v, va)), mfn,
+				     old_pte);
 }

@@ -115,7 +115,7 @@ void mm_early_init(void);
 extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
 {
-	return (domid_t)(READ_ONCE(f->ref) >> FRAME_OWNER_SHIFT);
+	return ((const volatile domid_t *)&f->ref)[FRAME_OWNER_SHIFT / 16];
 }
 static always_inline bool mfn_has_frame(mfn_t mfn)
 {
@@ -131,8 +131,6 @@ static always_inline bool mfn_valid(mfn_t mfn)
 void frames_init(void);		/* maps frame table and M2P for RAM */
 /* A reference, if d owns it and it is live. */
 bool __must_check frame_get(struct frame *f, const struct domain *d);
-/* A reference for any live owner; its domid comes back (~0 none). */
-bool __must_check frame_get_any(struct frame *f, domid_t *owner);
 /* Drops one; the last one frees the frame (scrubbed later). */
 void frame_put(struct frame *f);
 /* Convenience: valid mfn, owned by d, referenced; NULL otherwise. */

@@ -21,14 +21,12 @@
  * at tables that another vCPU takes down meanwhile (held, or refused), or
  * flush addresses of ours (ignored).
  */
-#include <mm/l1.h>
+#include <mm/internal.h>
 #include <entry/entry.h>
 #include <hypercall-abi/mmu.h>
 
 #define MMU_UPDATE_PREEMPTED	(1U << 31)
 #define MMU_UPDATE_CMDS		7UL	/* of mmu_update.ptr */
-
-/* --- whose frames ---------------------------------------------------- */
 
 /* The domain that a caller names as an owner of frames: NULL none, or dying.
  * By its own number nobody is foreign to himself. */
@@ -52,7 +50,7 @@ static struct domain *foreign_get(domid_t id, struct domain *self)
 
 static void foreign_put(struct domain *d, const struct domain *self)
 {
-	if (unlikely(d != self && d->id < DOMID_FIRST_RESERVED))
+	if (unlikely(d != self) && d && d->id < DOMID_FIRST_RESERVED)
 		domain_put(d);
 }
 
@@ -61,283 +59,197 @@ static bool may_use(const struct domain *self, const struct domain *d)
 	return d == self || self->is_privileged;
 }
 
-/* --- whose translations ---------------------------------------------- */
-
-static bool va_is_guests(u64 va)
-{
-	return va_canonical(va) &&
-	       (va < HYP_VIRT_START || va >= HYP_VIRT_END);
-}
-
-/* One page: never mistaken for FLUSH_ALL_VA. */
-static void flush_va(cpumask_t mask, u64 va)
-{
-	if (va_is_guests(va))
-		tlb_flush_mask(mask, va & PAGE_MASK);
-}
-
-static bool has_cr3(const struct domain *d, u64 vcpus, u64 cr3)
-{
-	for (; vcpus; vcpus &= vcpus - 1) {
-		const struct vcpu *v = d->vcpu[ffs64(vcpus)];
-
-		if (v && (READ_ONCE(v->cr3_kernel) == cr3 ||
-			  READ_ONCE(v->cr3_user) == cr3))
-			return true;
-	}
-	return false;
-}
-
 /*
- * The CPUs where one of the vCPUs in d's bitmap at gva could use a stale
- * translation: now, or when it goes on there.  Those are the ones that have a
- * table of the vCPU in cr3, whoever runs; all others flush when they load it.
+ * Flushes d's translations of the page at va, or all, where `who` says:
+ * UVMF_LOCAL, UVMF_ALL, or a guest pointer to a bitmap of vCPUs: then on the
+ * CPUs where one of these could use a stale translation now, or when it goes
+ * on there.  Those are the ones that have a table of the vCPU in cr3, whoever
+ * runs; all others flush when they load it.  0 or -XEN_EFAULT.
  */
-static int vcpus_to_cpus(const struct domain *d, u64 gva, cpumask_t *mask)
+static int flush(const struct domain *d, u64 who, u64 va)
 {
+	cpumask_t mask = READ_ONCE(d->dirty_cpus), few = 0;
 	unsigned int cpu;
 	u64 vcpus;
 
 	_Static_assert(MAX_VCPUS <= 64, "the bitmap is one word");
-	*mask = 0;
-	if (get_guest_u64(&vcpus, gva))
-		return -XEN_EFAULT;
-	if (d->max_vcpus < 64)
-		vcpus &= (1UL << d->max_vcpus) - 1;
-	for_each_cpu(cpu, READ_ONCE(d->dirty_cpus))
-		if (has_cr3(d, vcpus, READ_ONCE(cpu_ptr(cpu)->cr3)))
-			*mask |= 1UL << cpu;
+	if (who == UVMF_LOCAL) {
+		mask = 1UL << smp_processor_id();
+	} else if (who != UVMF_ALL) {
+		if (get_guest_u64(&vcpus, who))
+			return -XEN_EFAULT;
+		for_each_cpu(cpu, mask) {
+			u64 cr3 = READ_ONCE(cpu_ptr(cpu)->cr3);
+			const struct vcpu *v;
+
+			for_each_vcpu(d, v)
+				if (vcpus >> v->id & 1 &&
+				    (READ_ONCE(v->cr3_kernel) == cr3 ||
+				     READ_ONCE(v->cr3_user) == cr3))
+					few |= 1UL << cpu;
+		}
+		mask = few;
+	}
+	if (va == FLUSH_ALL_VA ||
+	    (va_canonical(va) && (va < HYP_VIRT_START || va >= HYP_VIRT_END)))
+		tlb_flush_mask(mask, va);
 	return 0;
 }
 
-/* --- preemption ------------------------------------------------------ */
+/* --- batches --------------------------------------------------------- */
 
 struct batch {
-	unsigned int nr;	/* hypercall */
-	u64 items;		/* guest: the array */
-	unsigned int size;	/* of one */
-	u32 count;		/* in this piece */
-	u64 done_gva;
-	u32 done;		/* by earlier pieces */
-	u64 foreigndom;
-};
-
-/* False: nothing to do but to return the result, in *rc. */
-static bool batch_start(struct batch *b, long *rc)
-{
-	struct vcpu *v = current;
-
-	if (unlikely(v->reap.m) && vcpu_reap(v)) {
-		*rc = hypercall_continue(b->nr, 4, b->items, b->count,
-					 b->done_gva, b->foreigndom);
-		return false;
-	}
-	if (unlikely(b->count & MMU_UPDATE_PREEMPTED)) {
-		*rc = (s32)b->foreigndom;
-		if (b->count == MMU_UPDATE_PREEMPTED && !b->items)
-			return false;
-		b->count &= ~MMU_UPDATE_PREEMPTED;
-		/* If it cannot be read it cannot be written either. */
-		if (b->done_gva && get_guest_u32(&b->done, b->done_gva))
-			b->done = 0;
-	}
-	return true;
-}
-
-/* i items are done, the next one had rc.  What the hypercall returns. */
-static long batch_end(const struct batch *b, u32 i, int rc)
-{
-	/* An unwritable counter is the caller's loss, the work is done. */
-	if (b->done_gva && put_guest_u32(b->done_gva, b->done + i))
-		guest_log(current->domain, LOG_DEBUG, "no counter\n");
-	if (unlikely(rc == -XEN_ERESTART))
-		return hypercall_continue(b->nr, 4,
-					  b->items + (u64)i * b->size,
-					  (b->count - i) | MMU_UPDATE_PREEMPTED,
-					  b->done_gva, b->foreigndom);
-	if (unlikely(current->reap.m))
-		return hypercall_continue(b->nr, 4, 0, MMU_UPDATE_PREEMPTED, 0,
-					  (u32)rc);
-	return rc ? deny(rc) : 0;
-}
-
-/* --- mmu_update ------------------------------------------------------ */
-
-#define FETCH	16U			/* requests read at once */
-
-struct update {
+	struct vcpu *v;
 	struct domain *owner, *fg;	/* of the tables, of what they map */
-	int map_rc, m2p_rc;		/* 0, or why the caller may not */
 	bool stop;			/* enough for this piece */
 	struct frame *l1;		/* held: the last L1 that changed */
 	u64 ma;				/* its address */
 };
 
-static void l1_release(struct update *u)
-{
-	if (u->l1)
-		table_release(u->l1);
-	u->l1 = NULL;
-}
-
-static enum l1_mode mode_of(u64 ptr)
-{
-	return (ptr & MMU_UPDATE_CMDS) == MMU_PT_UPDATE_PRESERVE_AD ?
-	       L1_KEEP_AD : L1_SET;
-}
-
-static u64 *slot_of(u64 ptr)
-{
-	return (u64 *)paddr_to_virt(ptr & ~MMU_UPDATE_CMDS);
-}
-
-/* No table: like a store of the guest's, in memory that it could map. */
-static int update_plain(const struct update *u, struct frame *f,
-			const struct mmu_update *r)
-{
-	if (frame_get_and_type(f, u->owner, TYPE_WRITABLE))
-		return -XEN_EINVAL;
-	WRITE_ONCE(*slot_of(r->ptr), r->val);
-	frame_put_and_type(f);
-	return 0;
-}
-
-/* The caller's hold on a table above level 1 ends.  If another vCPU was the
- * last to use it there is much to do: in pieces. */
-static void upper_release(struct frame *f, int *budget)
-{
-	if (type_put(f, budget))
-		reap_note(current, f);
-}
-
-static int update_upper(struct update *u, struct frame *f,
-			const struct mmu_update *r)
-{
-	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
-	u64 *slot = slot_of(r->ptr), val = r->val;
-
-	if (mode_of(r->ptr) == L1_KEEP_AD && val & PTE_P)
-		val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
-	if (u->fg == u->owner)
-		rc = table_update(f, slot, val, u->owner, &budget);
-	upper_release(f, &budget);
-	u->stop = preempt_check() || current->reap.m;
-	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
-}
-
-/* Any entry. */
-static int update_any(struct update *u, const struct mmu_update *r)
-{
-	mfn_t mfn = MFN(r->ptr >> PAGE_SHIFT);
-	struct frame *f;
-	u64 type;
-
-	if (u->l1 && u->ma == (r->ptr & PAGE_MASK))
-		return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr),
-				 u->owner, u->fg);
-	l1_release(u);
-	if (u->map_rc)
-		return u->map_rc;
-	if (!mfn_valid(mfn))
-		return -XEN_EINVAL;
-	f = mfn_to_frame(mfn);
-	type = table_hold(f, u->owner);
-	if (!type)
-		return update_plain(u, f, r);
-	if (type != TYPE_L1)
-		return update_upper(u, f, r);
-	u->l1 = f;
-	u->ma = r->ptr & PAGE_MASK;
-	return l1_update(slot_of(r->ptr), r->val, mode_of(r->ptr), u->owner,
-			 u->fg);
-}
-
-static int update_m2p(const struct update *u, const struct mmu_update *r)
-{
-	struct frame *f;
-
-	if (u->m2p_rc)
-		return u->m2p_rc;
-	f = mfn_get(MFN(r->ptr >> PAGE_SHIFT), u->fg);
-	if (!f)
-		return -XEN_EINVAL;
-	m2p_set(MFN(r->ptr >> PAGE_SHIFT), r->val);
-	frame_put(f);
-	return 0;
-}
-
-static noinline int update_slow(struct update *u, const struct mmu_update *r)
-{
-	unsigned int cmd = r->ptr & MMU_UPDATE_CMDS;
-
-	if (cmd == MMU_MACHPHYS_UPDATE)
-		return update_m2p(u, r);
-	return cmd > MMU_PT_UPDATE_NO_TRANSLATE ? -XEN_ENOSYS
-						: update_any(u, r);
-}
-
-/* One more entry of the L1 that is held, most of the time. */
-static always_inline int update_one(struct update *u,
-				    const struct mmu_update *r)
-{
-	if (likely(u->l1) && likely(!((r->ptr ^ u->ma) & ~(PAGE_SIZE - 8))) &&
-	    likely(l1_set_quick(paddr_to_virt(r->ptr), r->val, u->fg)))
-		return 0;
-	return update_slow(u, r);
-}
-
-/* Requests that lie together: how many could be read. */
-static u32 fetch(struct mmu_update *r, u64 gva, u32 n)
-{
-	size_t bytes = n * sizeof(*r);
-
-	return (u32)((bytes - copy_from_guest_partial(r, gva, bytes)) /
-		     sizeof(*r));
-}
-
 /*
- * Stops after each number of requests that are read at once, if there is
- * other work; one at least is done.
+ * Requests of `size` bytes, read some at once, each done by one().  Stops
+ * after what was read at once, or where one() says so, if there is other
+ * work; one at least is done.
  */
-static int update_all(struct update *u, const struct batch *b, u32 *done)
+static always_inline long
+batch_run(unsigned int nr, u64 size, int (*one)(struct batch *, const void *),
+	  u64 items, u64 count, u64 done_gva, u64 foreigndom)
 {
-	struct mmu_update r[FETCH];
+	struct batch b = { .v = current };
+	struct domain *self = b.v->domain;
+	domid_t id = nr == __HYPERVISOR_mmu_update ? foreigndom >> 16 : 0;
+	u32 n = (u32)count & ~MMU_UPDATE_PREEMPTED, done = 0, before = 0;
+	u8 buf[256] __aligned(8);
 	int rc = 0;
-	u32 n;
 
-	for (*done = 0; *done < b->count && !rc; ) {
-		if (*done && (u->stop || preempt_check())) {
+	if (unlikely(b.v->reap.m) && vcpu_reap(b.v))
+		return hypercall_continue(nr, 4, items, count, done_gva,
+					  foreigndom);
+	if (unlikely((u32)count & MMU_UPDATE_PREEMPTED)) {
+		if (!n && !items)
+			return (s32)foreigndom;
+		/* If it cannot be read it cannot be written either. */
+		if (done_gva && get_guest_u32(&before, done_gva))
+			before = 0;
+	}
+	b.fg = foreign_get((domid_t)foreigndom, self);
+	b.owner = likely(!id) || id - 1 == self->id
+			  ? self
+			  : foreign_get((domid_t)(id - 1), self);
+	if (!b.owner || !b.fg)
+		rc = -XEN_ESRCH;
+	else if (!b.owner->vcpu[0])
+		rc = -XEN_EINVAL;
+	else if (!may_use(self, b.owner) ||
+		 !(may_use(self, b.fg) ||
+		   (b.fg == &dom_io && nr == __HYPERVISOR_mmu_update)))
+		rc = -XEN_EPERM;
+	if (unlikely(rc)) {
+		n = 0;
+		done_gva = 0;
+	}
+	while (done < n && !rc) {
+		u64 bytes = min(n - done, (u32)(sizeof(buf) / size)) * size;
+		u64 got, at = items + done * size;
+
+		if (done && (b.stop || preempt_check())) {
 			rc = -XEN_ERESTART;
 			break;
 		}
-		n = fetch(r, b->items + (u64)*done * sizeof(*r),
-			  min(b->count - *done, FETCH));
-		if (!n)
+		got = bytes - copy_from_guest_partial(buf, at, bytes);
+		if (got < size)
 			rc = -XEN_EFAULT;
-		for (u32 i = 0; i < n && !u->stop; i++) {
-			rc = update_one(u, &r[i]);
-			if (unlikely(rc))
-				break;
-			++*done;
+		for (u64 i = 0; i + size <= got && !rc && !b.stop; i += size) {
+			rc = one(&b, buf + i);
+			done += !rc;
 		}
 	}
-	l1_release(u);
-	return rc;
+	if (b.l1)
+		frame_put_type(b.l1);
+	foreign_put(b.fg, self);
+	foreign_put(b.owner, self);
+	/* An unwritable counter is the caller's loss, the work is done. */
+	if (done_gva && put_guest_u32(done_gva, before + done))
+		guest_log(self, LOG_DEBUG, "no counter\n");
+	if (unlikely(rc == -XEN_ERESTART))
+		return hypercall_continue(nr, 4, items + done * size,
+					  (n - done) | MMU_UPDATE_PREEMPTED,
+					  done_gva, foreigndom);
+	if (unlikely(b.v->reap.m))
+		return hypercall_continue(nr, 4, 0, MMU_UPDATE_PREEMPTED, 0,
+					  (u32)rc);
+	return rc ? deny(rc) : 0;
 }
 
-/* The tables' owner, by the high half of foreigndom. */
-static int table_owner_get(u32 id, struct domain *self, struct domain **d)
+/* The hold on a table above level 1 ends.  If another vCPU was the last to
+ * use it there is much to do: in pieces. */
+static int upper_update(struct batch *b, struct frame *f, u64 *slot, u64 val,
+			bool keep_ad)
 {
-	*d = self;
-	if (likely(!id) || --id == self->id)
+	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
+
+	if (keep_ad && val & PTE_P)
+		val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
+	if (b->fg == b->owner)
+		rc = table_update(f, slot, val, b->owner, &budget);
+	if (type_put(f, &budget))
+		reap_note(b->v, f);
+	b->stop = preempt_check() || b->v->reap.m;
+	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
+}
+
+/* Any request; update_one() does most. */
+static noinline int update_any(struct batch *b, const struct mmu_update *r)
+{
+	unsigned int cmd = r->ptr & MMU_UPDATE_CMDS;
+	bool keep_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
+	u64 *slot = paddr_to_virt(r->ptr - cmd);
+	mfn_t mfn = MFN(r->ptr >> PAGE_SHIFT);
+	struct frame *f = mfn_to_frame(mfn);
+	u64 type;
+
+	if (cmd == MMU_MACHPHYS_UPDATE) {
+		if (b->owner != b->v->domain)
+			return -XEN_EPERM;
+		if (!mfn_get(mfn, b->fg))
+			return -XEN_EINVAL;
+		m2p_set(mfn, r->val);
+		frame_put(f);
 		return 0;
-	*d = id < DOMID_FIRST_RESERVED ? foreign_get((domid_t)id, self) : NULL;
-	if (!*d)
-		return -XEN_ESRCH;
-	if ((*d)->vcpu[0])
+	}
+	if (cmd > MMU_PT_UPDATE_NO_TRANSLATE)
+		return -XEN_ENOSYS;
+	if (!b->l1 || b->ma != (r->ptr & PAGE_MASK)) {
+		if (b->l1)
+			frame_put_type(b->l1);
+		b->l1 = NULL;
+		type = table_hold(mfn, b->owner, 4);
+		if (type > TYPE_L1)
+			return upper_update(b, f, slot, r->val, keep_ad);
+		if (!type) {
+			/* Like a store of the guest's to its memory. */
+			if (!mfn_valid(mfn) ||
+			    frame_get_and_type(f, b->owner, TYPE_WRITABLE))
+				return -XEN_EINVAL;
+			WRITE_ONCE(*slot, r->val);
+			frame_put_and_type(f);
+			return 0;
+		}
+		b->l1 = f;
+		b->ma = r->ptr & PAGE_MASK;
+	}
+	return l1_update(slot, r->val, keep_ad, b->owner, b->fg);
+}
+
+/* One more entry of the L1 that is held, most of the time. */
+static always_inline int update_one(struct batch *b, const void *item)
+{
+	const struct mmu_update *r = item;
+
+	if (likely(b->l1) && likely(!((r->ptr ^ b->ma) & ~(PAGE_SIZE - 8))) &&
+	    likely(l1_set_quick(paddr_to_virt(r->ptr), r->val, b->fg)))
 		return 0;
-	foreign_put(*d, self);
-	return -XEN_EINVAL;
+	return update_any(b, r);
 }
 
 /*
@@ -349,91 +261,11 @@ static int table_owner_get(u32 id, struct domain *self, struct domain **d)
 long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64 a5,
 		   u64 a6)
 {
-	struct domain *self = current->domain;
-	struct batch b = { __HYPERVISOR_mmu_update, reqs,
-			   sizeof(struct mmu_update), (u32)count, done, 0,
-			   foreigndom };
-	struct update u = { .l1 = NULL };
-	u32 i = 0;
-	int last;
-	long rc;
-
-	if (!batch_start(&b, &rc))
-		return rc;
-	rc = table_owner_get((u32)foreigndom >> 16, self, &u.owner);
-	if (rc)
-		return deny(rc);
-	u.fg = foreign_get((domid_t)foreigndom, self);
-	if (u.fg) {
-		bool fg_ok = u.fg == &dom_io || may_use(self, u.fg);
-
-		u.map_rc = fg_ok && may_use(self, u.owner) ? 0 : -XEN_EPERM;
-		u.m2p_rc = fg_ok && u.owner == self ? 0 : -XEN_EPERM;
-		last = update_all(&u, &b, &i);
-		rc = batch_end(&b, i, last);
-		foreign_put(u.fg, self);
-	} else {
-		rc = deny(-XEN_ESRCH);
-	}
-	foreign_put(u.owner, self);
-	return rc;
+	return batch_run(__HYPERVISOR_mmu_update, sizeof(struct mmu_update),
+			 update_one, reqs, count, done, foreigndom);
 }
 
 /* --- update_va_mapping ----------------------------------------------- */
-
-/* The flush that comes with it: a kind, and whose. */
-static int flush_after(struct domain *d, u64 va, u64 flags)
-{
-	u64 kind = flags & UVMF_FLUSHTYPE_MASK, who = flags & ~kind;
-	cpumask_t mask;
-	int rc = 0;
-
-	if (kind != UVMF_TLB_FLUSH && kind != UVMF_INVLPG)
-		return 0;
-	if (who == UVMF_LOCAL)
-		mask = 1UL << smp_processor_id();
-	else if (who == UVMF_ALL)
-		mask = READ_ONCE(d->dirty_cpus);
-	else
-		rc = vcpus_to_cpus(d, who, &mask);
-	if (kind == UVMF_TLB_FLUSH)
-		tlb_flush_mask(mask, FLUSH_ALL_VA);
-	else
-		flush_va(mask, va);
-	return rc;
-}
-
-static noinline int va_update_slow(struct vcpu *v, u64 va, u64 val,
-				   struct domain *fg)
-{
-	struct frame *table;
-	u64 *slot = l1_slot(v, va, &table);
-	int rc = -XEN_EINVAL;
-
-	if (slot) {
-		rc = l1_update(slot, val, L1_SET, v->domain, fg);
-		table_release(table);
-	}
-	return rc;
-}
-
-static always_inline long va_update(u64 va, u64 val, u64 flags,
-				    struct domain *fg)
-{
-	struct vcpu *v = current;
-	u64 *slot = l1_slot_live(v, va);
-
-	if (unlikely(!slot))
-		return deny(-XEN_EINVAL);
-	if (unlikely(!l1_set_quick(slot, val, fg))) {
-		int rc = va_update_slow(v, va, val, fg);
-
-		if (rc)
-			return deny(rc);
-	}
-	return flags & UVMF_FLUSHTYPE_MASK ? flush_after(v->domain, va, flags)
-					   : 0;
-}
 
 /*
  * Writes the L1 entry for va in the current address space, then flushes.
@@ -442,243 +274,99 @@ static always_inline long va_update(u64 va, u64 val, u64 flags,
  */
 long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
 {
-	return va_update(va, val, flags, current->domain);
+	u64 kind = flags & UVMF_FLUSHTYPE_MASK;
+	struct domain *d = current->domain;
+	u64 *slot = l1_slot(current, va);
+	int rc;
+
+	if (unlikely(!slot))
+		return deny(-XEN_EINVAL);
+	if (unlikely(!l1_set_quick(slot, val, d))) {
+		/* Other CPUs may be waited for: the table must be held. */
+		if (!table_hold(virt_to_mfn(slot), d, 1))
+			return deny(-XEN_EINVAL);
+		rc = l1_update(slot, val, false, d, d);
+		frame_put_type(virt_to_frame(slot));
+		if (rc)
+			return deny(rc);
+	}
+	if (kind == UVMF_TLB_FLUSH || kind == UVMF_INVLPG)
+		return flush(d, flags - kind, kind == UVMF_INVLPG
+					      ? va & PAGE_MASK : FLUSH_ALL_VA);
+	return 0;
 }
 
-/* The same for a frame of another domain. */
+/* For a frame of another domain: no kernel or tool asks for that. */
 long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
 				      u64 a5, u64 a6)
 {
-	struct domain *self = current->domain;
-	struct domain *fg = foreign_get((domid_t)domid, self);
-	long rc = -XEN_EPERM;
-
-	if (!fg)
-		return deny(-XEN_ESRCH);
-	if (fg == &dom_io || may_use(self, fg))
-		rc = va_update(va, val, flags, fg);
-	foreign_put(fg, self);
-	return rc;
+	return deny(-XEN_ENOSYS);
 }
 
 /* --- mmuext_op ------------------------------------------------------- */
 
-static void flush_caches_here(void *unused)
+static int ext_one(struct batch *b, const void *item)
 {
-	wbinvd();
-}
+	const struct mmuext_op *op = item;
+	u64 arg = op->arg1.linear_addr, who = UVMF_LOCAL;
+	u64 va = op->cmd & 1 ? arg & PAGE_MASK : FLUSH_ALL_VA;
+	struct vcpu *v = b->v;
+	struct domain *d = v->domain;
+	int rc = 0;
 
-/* Only who has devices of his own needs it; the answers differ by tradition. */
-static int ext_flush_cache(const struct domain *d, bool global)
-{
-	if (!d->is_privileged)
-		return global ? -XEN_EINVAL : -XEN_EACCES;
-	if (global)
-		cpu_call(READ_ONCE(cpus_online), flush_caches_here, NULL);
-	else
-		wbinvd();
-	return 0;
-}
-
-static int ext_flush_multi(const struct domain *d, const struct mmuext_op *op)
-{
-	cpumask_t mask;
-
-	if (vcpus_to_cpus(d, op->arg2.vcpumask, &mask))
-		return -XEN_EINVAL;
-	if (op->cmd == MMUEXT_TLB_FLUSH_MULTI)
-		tlb_flush_mask(mask, FLUSH_ALL_VA);
-	else
-		flush_va(mask, op->arg1.linear_addr);
-	return 0;
-}
-
-static int ext_clear(struct domain *d, u64 mfn)
-{
-	struct frame *f = mfn_to_frame(MFN(mfn));
-
-	if (!mfn_valid(MFN(mfn)) || frame_get_and_type(f, d, TYPE_WRITABLE))
-		return -XEN_EINVAL;
-	memset(mfn_to_virt(MFN(mfn)), 0, PAGE_SIZE);
-	frame_put_and_type(f);
-	return 0;
-}
-
-static int ext_copy(struct domain *d, u64 to_mfn, u64 from_mfn)
-{
-	struct frame *from = mfn_get(MFN(from_mfn), d);
-	struct frame *to = mfn_to_frame(MFN(to_mfn));
-	int rc = -XEN_EINVAL;
-
-	if (!from)
-		return rc;
-	if (mfn_valid(MFN(to_mfn)) &&
-	    !frame_get_and_type(to, d, TYPE_WRITABLE)) {
-		memcpy(mfn_to_virt(MFN(to_mfn)), mfn_to_virt(MFN(from_mfn)),
-		       PAGE_SIZE);
-		frame_put_and_type(to);
-		rc = 0;
-	}
-	frame_put(from);
-	return rc;
-}
-
-/* What is left is for batch_end(); the pin itself is gone. */
-static int ext_unpin(struct domain *owner, u64 mfn)
-{
-	int rc = ptype_unpin(owner, MFN(mfn));
-
-	if (rc != -XEN_ERESTART)
-		return rc;
-	reap_note(current, mfn_to_frame(MFN(mfn)));
-	return 0;
-}
-
-/* Operations on frames of fg, which may be foreign. */
-static int ext_frames(struct domain *self, struct domain *fg,
-		      const struct mmuext_op *op)
-{
-	if (fg->id >= DOMID_FIRST_RESERVED)
-		return -XEN_EINVAL;
+	if (op->cmd > MMUEXT_UNPIN_TABLE ? b->fg != d
+					 : b->fg->id >= DOMID_FIRST_RESERVED)
+		return -XEN_EPERM;
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
 	case MMUEXT_PIN_L3_TABLE:
 	case MMUEXT_PIN_L4_TABLE:
-		return ptype_pin(self, fg, MFN(op->arg1.mfn),
-				 (op->cmd - MMUEXT_PIN_L1_TABLE + 1UL) <<
-				 TYPE_SHIFT);
+		rc = ptype_pin(d, b->fg, MFN(arg), (op->cmd + 1UL)
+						   << TYPE_SHIFT);
+		break;
 	case MMUEXT_UNPIN_TABLE:
-		return ext_unpin(fg, op->arg1.mfn);
-	case MMUEXT_CLEAR_PAGE:
-		return ext_clear(fg, op->arg1.mfn);
-	default:
-		return ext_copy(fg, op->arg1.mfn, op->arg2.src_mfn);
-	}
-}
-
-/* Operations on the caller itself. */
-static int ext_self(struct vcpu *v, const struct mmuext_op *op)
-{
-	struct domain *d = v->domain;
-	u64 arg = op->arg1.linear_addr;
-
-	switch (op->cmd) {
-	case MMUEXT_NEW_BASEPTR:
-		return vcpu_set_kernel_l4(v, MFN(arg));
+		rc = ptype_unpin(b->fg, MFN(arg));
+		/* The pin is gone; what is left is for batch_run(). */
+		if (rc == -XEN_ERESTART) {
+			reap_note(v, mfn_to_frame(MFN(arg)));
+			rc = 0;
+		}
+		break;
+	case MMUEXT_NEW_BASEPTR: rc = vcpu_set_kernel_l4(v, MFN(arg)); break;
 	case MMUEXT_NEW_USER_BASEPTR:
-		return v->l4_user.m == arg ? 0
-					   : vcpu_set_user_l4(v, MFN(arg));
-	case MMUEXT_TLB_FLUSH_LOCAL:
-		tlb_flush_local(FLUSH_ALL_VA);
-		return 0;
-	case MMUEXT_INVLPG_LOCAL:
-		flush_va(1UL << smp_processor_id(), arg);
-		return 0;
+		if (v->l4_user.m != arg)
+			rc = vcpu_set_user_l4(v, MFN(arg));
+		break;
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
-		return ext_flush_multi(d, op);
-	case MMUEXT_TLB_FLUSH_ALL:
-		tlb_flush_mask(READ_ONCE(d->dirty_cpus), FLUSH_ALL_VA);
-		return 0;
-	case MMUEXT_INVLPG_ALL:
-		flush_va(READ_ONCE(d->dirty_cpus), arg);
-		return 0;
-	case MMUEXT_FLUSH_CACHE:
-	case MMUEXT_FLUSH_CACHE_GLOBAL:
-		return ext_flush_cache(d, op->cmd != MMUEXT_FLUSH_CACHE);
-	default:
-		return vcpu_set_ldt(v, arg, op->arg2.nr_ents);
-	}
-}
-
-static int ext_one(struct vcpu *v, struct domain *fg,
-		   const struct mmuext_op *op)
-{
-	int rc;
-
-	switch (op->cmd) {
-	case MMUEXT_MARK_SUPER:
-	case MMUEXT_UNMARK_SUPER:
-		return -XEN_EOPNOTSUPP;
-	case MMUEXT_PIN_L1_TABLE:
-	case MMUEXT_PIN_L2_TABLE:
-	case MMUEXT_PIN_L3_TABLE:
-	case MMUEXT_PIN_L4_TABLE:
-	case MMUEXT_UNPIN_TABLE:
-	case MMUEXT_CLEAR_PAGE:
-	case MMUEXT_COPY_PAGE:
-		rc = ext_frames(v->domain, fg, op);
+		if (flush(d, op->arg2.vcpumask, va))
+			rc = -XEN_EINVAL;
 		break;
-	default:
-		if (op->cmd > MMUEXT_UNMARK_SUPER || op->cmd == 14)
-			return -XEN_ENOSYS;
-		rc = fg == v->domain ? ext_self(v, op) : -XEN_EPERM;
+	case MMUEXT_TLB_FLUSH_ALL:
+	case MMUEXT_INVLPG_ALL: who = UVMF_ALL; fallthrough;
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_INVLPG_LOCAL: rc = flush(d, who, va); break;
+	case MMUEXT_SET_LDT:
+		rc = vcpu_set_ldt(v, arg, op->arg2.nr_ents);
+		break;
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER: return -XEN_EOPNOTSUPP;
+	/* Also cache flushes, clearing and copying: nobody asks for them. */
+	default: return -XEN_ENOSYS;
 	}
+	b->stop = v->reap.m || preempt_check();
 	/* A clash of types is an invalid frame. */
 	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
 }
 
-static int ext_fetch(struct mmuext_op *op, u64 gva)
-{
-	u64 cmd;
-
-	if (get_guest_u64(&cmd, gva) || get_guest_u64(&op->arg1.mfn, gva + 8) ||
-	    get_guest_u64(&op->arg2.src_mfn, gva + 16))
-		return -XEN_EFAULT;
-	op->cmd = (u32)cmd;
-	return 0;
-}
-
-static int ext_all(struct vcpu *v, struct domain *fg, const struct batch *b,
-		   u32 *done)
-{
-	struct mmuext_op op;
-	int rc = 0;
-	u32 i;
-
-	for (i = 0; i < b->count; i++) {
-		if (i && (v->reap.m || preempt_check())) {
-			rc = -XEN_ERESTART;
-			break;
-		}
-		rc = ext_fetch(&op, b->items + (u64)i * sizeof(op));
-		if (!rc)
-			rc = ext_one(v, fg, &op);
-		if (rc)
-			break;
-	}
-	*done = i;
-	return rc;
-}
-
 /*
- * See hypercall-abi/mmu.h.  Errors as do_mmu_update(), and -XEN_EACCES,
- * -XEN_EOPNOTSUPP.  Pins, unpins, clears and copies of another domain's
- * frames are the control domain's; nothing else may be foreign.
+ * See hypercall-abi/mmu.h.  Errors as do_mmu_update(), and -XEN_EOPNOTSUPP.
+ * Pins and unpins of another domain's frames are the control domain's; nothing
+ * else may be foreign.
  */
 long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64 a5, u64 a6)
 {
-	struct vcpu *v = current;
-	struct batch b = { __HYPERVISOR_mmuext_op, ops,
-			   sizeof(struct mmuext_op), (u32)count, done, 0,
-			   foreigndom };
-	struct domain *fg;
-	u32 i = 0;
-	int last;
-	long rc;
-
-	if (!batch_start(&b, &rc))
-		return rc;
-	fg = foreign_get((domid_t)foreigndom, v->domain);
-	if (!fg)
-		return deny(-XEN_ESRCH);
-	if (may_use(v->domain, fg)) {
-		last = ext_all(v, fg, &b, &i);
-		rc = batch_end(&b, i, last);
-	} else {
-		rc = deny(-XEN_EPERM);
-	}
-	foreign_put(fg, v->domain);
-	return rc;
+	return batch_run(__HYPERVISOR_mmuext_op, sizeof(struct mmuext_op),
+			 ext_one, ops, count, done, foreigndom);
 }

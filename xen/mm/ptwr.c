@@ -17,8 +17,9 @@
  * and may change after the fault; they are read once, and whatever they say
  * then, the result is a checked entry in a table of its own.
  *
- * Deliberately not here: L2 and above, string instructions, SSE, anything that
- * crosses an entry: the guest gets its page fault.
+ * Deliberately not here: L2 and above, what no kernel uses on page tables
+ * (arithmetic, string instructions, SSE), anything that crosses an entry: the
+ * guest gets its page fault.
  */
 #include <mm/internal.h>
 
@@ -26,16 +27,14 @@
 #define MAX_TRIES	64
 
 enum op {
-	OP_NONE, OP_ADD, OP_OR, OP_AND, OP_SUB, OP_XOR, OP_MOV, OP_XCHG,
-	OP_XADD, OP_CMPXCHG, OP_BTS, OP_BTR, OP_BTC,
+	OP_NONE, OP_OR, OP_AND, OP_MOV, OP_XCHG, OP_CMPXCHG, OP_BTS, OP_BTR,
 };
 
 struct insn {
 	u8 bytes[15];
 	unsigned int len, pos;		/* read; decoded so far */
-	u8 rex;
 	unsigned int size;		/* of the operand, bytes */
-	unsigned int reg;		/* number of the register operand */
+	u8 *reg;			/* the register operand */
 	enum op op;
 	u64 src;
 };
@@ -51,340 +50,191 @@ static u64 size_mask(unsigned int size)
 	return ~0UL >> (64 - 8 * size);
 }
 
-/* --- registers ------------------------------------------------------- */
-
-static const u8 reg_offset[16] = {
-	offsetof(struct regs, rax), offsetof(struct regs, rcx),
-	offsetof(struct regs, rdx), offsetof(struct regs, rbx),
-	offsetof(struct regs, rsp), offsetof(struct regs, rbp),
-	offsetof(struct regs, rsi), offsetof(struct regs, rdi),
-	offsetof(struct regs, r8), offsetof(struct regs, r9),
-	offsetof(struct regs, r10), offsetof(struct regs, r11),
-	offsetof(struct regs, r12), offsetof(struct regs, r13),
-	offsetof(struct regs, r14), offsetof(struct regs, r15),
-};
-
-/* Where register n begins: without a REX prefix 4 to 7 are ah ch dh bh. */
-static u8 *reg_at(struct regs *r, const struct insn *in, unsigned int n)
-{
-	bool high = in->size == 1 && !in->rex && n >= 4 && n < 8;
-
-	return (u8 *)r + reg_offset[high ? n - 4 : n] + high;
-}
-
-static u64 reg_read(struct regs *r, const struct insn *in, unsigned int n)
-{
-	u64 v = 0;
-
-	memcpy(&v, reg_at(r, in, n), in->size);
-	return v;
-}
-
-/* A 32-bit result clears the upper half. */
-static void reg_write(struct regs *r, const struct insn *in, unsigned int n,
-		      u64 v)
-{
-	memcpy(reg_at(r, in, n), &v, in->size == 4 ? 8 : in->size);
-}
-
 /* --- decoding -------------------------------------------------------- */
 
-/* n more bytes, sign-extended. */
-static bool fetch(struct insn *in, unsigned int n, u64 *v)
+/* Where register n begins; with `high` 4 to 7 are ah ch dh bh. */
+static u8 *reg_at(struct regs *r, unsigned int n, bool high)
+{
+#define AT(name) offsetof(struct regs, name)
+	static const u8 at[16] = {
+		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi),
+		AT(rdi), AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13),
+		AT(r14), AT(r15),
+	};
+
+	high = high && n >= 4 && n < 8;
+	return (u8 *)r + at[high ? n - 4 : n] + high;
+}
+
+/* n more bytes, sign-extended.  Too far is found at the end of decode(). */
+static u64 fetch(struct insn *in, unsigned int n)
 {
 	u64 x = 0;
 
-	if (in->len - in->pos < n)
-		return false;
-	memcpy(&x, in->bytes + in->pos, n);
+	if (in->pos + n <= in->len)
+		memcpy(&x, in->bytes + in->pos, n);
 	in->pos += n;
-	*v = (u64)((s64)(x << (64 - 8 * n)) >> (64 - 8 * n));
-	return true;
+	return (u64)((s64)(x << (64 - 8 * n)) >> (64 - 8 * n));
 }
 
-/* The immediate operand is 4 bytes for 8-byte operands too. */
-static bool fetch_imm(struct insn *in, unsigned int n)
-{
-	if (!fetch(in, min(n, 4U), &in->src))
-		return false;
-	in->src &= size_mask(in->size);
-	return true;
-}
-
-/* Over what follows the ModRM byte of a memory operand. */
-static bool skip_address(struct insn *in, u8 modrm)
-{
-	unsigned int mod = modrm >> 6, rm = modrm & 7;
-	u64 sib = 0, unused;
-
-	if (mod == 3 || (rm == 4 && !fetch(in, 1, &sib)))
-		return false;
-	if (mod == 1)
-		return fetch(in, 1, &unused);
-	if (mod == 2 || rm == 5 || (rm == 4 && (sib & 7) == 5))
-		return mod != 0 && mod != 2 ? true : fetch(in, 4, &unused);
-	return true;
-}
-
-/* Prefixes and opcode; the operand size of all but byte operations. */
-static bool decode_prefixes(struct insn *in, u64 *op)
-{
-	bool word = false;
-
-	for (;;) {
-		if (!fetch(in, 1, op))
-			return false;
-		*op &= 0xff;
-		switch (*op) {
-		case 0x66:
-			word = true;
-			continue;
-		case 0x26: case 0x2e: case 0x36: case 0x3e:
-		case 0x64: case 0x65: case 0x67:
-		case 0xf0: case 0xf2: case 0xf3:
-			continue;
-		}
-		break;
-	}
-	if ((*op & 0xf0) == 0x40) {
-		in->rex = (u8)*op;
-		if (!fetch(in, 1, op))
-			return false;
-		*op &= 0xff;
-	}
-	in->size = in->rex & 8 ? 8 : word ? 2 : 4;
-	return true;
-}
-
-static bool decode_modrm(struct insn *in, unsigned int *field)
-{
-	u64 modrm;
-
-	if (!fetch(in, 1, &modrm) || !skip_address(in, (u8)modrm))
-		return false;
-	*field = modrm >> 3 & 7;
-	in->reg = *field | (in->rex & 4) << 1;
-	return true;
-}
-
-/* Opcodes 0f xx. */
-static bool decode_0f(struct regs *r, struct insn *in)
-{
-	unsigned int field;
-	u64 op;
-
-	if (!fetch(in, 1, &op) || !decode_modrm(in, &field))
-		return false;
-	op &= 0xff;
-	switch (op) {
-	case 0xab: in->op = OP_BTS; break;
-	case 0xb3: in->op = OP_BTR; break;
-	case 0xbb: in->op = OP_BTC; break;
-	case 0xb0: case 0xb1: in->op = OP_CMPXCHG; break;
-	case 0xc0: case 0xc1: in->op = OP_XADD; break;
-	case 0xc3: in->op = OP_MOV; break;	/* movnti */
-	case 0xba:
-		in->op = OP_BTS + field - 5;
-		return field >= 5 && fetch_imm(in, 1);
-	default:
-		return false;
-	}
-	if (op == 0xb0 || op == 0xc0)
-		in->size = 1;
-	in->src = reg_read(r, in, in->reg);
-	return true;
-}
-
-/* An arithmetic operation by its number in opcodes and ModRM fields; adc, sbb
- * and cmp (which does not write) are left out. */
-static enum op alu_op(unsigned int n)
-{
-	static const u8 ops[8] = { OP_ADD, OP_OR, OP_NONE, OP_NONE,
-				   OP_AND, OP_SUB, OP_XOR, OP_NONE };
-
-	return ops[n];
-}
-
-/* All of it: operation, source, sizes. */
+/* The instruction at rip, if it is one of ours with a memory operand. */
 static bool decode(struct regs *r, struct insn *in)
 {
-	unsigned int field;
-	u64 op;
+	static const char prefixes[] = "\x66\x26\x2e\x36\x3e\x64\x65\x67"
+				       "\xf0\xf2\xf3";
+	unsigned int op, rex = 0, modrm, field, rm, imm = 0;
+	bool word = false;
 
-	if (!decode_prefixes(in, &op))
-		return false;
-	if (op == 0x0f)
-		return decode_0f(r, in);
-	if (!decode_modrm(in, &field))
-		return false;
-	if (!(op & 1))
-		in->size = 1;
-	switch (op) {
-	case 0x80: case 0x81: case 0x83:
-		in->op = alu_op(field);
-		return in->op != OP_NONE &&
-		       fetch_imm(in, op == 0x81 ? in->size : 1);
-	case 0xc6: case 0xc7:
-		in->op = OP_MOV;
-		return !field && fetch_imm(in, in->size);
-	case 0x88: case 0x89:
-		in->op = OP_MOV;
-		break;
-	case 0x86: case 0x87:
-		in->op = OP_XCHG;
-		break;
-	default:
-		/* 00nnn00s: r/m op= register. */
-		if (op >= 0x40 || op & 6)
-			return false;
-		in->op = alu_op((unsigned int)op >> 3);
+	memset(in, 0, sizeof(*in));
+	in->len = (unsigned int)(sizeof(in->bytes) -
+				 copy_from_guest_partial(in->bytes, r->rip,
+							 sizeof(in->bytes)));
+	while ((op = (u8)fetch(in, 1)) && strchr(prefixes, (int)op))
+		word |= op == 0x66;
+	if ((op & 0xf0) == 0x40) {
+		rex = op;
+		op = (u8)fetch(in, 1);
 	}
-	in->src = reg_read(r, in, in->reg);
-	return in->op != OP_NONE;
+	if (op == 0x0f)
+		op = 0xf00 | (u8)fetch(in, 1);
+	in->size = rex & 8 ? 8 : word ? 2 : 4;
+	/* Even opcodes are for bytes, but for the bit operation 0f ba. */
+	if (!(op & 1) && op != 0xfba)
+		in->size = 1;
+	modrm = (u8)fetch(in, 1);
+	field = modrm >> 3 & 7;
+	rm = modrm & 7;
+	if (modrm >= 0xc0)
+		return false;
+	if (rm == 4 && ((u8)fetch(in, 1) & 7) == 5)
+		rm = 5;
+	if (modrm >> 6 == 1)
+		fetch(in, 1);
+	else if (modrm >> 6 == 2 || rm == 5)
+		fetch(in, 4);
+	switch (op) {
+	case 0x08: case 0x09: in->op = OP_OR; break;
+	case 0x20: case 0x21: in->op = OP_AND; break;
+	case 0x86: case 0x87: in->op = OP_XCHG; break;
+	case 0x88: case 0x89: in->op = OP_MOV; break;
+	case 0xfb0: case 0xfb1: in->op = OP_CMPXCHG; break;
+	case 0xfab: in->op = OP_BTS; break;
+	case 0xfb3: in->op = OP_BTR; break;
+	case 0x80: case 0x81: case 0x83:
+		in->op = field == 1 ? OP_OR : field == 4 ? OP_AND : OP_NONE;
+		imm = op == 0x81 ? in->size : 1;
+		break;
+	case 0xc6: case 0xc7:
+		in->op = field ? OP_NONE : OP_MOV;
+		imm = in->size;
+		break;
+	case 0xfba:
+		in->op = field == 5 ? OP_BTS : field == 6 ? OP_BTR : OP_NONE;
+		imm = 1;
+	}
+	in->reg = reg_at(r, field | (rex & 4) << 1, in->size == 1 && !rex);
+	if (imm)
+		in->src = fetch(in, min(imm, 4U)) & size_mask(in->size);
+	else
+		memcpy(&in->src, in->reg, in->size);
+	return in->op != OP_NONE && in->pos <= in->len;
 }
 
 /* --- doing it -------------------------------------------------------- */
 
-/* On the top bits of a word all sizes behave alike, but for the parity. */
-#define ALU(name) \
-	__asm__(#name " %2, %0\n\tpushf\n\tpop %1" \
-		: "+r"(a), "=r"(*flags) : "r"(b) : "cc"); \
-	break
-
-static u64 alu(const struct insn *in, enum op op, u64 a, u64 b, u64 *flags)
+/* What `cmp a, b` makes of the flags.  On the top bits of a word all sizes
+ * behave alike, but for the parity. */
+static u64 compare(unsigned int size, u64 a, u64 b, u64 flags)
 {
-	unsigned int shift = 64 - 8 * in->size;
+	unsigned int shift = 64 - 8 * size;
+	u64 f;
 
-	a <<= shift;
-	b <<= shift;
-	switch (op) {
-	case OP_OR: ALU(or);
-	case OP_AND: ALU(and);
-	case OP_XOR: ALU(xor);
-	case OP_SUB: ALU(sub);
-	default: ALU(add);
-	}
-	a >>= shift;
-	*flags &= FLAGS_RESULT;
-	if (!(__builtin_popcount((u8)a) & 1))
-		*flags |= FLAG_PF;
-	return a;
-}
-
-static u64 bit_op(const struct insn *in, u64 old, u64 *flags)
-{
-	u64 n = in->src & (8 * in->size - 1), bit = 1UL << n;
-
-	*flags = (*flags & ~X86_EFLAGS_CF) | (old >> n & 1);
-	return in->op == OP_BTS ? old | bit :
-	       in->op == OP_BTR ? old & ~bit : old ^ bit;
+	__asm__("cmp %2, %1\n\tpushf\n\tpop %0"
+		: "=r"(f) : "r"(a << shift), "r"(b << shift) : "cc");
+	flags = (flags & ~(FLAGS_RESULT | FLAG_PF)) | (f & FLAGS_RESULT);
+	return __builtin_popcount((u8)(a - b)) & 1 ? flags : flags | FLAG_PF;
 }
 
 /* What the operation makes of old, and of the flags. */
-static u64 operate(struct regs *r, const struct insn *in, u64 old, u64 *flags)
+static u64 operate(const struct insn *in, u64 old, u64 rax, u64 *flags)
 {
-	const u64 all = FLAGS_RESULT | FLAG_PF;
-	u64 f = 0, new;
+	u64 n = in->src & (8 * in->size - 1), new = in->src;
 
-	*flags = r->rflags;
 	switch (in->op) {
-	case OP_MOV:
-	case OP_XCHG:
-		return in->src;
 	case OP_BTS:
 	case OP_BTR:
-	case OP_BTC:
-		return bit_op(in, old, flags);
+		*flags = (*flags & ~X86_EFLAGS_CF) | (old >> n & 1);
+		return in->op == OP_BTS ? old | 1UL << n : old & ~(1UL << n);
 	case OP_CMPXCHG:
-		alu(in, OP_SUB, r->rax & size_mask(in->size), old, &f);
-		new = f & FLAG_ZF ? in->src : old;
-		break;
-	default:
-		new = alu(in, in->op, old, in->src, &f);
+		*flags = compare(in->size, rax, old, *flags);
+		return *flags & FLAG_ZF ? new : old;
+	case OP_OR:
+	case OP_AND:
+		new = in->op == OP_OR ? old | new : old & new;
+		*flags = compare(in->size, new, 0, *flags);
+		return new;
+	default: return new;
 	}
-	*flags = (*flags & ~all) | f;
-	return new;
-}
-
-/* The registers after it. */
-static void finish(struct regs *r, const struct insn *in, u64 old, u64 flags)
-{
-	if (in->op == OP_XCHG || in->op == OP_XADD)
-		reg_write(r, in, in->reg, old);
-	if (in->op == OP_CMPXCHG && !(flags & FLAG_ZF))
-		reg_write(r, in, 0, old);
-	r->rflags = flags;
-	r->rip += in->pos;
 }
 
 /* The entry's bytes from the low three bits of va on.  True: done, or to be
  * tried again by the guest. */
 static bool store(struct vcpu *v, const struct insn *in, u64 *slot, u64 va)
 {
-	unsigned int shift = 8 * (va & 7);
 	u64 mask = size_mask(in->size);
+	unsigned int shift = 8 * (va & 7);
+	struct regs *r = &v->regs;
 
 	for (unsigned int i = 0; i < MAX_TRIES; i++) {
 		u64 entry = READ_ONCE(*slot), old = entry >> shift & mask;
-		u64 flags, new = operate(&v->regs, in, old, &flags);
+		u64 flags = r->rflags, new = operate(in, old, r->rax, &flags);
+		bool failed = in->op == OP_CMPXCHG && !(flags & FLAG_ZF);
 		int rc = 0;
 
 		new = (entry & ~(mask << shift)) | new << shift;
-		if (in->op != OP_CMPXCHG || flags & FLAG_ZF)
-			rc = l1_update_if(slot, entry, new, v->domain);
-		if (!rc)
-			finish(&v->regs, in, old, flags);
-		if (rc != -XEN_EAGAIN)
-			return !rc;
+		if (!failed)
+			rc = l1_update_if(slot, entry, new, v->domain,
+					  v->domain);
+		if (rc == -XEN_EAGAIN)
+			continue;
+		if (rc)
+			return false;
+		/* A 32-bit result clears the upper half. */
+		if (in->op == OP_XCHG || failed)
+			memcpy(failed ? (u8 *)&r->rax : in->reg, &old,
+			       in->size == 4 ? 8 : in->size);
+		r->rflags = flags;
+		r->rip += in->pos;
+		return true;
 	}
 	return true;
 }
 
-/* The instruction at rip, if it is one of ours. */
-static bool fetch_insn(struct regs *r, struct insn *in)
+/* The entry by which v's kernel maps va read-only, and the fault was that it
+ * is; else 0. */
+static u64 read_only_entry(struct vcpu *v, u64 va, u32 error_code)
 {
-	memset(in, 0, sizeof(*in));
-	in->len = (unsigned int)(sizeof(in->bytes) -
-				 copy_from_guest_partial(in->bytes, r->rip,
-							 sizeof(in->bytes)));
-	return decode(r, in);
-}
+	bool write = (error_code & (PFEC_P | PFEC_W | PFEC_RSVD)) ==
+		     (PFEC_P | PFEC_W);
+	u64 *slot = write ? l1_slot(v, va) : NULL;
+	u64 e = slot ? READ_ONCE(*slot) : 0;
 
-/* The entry by which v's kernel maps va read-only. */
-static bool read_only_entry(struct vcpu *v, u64 va, u64 *entry)
-{
-	struct frame *table;
-	u64 *slot = l1_slot(v, va, &table);
-
-	if (!slot)
-		return false;
-	*entry = READ_ONCE(*slot);
-	table_release(table);
-	return (*entry & (PTE_P | PTE_RW)) == PTE_P;
+	return (e & (PTE_P | PTE_RW)) == PTE_P ? e : 0;
 }
 
 /* See mm.h.  v is current, in kernel mode; the fault was a write. */
 bool ptwr_fault(struct vcpu *v, u64 cr2, u32 error_code)
 {
-	struct frame *f;
+	u64 e = read_only_entry(v, cr2, error_code);
 	struct insn in;
-	bool done = false;
-	u64 e, type;
+	bool done;
 
-	if ((error_code & (PFEC_P | PFEC_W | PFEC_RSVD)) != (PFEC_P | PFEC_W) ||
-	    !read_only_entry(v, cr2, &e) || !mfn_valid(pte_mfn(e)))
+	if (!e || !table_hold(pte_mfn(e), v->domain, 1))
 		return false;
-	f = mfn_to_frame(pte_mfn(e));
-	if ((READ_ONCE(f->type) & TYPE_MASK) != TYPE_L1)
-		return false;
-	type = table_hold(f, v->domain);
-	if (!type)
-		return false;
-	if (type == TYPE_L1 && fetch_insn(&v->regs, &in) &&
-	    !(cr2 & (in.size - 1)))
-		done = store(v, &in, (u64 *)mfn_to_virt(pte_mfn(e)) +
-				     (cr2 >> 3 & 511), cr2);
-	table_release(f);
+	done = decode(&v->regs, &in) && !(cr2 & (in.size - 1)) &&
+	       store(v, &in, paddr_to_virt((e & PTE_ADDR_MASK) |
+					   (cr2 & 0xff8)), cr2);
+	frame_put_type(pte_frame(e));
 	if (!done)
 		guest_log(v->domain, LOG_DEBUG,
 			  "store to L1 %lx at %lx not done, rip %lx\n",
@@ -398,14 +248,12 @@ bool ptwr_fault(struct vcpu *v, u64 cr2, u32 error_code)
  */
 bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code)
 {
+	u64 e = read_only_entry(v, cr2, error_code);
 	struct insn in;
-	u64 e;
 
-	if ((error_code & (PFEC_P | PFEC_W | PFEC_RSVD)) != (PFEC_P | PFEC_W) ||
-	    !v->domain->is_privileged || !read_only_entry(v, cr2, &e) ||
-	    mfn_valid(pte_mfn(e)) ||
+	if (!e || !v->domain->is_privileged || mfn_valid(pte_mfn(e)) ||
 	    iomem_permitted(v->domain, pte_mfn(e).m) != IOMEM_RO ||
-	    !fetch_insn(&v->regs, &in) || in.op != OP_MOV)
+	    !decode(&v->regs, &in) || in.op != OP_MOV)
 		return false;
 	v->regs.rip += in.pos;
 	return true;

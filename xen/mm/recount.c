@@ -9,274 +9,152 @@
  *
  * The tables are read as they lie, by their stored types: a table that should
  * not be one is found as a use of the wrong type.  Each table is read once, so
- * the whole is linear.  The counters need 8 bytes per frame; if there is no
- * such piece of memory, the machine is counted window by window, each with a
- * full reading.
+ * the whole is linear.  The counters need 8 bytes per frame; a big machine, or
+ * one with little memory left, is counted window by window, each with a full
+ * reading.
  *
  * All vCPUs are paused by the caller, so nothing is on its way: a hypercall
  * that was interrupted holds nothing but what TYPE_PARTIAL says.
  */
 #include <mm/internal.h>
 
-struct tally {
-	u32 ref, type;
-};
-
-#define TALLY_BAD	(1U << 31)	/* in type: used as another type */
-#define TALLY_LISTED	(1U << 30)	/* in its owner's list */
-#define TALLY_COUNT	((u32)TYPE_COUNT_MASK)
-
-#define LDT_PAGES	16
+#define TALLY_BAD	(1U << 31)	/* used as another type */
+#define DESCR_PAGES	32		/* of a vCPU's window */
 #define MIN_ORDER	3
+#define WINDOW_ORDER	13		/* 32 MiB for 16 GiB of frames */
 #define MAX_LINES	20
 
-struct recount {
-	struct tally *tally;	/* of mfns base to base + nr - 1 */
-	u64 base, nr;
-	u64 frames;
-	unsigned long differ;
-};
+/* References in the upper half, uses in the lower, of the frames from base to
+ * base + nr - 1. */
+static u64 *tally, base, nr;
+static u64 frames, free_frames;
+static unsigned long differ;
 
-static void report(struct recount *r, const char *what, u64 id, u64 stored,
-		   u64 counted)
+static void compare(const char *what, u64 id, u64 stored, u64 counted)
 {
-	if (r->differ++ < MAX_LINES)
-		printk("recount DIFFERS: %s %#lx: has %#lx, counted %#lx\n", what, id,
-		       stored, counted);
+	if (stored != counted && differ++ < MAX_LINES)
+		printk("recount DIFFERS: %s %#lx: has %#lx, counted %#lx\n",
+		       what, id, stored, counted);
 }
 
 /* NULL: another window's, or not a frame of RAM. */
-static struct tally *tally_of(struct recount *r, mfn_t mfn)
+static u64 *tally_of(mfn_t mfn)
 {
-	if (mfn.m - r->base >= r->nr || !mfn_valid(mfn))
-		return NULL;
-	return &r->tally[mfn.m - r->base];
+	return mfn.m - base < nr && mfn_valid(mfn) ? &tally[mfn.m - base]
+						   : NULL;
 }
 
-static void add_ref(struct recount *r, mfn_t mfn)
+/* References, and a use as `type` if it is not 0.  The reference of the first
+ * use comes with the type. */
+static void add(mfn_t mfn, u64 refs, u64 type)
 {
-	struct tally *t = tally_of(r, mfn);
-
-	if (t)
-		t->ref++;
-}
-
-/* One use as `type`.  The reference of the first use comes with the type. */
-static void add_type(struct recount *r, mfn_t mfn, u64 type)
-{
-	struct tally *t = tally_of(r, mfn);
-	u64 x;
+	u64 *t = tally_of(mfn), x;
 
 	if (!t)
 		return;
-	t->type++;
 	x = mfn_to_frame(mfn)->type;
-	if ((x & TYPE_MASK) != type ||
-	    (type != TYPE_WRITABLE && !(x & TYPE_VALIDATED)))
-		t->type |= TALLY_BAD;
+	*t += refs << 32 | !!type;
+	if (type && ((x & TYPE_MASK) != type ||
+		     (type != TYPE_WRITABLE && !(x & TYPE_VALIDATED))))
+		*t |= TALLY_BAD;
 }
 
 /* --- what frames hold of each other ---------------------------------- */
 
-static void count_entry(struct recount *r, u64 e, unsigned int level)
-{
-	if (!(e & PTE_P))
-		return;
-	if (level > 1)
-		add_type(r, pte_mfn(e), (u64)(level - 1) << TYPE_SHIFT);
-	else if (e & PTE_GRANT)
-		return;
-	else if (e & PTE_RW)
-		add_type(r, pte_mfn(e), TYPE_WRITABLE);
-	else
-		add_ref(r, pte_mfn(e));
-}
-
-static void count_table(struct recount *r, struct frame *f)
-{
-	const u64 *t = mfn_to_virt(frame_to_mfn(f));
-	unsigned int level = type_level(f->type), end = 512;
-
-	if (f->type & TYPE_PARTIAL)
-		end = (f->type & TYPE_STAMP_MASK) >> TYPE_STAMP_SHIFT;
-	for (unsigned int i = 0; i < end && i < 512; i++)
-		if (level < 4 || i < HYP_FIRST_SLOT || i >= HYP_END_SLOT)
-			count_entry(r, t[i], level);
-}
-
 /* The holds that the frame's own words tell of; what its entries hold. */
-static void count_frame(struct recount *r, struct frame *f)
+static void count_frame(struct frame *f)
 {
-	struct tally *t = tally_of(r, frame_to_mfn(f));
-	u64 type = f->type;
+	u64 *tf = tally_of(frame_to_mfn(f)), type = f->type;
+	const u64 *t = mfn_to_virt(frame_to_mfn(f));
+	unsigned int level = type_level(type), end = 512;
+	bool claimed = f->ref & FRAME_ALLOCATED;
 
-	if (t) {
-		t->ref += !!(f->ref & FRAME_ALLOCATED) +
-			  !!(type & TYPE_COUNT_MASK);
-		t->type += !!(type & TYPE_PINNED) + !!(type & TYPE_PARTIAL) +
-			   (f->ref & FRAME_XENHEAP && f->ref & FRAME_ALLOCATED);
-	}
-	if (type_is_table(type) && type & (TYPE_VALIDATED | TYPE_PARTIAL))
-		count_table(r, f);
-}
-
-/* Calls fn for each frame from mfn to end - 1 that is somebody's. */
-static void for_each_used(struct recount *r, u64 mfn, u64 end,
-			  void (*fn)(struct recount *r, struct frame *f))
-{
-	while (mfn < end) {
-		if (!mfn_has_frame(MFN(mfn))) {
-			mfn = ROUND_UP(mfn + 1, 1UL << GRANULE_SHIFT);
+	if (!(f->ref & FRAME_COUNT_MASK))
+		return;
+	if (tf)
+		*tf += (claimed + !!(type & TYPE_COUNT_MASK) + 0UL) << 32 |
+		       (u64)(!!(type & TYPE_PINNED) + !!(type & TYPE_PARTIAL) +
+			     (claimed && f->ref & FRAME_XENHEAP));
+	if (!type_is_table(type) || !(type & (TYPE_VALIDATED | TYPE_PARTIAL)))
+		return;
+	if (type & TYPE_PARTIAL)
+		end = type_progress(type);
+	for (unsigned int i = 0; i < end && i < 512; i++) {
+		if (!(t[i] & PTE_P) || hyp_slot(level, i))
 			continue;
-		}
-		if (mfn_to_frame(MFN(mfn))->ref & FRAME_COUNT_MASK)
-			fn(r, mfn_to_frame(MFN(mfn)));
-		mfn++;
+		if (level > 1)
+			add(pte_mfn(t[i]), 0, (level - 1UL) << TYPE_SHIFT);
+		else if (!(t[i] & PTE_GRANT))
+			add(pte_mfn(t[i]), !(t[i] & PTE_RW),
+			    t[i] & PTE_RW ? TYPE_WRITABLE : 0);
 	}
 }
 
 /* --- what domains hold ----------------------------------------------- */
 
-static void count_ldt(struct recount *r, const struct vcpu *v)
-{
-	for (unsigned int i = 0; i < LDT_PAGES; i++) {
-		u64 e = *perdomain_slot(v->domain,
-					LDT_VA(v->id) + i * PAGE_SIZE);
-
-		if (e & PTE_P)
-			add_type(r, pte_mfn(e), TYPE_SEG_DESC);
-	}
-}
-
-static void count_vcpu(struct recount *r, const struct vcpu *v)
+static void count_vcpu(const struct vcpu *v)
 {
 	if (v->l4_kernel.m)
-		add_type(r, v->l4_kernel, TYPE_L4);
+		add(v->l4_kernel, 0, TYPE_L4);
 	if (v->l4_user.m)
-		add_type(r, v->l4_user, TYPE_L4);
-	for (unsigned int i = 0; i < ARRAY_SIZE(v->gdt_frames); i++)
-		if (v->gdt_frames[i])
-			add_type(r, MFN(v->gdt_frames[i]), TYPE_SEG_DESC);
-	count_ldt(r, v);
-	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN)) {
-		add_ref(r, v->vcpu_info_mfn);
-		add_type(r, v->vcpu_info_mfn, TYPE_WRITABLE);
+		add(v->l4_user, 0, TYPE_L4);
+	/* What is ours there is read-only. */
+	for (unsigned int i = 0; i < DESCR_PAGES; i++) {
+		u64 e = *perdomain_slot(v->domain,
+					GDT_VA(v->id) + i * PAGE_SIZE);
+
+		if (e & PTE_RW)
+			add(pte_mfn(e), 0, TYPE_SEG_DESC);
 	}
+	add(v->vcpu_info_mfn, 1, TYPE_WRITABLE);
 }
 
-/* Marks what stands in a list of d's frames; how many do. */
-static u64 count_list(struct recount *r, const struct domain *d, u32 mfn)
+/* The frames of a list of d's, whose number should be n. */
+static void count_list(const char *what, const struct domain *d, u32 mfn, u64 n)
 {
-	u64 n = 0;
+	u64 found = 0;
 
-	for (; mfn != NO_FRAME && n <= max_mfn; n++) {
+	for (; mfn != NO_FRAME && found <= max_mfn; found++) {
 		struct frame *f = mfn_to_frame(MFN(mfn));
-		struct tally *t = tally_of(r, MFN(mfn));
 
-		if (t)
-			t->type |= frame_owner(f) == d->id ? TALLY_LISTED
-							   : TALLY_BAD;
+		if (frame_owner(f) != d->id)
+			break;
 		mfn = f->next;
 	}
-	return n;
-}
-
-static void count_domain(struct recount *r, const struct domain *d)
-{
-	u64 pages = count_list(r, d, d->page_list);
-	u64 shared = count_list(r, d, d->xenpage_list);
-	const struct vcpu *v;
-
-	if (!r->base && pages != d->tot_pages)
-		report(r, "pages of domain", d->id, d->tot_pages, pages);
-	if (!r->base && shared != d->shared_pages)
-		report(r, "shared pages of domain", d->id, d->shared_pages,
-		       shared);
-	/* An interrupted destruction keeps its place in the list. */
-	if (d->relinquish_state && d->relinquish_state != NO_FRAME)
-		add_ref(r, MFN(d->relinquish_state));
-	for_each_vcpu(d, v)
-		count_vcpu(r, v);
+	compare(what, d->id, n, found);
 }
 
 static void count_grant(struct domain *mapper, u64 mfn, bool writable,
-			void *arg)
+			void *unused)
 {
-	struct recount *r = arg;
-
-	add_ref(r, MFN(mfn));
-	if (writable)
-		add_type(r, MFN(mfn), TYPE_WRITABLE);
+	add(MFN(mfn), 1, writable ? TYPE_WRITABLE : 0);
 }
 
 /* --- comparing ------------------------------------------------------- */
 
-/* The lists of free blocks and the number of free frames. */
-static void check_free(struct recount *r)
+static void compare_frame(struct frame *f)
 {
-	u64 n = 0;
+	u64 *t = tally_of(frame_to_mfn(f)), ref = f->ref & FRAME_COUNT_MASK;
+	bool guests = frame_owner(f) < DOMID_FIRST_RESERVED;
 
-	for (u64 m = 0; m < max_mfn; m++) {
-		struct frame *f;
-
-		if (!mfn_has_frame(MFN(m))) {
-			m |= (1UL << GRANULE_SHIFT) - 1;
-			continue;
-		}
-		f = mfn_to_frame(MFN(m));
-		if (f->ref & FRAME_FREE)
-			n += 1UL << (f->type & 0xff);
-	}
-	if (n != free_page_count())
-		report(r, "free frames", 0, free_page_count(), n);
-}
-
-static void compare_frame(struct recount *r, u64 mfn)
-{
-	const struct frame *f = mfn_to_frame(MFN(mfn));
-	const struct tally *t = &r->tally[mfn - r->base];
-	u64 ref = f->ref & FRAME_COUNT_MASK, type = f->type & TYPE_COUNT_MASK;
-	bool listed = frame_owner(f) < DOMID_FIRST_RESERVED;
-
-	if (!mfn_valid(MFN(mfn)))
+	if (!t)
 		return;
-	r->frames++;
+	frames++;
+	if (f->ref & FRAME_FREE)
+		free_frames += 1UL << (f->type & 0xff);
 	/* Ours, or free: the type word is used for something else. */
-	if (!ref && !listed)
-		type = 0;
-	if (t->ref == ref && (t->type & TALLY_COUNT) == type &&
-	    !(t->type & TALLY_BAD) && !(t->type & TALLY_LISTED) == !listed)
-		return;
-	if (r->differ++ < MAX_LINES)
-		printk("recount DIFFERS: mfn %#lx of d%u: ref %#lx type %#lx, counted %u and %u%s%s\n",
-		       mfn, frame_owner(f), f->ref, f->type, t->ref,
-		       t->type & TALLY_COUNT,
-		       t->type & TALLY_BAD ? ", as another type" : "",
-		       !(t->type & TALLY_LISTED) == !listed ? ""
-							     : ", list wrong");
+	compare("references and uses of frame", frame_to_mfn(f).m, ref << 32 |
+		(ref || guests ? f->type & TYPE_COUNT_MASK : 0), *t);
 }
 
-static void compare_window(struct recount *r)
+/* Calls fn for each frame that the frame table has. */
+static void for_each_frame(void (*fn)(struct frame *f))
 {
-	for (u64 m = r->base; m < r->base + r->nr && m < max_mfn; m++) {
+	for (u64 m = 0; m < max_mfn; m++)
 		if (mfn_has_frame(MFN(m)))
-			compare_frame(r, m);
+			fn(mfn_to_frame(MFN(m)));
 		else
 			m |= (1UL << GRANULE_SHIFT) - 1;
-	}
-}
-
-static void recount_window(struct recount *r)
-{
-	struct domain *d;
-
-	memset(r->tally, 0, r->nr * sizeof(*r->tally));
-	for_each_used(r, 0, max_mfn, count_frame);
-	for_each_domain(d)
-		count_domain(r, d);
-	grant_for_each_mapping(count_grant, r);
-	compare_window(r);
-	cpu_poll();
 }
 
 /*
@@ -285,26 +163,41 @@ static void recount_window(struct recount *r)
  */
 unsigned long frames_recount(void)
 {
-	struct recount r = { .tally = NULL };
-	unsigned int order = MIN_ORDER;
+	unsigned int order = WINDOW_ORDER + 1;
+	struct domain *d;
+	struct vcpu *v;
 
-	while (order < MAX_ORDER &&
-	       PAGE_SIZE << order < max_mfn * sizeof(*r.tally))
-		order++;
-	for (;; order--) {
-		r.tally = alloc_pages(order, ALLOC_NOSCRUB);
-		if (r.tally || order == MIN_ORDER)
-			break;
-	}
-	if (!r.tally) {
+	do
+		tally = alloc_pages(--order, ALLOC_NOSCRUB);
+	while (!tally && order > MIN_ORDER);
+	if (!tally) {
 		printk("recount: no memory\n");
 		return ~0UL;
 	}
-	r.nr = (PAGE_SIZE << order) / sizeof(*r.tally);
-	check_free(&r);
-	for (; r.base < max_mfn; r.base += r.nr)
-		recount_window(&r);
-	free_pages(r.tally, order);
-	printk("recount: %lu frames, %lu differ\n", r.frames, r.differ);
-	return r.differ;
+	nr = (PAGE_SIZE << order) / sizeof(*tally);
+	frames = free_frames = differ = 0;
+	for_each_domain(d) {
+		count_list("pages of domain", d, d->page_list, d->tot_pages);
+		count_list("shared pages of domain", d, d->xenpage_list,
+			   d->shared_pages);
+	}
+	for (base = 0; base < max_mfn; base += nr) {
+		memset(tally, 0, nr * sizeof(*tally));
+		for_each_frame(count_frame);
+		for_each_domain(d) {
+			/* An interrupted destruction keeps its place. */
+			if (d->relinquish_state &&
+			    d->relinquish_state != NO_FRAME)
+				add(MFN(d->relinquish_state), 1, 0);
+			for_each_vcpu(d, v)
+				count_vcpu(v);
+		}
+		grant_for_each_mapping(count_grant, NULL);
+		for_each_frame(compare_frame);
+		cpu_poll();
+	}
+	compare("free frames", 0, free_page_count(), free_frames);
+	free_pages(tally, order);
+	printk("recount: %lu frames, %lu differ\n", frames, differ);
+	return differ;
 }

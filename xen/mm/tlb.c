@@ -16,31 +16,21 @@
  */
 #include <mm/mm.h>
 
-#define STAMP_MASK	0xfffffU
-
 /* Starts above 0: at stamp 0 no CPU has flushed. */
 u64 tlb_now = 1;
-
-static void flush_all(void)
-{
-	u64 cr4 = read_cr4();
-
-	this_cpu()->tlb_epoch = atomic_add(&tlb_now, 1);
-	if (cr4 & X86_CR4_PGE) {
-		write_cr4(cr4 & ~X86_CR4_PGE);
-		write_cr4(cr4);
-	} else {
-		write_cr3(read_cr3());
-	}
-}
 
 /* This CPU: the page at va, or with FLUSH_ALL_VA everything, global too. */
 void tlb_flush_local(u64 va)
 {
-	if (va == FLUSH_ALL_VA)
-		flush_all();
-	else
-		invlpg(va);
+	u64 cr4 = read_cr4();
+
+	if (va != FLUSH_ALL_VA)
+		return invlpg(va);
+	this_cpu()->tlb_epoch = atomic_add(&tlb_now, 1);
+	if (!(cr4 & X86_CR4_PGE))
+		return write_cr3(read_cr3());
+	write_cr4(cr4 & ~X86_CR4_PGE);
+	write_cr4(cr4);
 }
 
 static void flush_here(void *va)
@@ -61,7 +51,7 @@ void tlb_flush_mask(cpumask_t mask, u64 va)
 cpumask_t tlb_filter(cpumask_t mask, u32 stamp)
 {
 	u64 now = READ_ONCE(tlb_now);
-	u64 when = now - ((now - stamp) & STAMP_MASK);
+	u64 when = now - ((now - stamp) & 0xfffff);
 	cpumask_t left = 0;
 	unsigned int cpu;
 
