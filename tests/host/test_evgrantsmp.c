@@ -294,10 +294,10 @@ static void ports(void)
 			if (c->state != PORT_INTERDOMAIN)
 				continue;
 			pairs++;
-			o = port_find(c->target->domain, c->target_port);
+			o = port_find(c->target->domain, c->what);
 			CHECK_EQ(o->state, PORT_INTERDOMAIN);
 			CHECK(o->target == dom[i].vcpu[c->vcpu]);
-			CHECK_EQ(o->target_port, p);
+			CHECK_EQ(o->what, p);
 		}
 	}
 	CHECK(pairs > 0 && ops > 1000);
