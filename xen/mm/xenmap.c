@@ -201,18 +201,6 @@ u64 m2p_get(mfn_t mfn)
 	return READ_ONCE(((const u64 *)M2P_RW_BASE)[mfn.m]);
 }
 
-/* See internal.h. */
-bool m2p_chunk(u64 mfn, u64 *chunk_mfn)
-{
-	u64 leaf, rights;
-
-	if (!walk_tables(virt_to_paddr(idle_l4), M2P_RW_BASE + mfn * 8, &leaf,
-			 &rights))
-		return false;
-	*chunk_mfn = pte_mfn(leaf).m & ~511UL;
-	return true;
-}
-
 /* --- the per-domain slot --------------------------------------------- */
 
 #define VCPUS_PER_L1	(512 * PAGE_SIZE >> VCPU_DESCR_SHIFT)
