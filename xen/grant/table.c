@@ -273,36 +273,35 @@ static long table_op(bool setup, u64 uop)
 	return copy_to_guest(uop, &op, size) ? deny(-XEN_EFAULT) : 0;
 }
 
+/* The arrays of operations, and the size of an element. */
+static const struct {
+	long (*fn)(u64 uop, u32 count);
+	size_t size;
+} batch[] = {
+	[GNTTABOP_map_grant_ref] = { grant_map, 32 },
+	[GNTTABOP_unmap_grant_ref] = { grant_unmap, 24 },
+	[GNTTABOP_copy] = { grant_copy, sizeof(struct gnttab_copy) },
+};
+
 /* Hypercall 20. */
 long do_grant_table_op(u64 cmd64, u64 uop, u64 count64, u64 a4, u64 a5, u64 a6)
 {
 	u32 cmd = cmd64, count = count64;
-	size_t size;
 	long done;
 
 	if ((s32)count < 0 || cmd >> 12)
 		return deny(-XEN_EINVAL);
-	if (cmd == GNTTABOP_copy) {
-		done = grant_copy(uop, count);
-		size = sizeof(struct gnttab_copy);
-	} else if (cmd == GNTTABOP_map_grant_ref) {
-		done = grant_map(uop, count);
-		size = sizeof(struct gnttab_map_grant_ref);
-	} else if (cmd == GNTTABOP_unmap_grant_ref) {
-		done = grant_unmap(uop, count);
-		size = sizeof(struct gnttab_unmap_grant_ref);
-	} else if (cmd == GNTTABOP_setup_table || cmd == GNTTABOP_query_size) {
+	if (cmd == GNTTABOP_setup_table || cmd == GNTTABOP_query_size)
 		return count == 1 ? table_op(cmd == GNTTABOP_setup_table, uop)
 				  : deny(-XEN_EINVAL);
-	} else {
+	if (cmd >= ARRAY_SIZE(batch) || !batch[cmd].fn)
 		return deny(-XEN_ENOSYS);
-	}
-	if (done < 0)
-		return deny(done);
-	if (done == count)
-		return 0;
+	done = batch[cmd].fn(uop, count);
+	if (done < 0 || done == count)
+		return done < 0 ? deny(done) : 0;
 	return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (u64)cmd,
-				  uop + done * size, (u64)(count - done));
+				  uop + done * batch[cmd].size,
+				  (u64)(count - done));
 }
 
 /* Debug key g: the entries in use. */

@@ -189,7 +189,7 @@ void free_pages(void *p, unsigned int order)
 	struct frame *f = virt_to_frame(p);
 
 	for (u64 i = 0; i < 1UL << order; i++) {
-		BUG_ON(f[i].ref != (u64)DOMID_XEN << FRAME_OWNER_SHIFT);
+		BUG_ON(f[i].ref & (FRAME_COUNT_MASK | FRAME_FREE));
 		f[i].ref = (u64)DOMID_INVALID << FRAME_OWNER_SHIFT;
 		f[i].type = 0;
 	}
@@ -202,17 +202,11 @@ void pages_add(paddr_t start, paddr_t end)
 {
 	u64 mfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 
-	for (u64 m = mfn; m < last; m++) {
-		struct frame *f = mfn_to_frame(MFN(m));
-
-		f->ref = (u64)DOMID_INVALID << FRAME_OWNER_SHIFT;
-		f->type = 0;
-	}
 	while (mfn < last) {
 		unsigned int order = min(ffs64(mfn | 1UL << MAX_ORDER),
 					 fls64(last - mfn));
 
-		pages_give(mfn_to_frame(MFN(mfn)), order);
+		free_pages(mfn_to_virt(MFN(mfn)), order);
 		mfn += 1UL << order;
 	}
 }

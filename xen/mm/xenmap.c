@@ -84,20 +84,16 @@ int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 
 		if (!slot)
 			return -XEN_ENOMEM;
-		WRITE_ONCE(*slot, (mfn.m + i) << PAGE_SHIFT | pte_flags);
+		WRITE_ONCE(*slot, pte_flags ? (mfn.m + i) << PAGE_SHIFT |
+					      pte_flags : 0);
 	}
 	return 0;
 }
 
-/* Gone on all CPUs when it returns. */
+/* What was mapped is gone on all CPUs when it returns. */
 void unmap_pages(u64 va, u64 nr)
 {
-	for (u64 i = 0; i < nr; i++) {
-		u64 *slot = slot_at(idle_l4, 4, va + i * PAGE_SIZE, 1, 0);
-
-		if (slot)
-			WRITE_ONCE(*slot, 0);
-	}
+	map_pages(va, MFN(0), nr, 0);
 	tlb_flush_mask(cpus_online, nr == 1 ? va : FLUSH_ALL_VA);
 }
 
