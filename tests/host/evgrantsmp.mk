@@ -1,5 +1,5 @@
 SRCS_evgrantsmp := $(XEN)/event/evtchn.c $(XEN)/event/deliver.c \
-	$(XEN)/event/virq.c $(XEN)/grant/table.c $(XEN)/grant/map.c \
-	$(XEN)/grant/copy.c $(XEN)/lib/spinlock.c
+	$(XEN)/grant/table.c $(XEN)/grant/map.c $(XEN)/grant/copy.c \
+	$(XEN)/lib/spinlock.c
 CFLAGS_evgrantsmp := -DDEBUG -O2
 LIBS_evgrantsmp := -lpthread

@@ -644,16 +644,16 @@ static void check_pairs(void)
 			if ((c->state != PORT_FREE) !=
 			    (p && (d->evtchn->used[p / 64] >> p % 64 & 1)))
 				CHECK(!"used bit");
-			if (c->lock || c->state == PORT_BUSY)
+			if (c->lock || c->busy)
 				CHECK(!"left locked");
 			if (c->state != PORT_INTERDOMAIN) {
 				CHECK_EQ(!!c->target, c->state == PORT_IPI);
 				continue;
 			}
-			o = port_find(c->target->domain, c->target_port);
+			o = port_find(c->target->domain, c->what);
 			if (o->state != PORT_INTERDOMAIN ||
 			    o->target != d->vcpu[c->vcpu] ||
-			    o->target_port != p)
+			    o->what != p)
 				CHECK(!"pair broken");
 		}
 	}

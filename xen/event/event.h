@@ -13,34 +13,22 @@ struct vcpu;
 
 #define EVTCHN_2L_PORTS	4096
 
-/* Opaque to others; evtchn.c owns the layout. */
-struct evtchn_domain;
-
 /* --- evtchn.c ----------------------------------------------------------- */
 void event_init(void);	/* boot: hooks pirq_raise */
 int evtchn_init_domain(struct domain *d, u32 max_port);	/* max_evtchn_port */
-void evtchn_move_pirqs(struct vcpu *v);
 /* Closes every port; preemptible: 0 or -XEN_ERESTART. */
 int evtchn_destroy_domain(struct domain *d);
 void evtchn_free_domain(struct domain *d);	/* final, memory only */
 long do_event_channel_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 void evtchn_dump(void);				/* debug key e */
-/* Port valid and its pending bit set?  For poll.  port 0 and bad ports: <0. */
-int evtchn_port_pending(struct domain *d, u32 port);
 
 /* --- deliver.c ------------------------------------------------------------- */
-/*
- * Sets port pending for v (the vCPU it is bound to) and wakes it if the port
- * and the upcall are unmasked.  Any CPU, no lock needed.
- */
-void evtchn_set_pending(struct vcpu *v, u32 port);
-/* True if v has an unmasked pending upcall: what exit checks. */
-/* (static inline in domain.h: vcpu_event_pending()) */
-
-/* --- virq.c ------------------------------------------------------------------ */
+/* Port valid and its pending bit set?  For poll.  port 0 and bad ports: <0. */
+int evtchn_port_pending(struct domain *d, u32 port);
 void virq_raise_vcpu(struct vcpu *v, unsigned int virq);	/* TIMER, DEBUG */
 /* A global VIRQ (CONSOLE, DOM_EXC, CON_RING): to whoever bound it (Dom0). */
 void virq_raise_global(unsigned int virq);
 void pirq_raise_guest(struct domain *d, unsigned int pirq);
+/* (static inline in domain.h: vcpu_event_pending(), what exit checks) */
 
 #endif
