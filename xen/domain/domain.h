@@ -41,11 +41,9 @@ struct vcpu {
 	u8 in_kernel;		/* guest mode: 1 kernel, 0 user */
 	u8 nmi_masked;		/* from NMI delivery to iret */
 	u8 is_idle;
-	u8 fpu_loaded;		/* its FPU state is in the registers */
 	u8 guest_ts;		/* guest's view of CR0.TS */
 	u8 iopl;		/* virtual: 0 to 3 */
 	u8 initialised;		/* has had a context */
-	u8 fpu_dirty;
 	u32 work;		/* VWORK_* */
 	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
 	u64 kernel_sp;
@@ -79,7 +77,6 @@ struct vcpu {
 	u64 misc_features;	/* MSR 0x140 */
 
 	mfn_t vcpu_info_mfn;	/* registered page, INVALID_MFN = shared_info */
-	u64 mc_count;
 
 	struct vcpu_sched sched;
 	struct vcpu_timers timers;
@@ -90,8 +87,6 @@ struct vcpu {
 		struct multicall_entry entry;
 	} mc;
 	u32 context_busy;	/* vcpu.c: someone gives it a context */
-	u32 emul_port;		/* reserved for entry/emulate.c */
-	void *emul_private;
 };
 
 static always_inline bool vcpu_event_pending(const struct vcpu *v)
@@ -105,7 +100,7 @@ struct domain {
 	domid_t id;
 	bool is_privileged;	/* the control domain */
 	bool is_dying;		/* destroy has begun */
-	bool is_shut_down, is_shutting_down;
+	bool is_shut_down;	/* or about to be */
 	bool crashed;
 	u8 shutdown_code;	/* SHUTDOWN_*, SHUTDOWN_CODE_NONE */
 #define SHUTDOWN_CODE_NONE	0xff
@@ -139,21 +134,17 @@ struct domain {
 	struct domain_sched sched;
 	struct cpuid_policy *cpuid;	/* domain/cpuid.c */
 	s64 time_offset;		/* seconds: settimeoffset */
-	u32 pirq_eoi_used;
 	u32 cf8;			/* Dom0: PCI config address latch */
 	u8 rtc_index;
-	u64 cpu_affinity_all;
 	struct e820_entry *e820;	/* set_memory_map; NULL = none */
 	unsigned int nr_e820;
-	u64 *mmio_ro;			/* reserved for dev/ */
 
 	/* domain.c's own */
 	bool is_dead;			/* destroy is complete */
 	bool has_run;			/* unpaused by the tools once */
 	u32 kill_stage;
 	u32 control_busy;		/* one control operation at a time */
-	u32 tsc_incarnation;
-	struct domain *hash_next, *reap_next;
+	struct domain *reap_next;
 };
 
 extern struct domain *dom0;		/* the control domain */
@@ -188,9 +179,7 @@ int domain_kill(struct domain *d);
  * shuts down with SHUTDOWN_crash; the caller unwinds normally. */
 void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason);
-void domain_resume(struct domain *d);
 void domain_pause(struct domain *d);		/* waits until none runs */
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_control_pause(struct domain *d);	/* tools */
 int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
@@ -212,9 +201,13 @@ static inline bool vcpu_runnable(const struct vcpu *v)
 	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) |
 		 READ_ONCE(v->domain->pause_count));
 }
-/* Sets everything from a context after checking it: 0/-errno. */
-int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
-void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+/* NULL: d has no such vCPU. */
+static inline struct vcpu *vcpu_find(struct domain *d, u32 id)
+{
+	return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+/* First context, from the caller's memory: 0/-errno. */
+int vcpu_initialise(struct vcpu *v, u64 gva, bool online);
 static inline bool va_canonical(u64 va)
 {
 	return (u64)((s64)(va << 16) >> 16) == va;
@@ -224,9 +217,6 @@ static inline u16 sel_fixup(u16 sel)
 {
 	return sel & ~3 ? sel | 3 : sel;
 }
-/* Code selector usable for a handler or iret: not ours unless FLAT. */
-bool sel_code_ok(u16 sel);
-int vcpu_register_info(struct vcpu *v, u64 mfn, u32 offset);
 long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64, u64, u64);
 long do_set_trap_table(u64 traps, u64, u64, u64, u64, u64);
 long do_callback_op(u64 cmd, u64 arg, u64, u64, u64, u64);
@@ -244,7 +234,7 @@ void vcpu_dump(const struct vcpu *v);
 /* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ----------------- */
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
-int cpuid_init_domain(struct domain *d);
+void cpuid_init_domain(struct domain *d);
 void cpuid_free_domain(struct domain *d);
 void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
@@ -259,7 +249,9 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control: domctl.c sysctl.c platform.c version.c ---------------------------------- */
+/* --- control: domctl.c sysctl.c -------------------------------------------- */
+/* The way of all operations of the control domain: see domctl.c. */
+long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
 long do_domctl(u64 uop, u64, u64, u64, u64, u64);
 long do_sysctl(u64 uop, u64, u64, u64, u64, u64);
 long do_platform_op(u64 uop, u64, u64, u64, u64, u64);
@@ -267,8 +259,7 @@ long do_xen_version(u64 cmd, u64 arg, u64, u64, u64, u64);
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);
-/* Bitmaps of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
-int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask);
+/* A bitmap of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
 int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 		    unsigned int nr);
 /* Fills a page with 64 call stubs of 32 bytes. */
