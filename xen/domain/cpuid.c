@@ -3,16 +3,15 @@
  * What CPUID tells a domain, and what the tools may choose of it.
  *
  * A policy is the complete answer: every leaf that exists, as data.  There
- * are four of the machine's own: raw (the hardware), host (what we use of
- * it), pv_max (what a guest could be given) and pv_def (what it gets unless
- * the tools say otherwise).  A domain points to pv_def (the
- * control domain to pv_max) until XEN_DOMCTL_set_cpu_policy, which takes a
- * policy, lets it only narrow pv_max and makes the dependent leaves consistent
- * (policy_finish()).
+ * are two of the machine's own: host (what we use of the hardware) and pv
+ * (what a guest gets).  A domain has pv until XEN_DOMCTL_set_cpu_policy, which
+ * takes a policy, lets it only narrow pv and makes the dependent leaves
+ * consistent (policy_finish()).  A constant TSC is a promise about where the
+ * guest stays; here all stay.
  *
  * Every policy has the same leaves in the same order, in the form that the
  * tools exchange: an array that is copied to them as it is, and searched from
- * its beginning by a guest's CPUID.
+ * its beginning by a guest's CPUID.  No MSR has a choice.
  *
  * Invariant: no feature is shown whose instructions need something we do not
  * switch, keep or emulate; a guest that believes its policy never gets a
@@ -28,12 +27,10 @@
 
 #define NO_SUB		XEN_CPUID_NO_SUBLEAF
 #define NR_XSTATE	63
-#define NR_MSRS		2
 
 #define EXT_BASE	0x80000000U
 #define XEN_BASE	0x40000000U
 #define VIRIDIAN_BASE	0x40000100U	/* tools expect to see it */
-#define MSR_PLATFORM_INFO 0xce
 
 /* Positions in a policy: of leaves 4, 7, 8, 0xc and 0xd, then the others. */
 #define AT_CACHE	4
@@ -59,7 +56,7 @@ struct cpuid_policy {
 };
 _Static_assert(sizeof(struct slot) == sizeof(struct xen_cpuid_leaf), "leaf");
 
-static struct cpuid_policy raw_policy, host_policy, pv_max, pv_def;
+static struct cpuid_policy host, pv;
 
 /* Which of the hardware's leaves no guest needs: power, performance counters,
  * topology.  Ranges of positions. */
@@ -103,7 +100,7 @@ static const u32 pv_mask[NR_FEATURE_WORDS] = {
 	0x00000007,	/* not: XSAVES */
 	0xfdaf0328,	/* not: FSGSBASE SMEP SMAP INVPCID HLE RTM MPX PT */
 	0x02405f43,	/* not: UMIP PKU CET */
-	0x00000000,	/* not: ITSC, but see below */
+	0x00000100,	/* ITSC */
 	0x24000005,	/* not: IBPB, SSBD and the like */
 	0x0000441c,	/* not: IBRS STIBP SSBD ARCH_CAPS */
 	0x00001c30,
@@ -142,7 +139,7 @@ static u32 xsave_size(u64 xcr0, bool compact)
 	u32 size = 576;
 
 	for (unsigned int i = 2; i < NR_XSTATE; i++) {
-		const struct cpuid_leaf *l = &raw_policy.s[AT_XSTATE + i].r;
+		const struct cpuid_leaf *l = &host.s[AT_XSTATE + i].r;
 
 		if (!(xcr0 >> i & 1))
 			continue;
@@ -164,7 +161,7 @@ static void policy_xstate(struct cpuid_policy *p)
 		  (policy_has(p, F_AVX512F) ? 0xe0 : 0);
 	for (unsigned int i = 0; i < NR_XSTATE; i++)
 		x[i].r = i > 1 && p->xcr0 >> i & 1 ?
-			 raw_policy.s[AT_XSTATE + i].r :
+			 host.s[AT_XSTATE + i].r :
 			 (struct cpuid_leaf){ 0 };
 	if (!p->xcr0)
 		return;
@@ -209,69 +206,44 @@ static void policy_finish(struct cpuid_policy *p)
 		p->s[AT_EXT + 1].r.d |= p->s[1].r.d & COMMON_1D;
 }
 
-static void read_slot(struct slot *s)
+/* Boot, after cpu_identify(): the machine's policies. */
+void __init cpuid_init(void)
 {
-	cpuid_count(s->leaf, s->sub == NO_SUB ? 0 : s->sub, &s->r.a, &s->r.b,
-		    &s->r.c, &s->r.d);
-}
-
-static void __init read_raw(void)
-{
-	struct slot *s = raw_policy.s, *first;
+	struct slot *s = host.s, *first;
 
 	for (unsigned int r = 0; r < ARRAY_SIZE(ranges); r++) {
 		for (u32 i = 0; i < ranges[r].nr; i++, s++) {
 			s->leaf = ranges[r].leaf + (ranges[r].sub ? 0 : i);
 			s->sub = ranges[r].sub ? i : NO_SUB;
 			/* The first of each half tells which others exist. */
-			first = s < raw_policy.s + AT_EXT ? raw_policy.s :
-				raw_policy.s + AT_EXT;
+			first = s < host.s + AT_EXT ? host.s : host.s + AT_EXT;
 			if (s == first || s->leaf <= first->r.a)
-				read_slot(s);
+				cpuid_count(s->leaf, ranges[r].sub ? i : 0,
+					    &s->r.a, &s->r.b, &s->r.c,
+					    &s->r.d);
 		}
 	}
-}
-
-/* Boot, after cpu_identify(): the machine's policies. */
-void __init cpuid_init(void)
-{
-	struct cpuid_leaf *basic = &host_policy.s[0].r;
-	struct cpuid_leaf *ext = &host_policy.s[AT_EXT].r;
-
-	read_raw();
+	host.s[0].r.a = min(host.s[0].r.a, 0xdU);
+	first = host.s + AT_EXT;
+	first->r.a = EXT_BASE | min(first->r.a & 0xffff,
+				    boot_cpu.amd ? 0x21U : 8U);
 	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		*word(&raw_policy, w) = boot_cpu.raw[w];
+		*word(&host, w) = boot_cpu.features[w];
 
-	host_policy = raw_policy;
-	basic->a = min(basic->a, 0xdU);
-	ext->a = EXT_BASE | min(ext->a & 0xffff, boot_cpu.amd ? 0x21U : 8U);
-	host_policy.xcr0 = boot_cpu.xcr0;
+	pv = host;
 	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		*word(&host_policy, w) = boot_cpu.features[w];
-
-	pv_def = host_policy;
-	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		*word(&pv_def, w) &= pv_mask[w];
-	policy_finish(&pv_def);
-	/* A constant TSC is a promise about where the guest stays: Dom0's by
-	 * nature, others' by the tools' choice. */
-	pv_max = pv_def;
-	*word(&pv_max, 7) |= boot_cpu.features[7] & 1U << (F_ITSC & 31);
+		*word(&pv, w) &= pv_mask[w];
+	policy_finish(&pv);
 }
 
 /* --- a domain's ----------------------------------------------------------- */
 
-/* A new domain's policy: the default, shared until changed. */
-void cpuid_init_domain(struct domain *d)
+/* A new domain, or one that ends, has the default policy. */
+void cpuid_reset_domain(struct domain *d)
 {
-	d->cpuid = d->is_privileged ? &pv_max : &pv_def;
-}
-
-void cpuid_free_domain(struct domain *d)
-{
-	if (d->cpuid != &pv_max && d->cpuid != &pv_def)
+	if (d->cpuid != &pv)
 		heap_free(d->cpuid);
-	d->cpuid = NULL;
+	d->cpuid = &pv;
 }
 
 /* XCR0 bits its vCPUs may set; 0: no XSAVE at all. */
@@ -354,101 +326,79 @@ void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
 
 /* --- to and from the tools ------------------------------------------------ */
 
-static int policy_copy_out(const struct cpuid_policy *p, u64 leaves,
-			   u32 *nr_leaves, u64 msrs, u32 *nr_msrs)
+static int policy_copy_out(const struct cpuid_policy *p, u64 leaves, u32 *nr,
+			   u32 *nr_msrs)
 {
-	struct xen_msr_entry m[NR_MSRS] = {
-		{ .idx = MSR_PLATFORM_INFO },
-		{ .idx = MSR_ARCH_CAPABILITIES, .val = p->arch_caps[0] },
-	};
-
-	if ((leaves && *nr_leaves < NR_LEAVES) || (msrs && *nr_msrs < NR_MSRS))
+	if (leaves && *nr < NR_LEAVES)
 		return deny(-XEN_ENOBUFS);
-	*nr_leaves = NR_LEAVES;
-	*nr_msrs = NR_MSRS;
-	if ((leaves && copy_to_guest(leaves, p->s, sizeof(p->s))) ||
-	    (msrs && copy_to_guest(msrs, m, sizeof(m))))
-		return deny(-XEN_EFAULT);
-	return 0;
+	*nr = NR_LEAVES;
+	*nr_msrs = 0;
+	return leaves ? copy_to_guest(leaves, p->s, sizeof(p->s)) : 0;
 }
 
 /* XEN_DOMCTL_get_cpu_policy. */
 int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p)
 {
-	return policy_copy_out(d->cpuid, p->leaves, &p->nr_leaves, p->msrs,
+	return policy_copy_out(d->cpuid, p->leaves, &p->nr_leaves,
 			       &p->nr_msrs);
 }
 
 /* XEN_SYSCTL_get_cpu_policy. */
 int cpuid_system_policy(struct xen_sysctl_cpu_policy *p)
 {
-	static struct cpuid_policy *const policy[] = {
-		[XEN_SYSCTL_cpu_policy_raw] = &raw_policy,
-		[XEN_SYSCTL_cpu_policy_host] = &host_policy,
-		[XEN_SYSCTL_cpu_policy_pv_max] = &pv_max,
-		[XEN_SYSCTL_cpu_policy_pv_default] = &pv_def,
-	};
+	bool is_host = p->index == XEN_SYSCTL_cpu_policy_host;
 
-	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
-		return deny(-XEN_EINVAL);
-	if (p->index >= ARRAY_SIZE(policy) || !policy[p->index])
+	if (!is_host && p->index != XEN_SYSCTL_cpu_policy_pv_max &&
+	    p->index != XEN_SYSCTL_cpu_policy_pv_default)
 		return deny(-XEN_EOPNOTSUPP);
-	return policy_copy_out(policy[p->index], p->leaves, &p->nr_leaves,
-			       p->msrs, &p->nr_msrs);
+	return policy_copy_out(is_host ? &host : &pv, p->leaves,
+			       &p->nr_leaves, &p->nr_msrs);
 }
 
 /* XEN_SYSCTL_get_cpu_featureset.  -XEN_ENOBUFS writes what fits. */
 int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p)
 {
-	u32 words[NR_FEATURE_WORDS], room = p->nr_features;
+	u32 room = p->nr_features;
 
-	if (p->index > XEN_SYSCTL_cpu_featureset_host)
+	if (p->index != XEN_SYSCTL_cpu_featureset_host)
 		return deny(-XEN_EOPNOTSUPP);
-	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		words[w] = *word(p->index ? &host_policy : &raw_policy, w);
 	p->nr_features = NR_FEATURE_WORDS;
 	if (!p->features)
 		return 0;
 	p->nr_features = min(room, (u32)NR_FEATURE_WORDS);
-	if (copy_to_guest(p->features, words, p->nr_features * sizeof(u32)))
+	if (copy_to_guest(p->features, boot_cpu.features,
+			  p->nr_features * sizeof(u32)))
 		return deny(-XEN_EFAULT);
 	return room < NR_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
 }
 
-/* What the tools want goes into p.  No MSR has a choice: only what all
- * domains have is accepted. */
+/* What the tools want goes into p. */
 static int policy_take(struct cpuid_policy *p, struct xen_domctl_cpu_policy *op)
 {
 	struct slot x, *s;
-	struct xen_msr_entry m;
 
 	for (u32 i = 0; i < op->nr_leaves; i++) {
 		if (copy_from_guest(&x, op->leaves + i * sizeof(x), sizeof(x)))
-			return -XEN_EFAULT;
+			return deny(-XEN_EFAULT);
 		s = policy_find(p, x.leaf, x.sub);
 		if (!s || s->sub != x.sub) {
 			op->err_leaf = x.leaf;
 			op->err_subleaf = x.sub;
-			return -XEN_ERANGE;
+			return deny(-XEN_ERANGE);
 		}
 		*s = x;
 	}
-	for (u32 i = 0; i < op->nr_msrs; i++) {
-		if (copy_from_guest(&m, op->msrs + i * sizeof(m), sizeof(m)))
-			return -XEN_EFAULT;
-		if ((m.idx != MSR_PLATFORM_INFO || m.val || m.flags) &&
-		    (m.idx != MSR_ARCH_CAPABILITIES || m.flags)) {
-			op->err_msr = m.idx;
-			return -XEN_EINVAL;
-		}
-	}
+	for (unsigned int i = 0; i <= AT_EXT; i += AT_EXT)
+		p->s[i].r.a = min(p->s[i].r.a, pv.s[i].r.a);
+	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
+		*word(p, w) &= *word(&pv, w);
+	policy_finish(p);
 	return 0;
 }
 
 /*
- * XEN_DOMCTL_set_cpu_policy, while d has never run.  What pv_max does not
- * have is left out.  On an error err_* name the culprit and nothing has
- * changed.
+ * XEN_DOMCTL_set_cpu_policy, while d has never run.  What pv does not have is
+ * left out.  On an error err_* name the culprit and nothing has changed.
  */
 int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
@@ -456,7 +406,7 @@ int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *op)
 	int rc;
 
 	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
-	if (op->nr_leaves > NR_LEAVES || op->nr_msrs > NR_MSRS)
+	if (op->nr_leaves > NR_LEAVES || op->nr_msrs)
 		return deny(-XEN_E2BIG);
 	p = heap_alloc(sizeof(*p));
 	if (!p)
@@ -465,14 +415,9 @@ int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *op)
 	rc = policy_take(p, op);
 	if (rc) {
 		heap_free(p);
-		return deny(rc);
+		return rc;
 	}
-	for (unsigned int i = 0; i <= AT_EXT; i += AT_EXT)
-		p->s[i].r.a = min(p->s[i].r.a, pv_max.s[i].r.a);
-	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		*word(p, w) &= *word(&pv_max, w);
-	policy_finish(p);
-	cpuid_free_domain(d);
+	cpuid_reset_domain(d);
 	d->cpuid = p;
 	return 0;
 }

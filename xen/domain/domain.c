@@ -141,7 +141,7 @@ static void domain_free(struct domain *d)
 		evtchn_free_domain(d);
 	if (d->grant)
 		grant_free_domain(d);
-	cpuid_free_domain(d);
+	cpuid_reset_domain(d);
 	if (d->perdomain_l3)
 		perdomain_destroy(d);
 	/* If somebody still maps the page, the last one frees it. */
@@ -234,7 +234,7 @@ static int domain_fill(struct domain *d, const struct domain_create *c)
 {
 	int rc = perdomain_create(d);
 
-	cpuid_init_domain(d);
+	cpuid_reset_domain(d);
 	d->shared_info = alloc_page();
 	if (rc || !d->shared_info)
 		return deny(-XEN_ENOMEM);
@@ -318,15 +318,13 @@ void domain_unpause(struct domain *d)
 		vcpu_wake(v);
 }
 
-/* The tools' own pauses, counted apart so that they cannot undo ours. */
+/* The tools' own pauses, counted apart so that they cannot undo ours.  The
+ * caller has d->control_busy, or is the boot. */
 int domain_control_pause(struct domain *d)
 {
-	u32 old = READ_ONCE(d->control_pauses);
-
-	if (d == current->domain)
+	if (d == current->domain || d->control_pauses == 255)
 		return deny(-XEN_EINVAL);
-	if (old >= 255 || cmpxchg(&d->control_pauses, old, old + 1) != old)
-		return deny(-XEN_EOVERFLOW);
+	d->control_pauses++;
 	domain_pause(d);
 	return 0;
 }
@@ -334,10 +332,9 @@ int domain_control_pause(struct domain *d)
 /* -XEN_EINVAL if the tools have not paused it. */
 int domain_control_unpause(struct domain *d)
 {
-	u32 old = READ_ONCE(d->control_pauses);
-
-	if (!old || cmpxchg(&d->control_pauses, old, old - 1) != old)
+	if (!d->control_pauses)
 		return deny(-XEN_EINVAL);
+	d->control_pauses--;
 	d->has_run = true;
 	domain_unpause(d);
 	return 0;

@@ -234,8 +234,7 @@ void vcpu_dump(const struct vcpu *v);
 /* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ----------------- */
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
-void cpuid_init_domain(struct domain *d);
-void cpuid_free_domain(struct domain *d);
+void cpuid_reset_domain(struct domain *d);	/* new, or going */
 void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
 /* Tools: policies and featuresets to and from guest memory; 0/-errno. */

@@ -100,16 +100,6 @@ static long domctl_max_vcpus(struct domain *d, u32 max_vcpus)
 	return i == max_vcpus ? 0 : deny(-XEN_ENOMEM);
 }
 
-static long domctl_max_mem(struct domain *d, u64 kib)
-{
-	if (kib >> 50)
-		return deny(-XEN_EINVAL);
-	spin_lock(&d->page_lock);
-	d->max_pages = kib >> (PAGE_SHIFT - 10);
-	spin_unlock(&d->page_lock);
-	return 0;
-}
-
 /* --- information ---------------------------------------------------------- */
 
 /* All that tools see of a domain; a snapshot without locks. */
@@ -289,7 +279,10 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_max_vcpus:
 		return domctl_max_vcpus(d, op->u.max_vcpus.max);
 	case XEN_DOMCTL_max_mem:
-		return domctl_max_mem(d, op->u.max_mem.max_memkb);
+		if (op->u.max_mem.max_memkb >> 50)
+			return deny(-XEN_EINVAL);
+		d->max_pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+		return 0;
 	case XEN_DOMCTL_setvcpucontext:
 		return domctl_setvcpucontext(v, op->u.vcpucontext.ctxt);
 	case XEN_DOMCTL_getvcpuinfo:
@@ -360,14 +353,9 @@ long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op))
 		struct xen_domctl domctl;
 		struct xen_sysctl sysctl;
 		struct xen_platform_op platform;
-	} op;
+	} op;			/* all begin alike */
 	long rc;
 
-	_Static_assert(offsetof(struct xen_domctl, interface_version) ==
-		       offsetof(struct xen_sysctl, interface_version) &&
-		       offsetof(struct xen_domctl, interface_version) ==
-		       offsetof(struct xen_platform_op, interface_version),
-		       "all begin alike");
 	if (!current->domain->is_privileged)
 		return deny(-XEN_EPERM);
 	if (copy_from_guest(&op, uop, size))

@@ -108,11 +108,10 @@ static long sysctl_numa(struct xen_sysctl_numainfo *n)
 		.memfree = free_page_count() << PAGE_SHIFT,
 	};
 
-	if (n->num_nodes && n->meminfo &&
-	    copy_to_guest(n->meminfo, &mem, sizeof(mem)))
-		return deny(-XEN_EFAULT);
-	/* ACPI's distance of a node to itself. */
-	if (n->num_nodes && n->distance && put_guest_u32(n->distance, 10))
+	/* 10 is ACPI's distance of a node to itself. */
+	if (n->num_nodes &&
+	    ((n->meminfo && copy_to_guest(n->meminfo, &mem, sizeof(mem))) ||
+	     (n->distance && put_guest_u32(n->distance, 10))))
 		return deny(-XEN_EFAULT);
 	n->num_nodes = 1;
 	return 0;

@@ -44,6 +44,7 @@
 #define DR7_ZERO	0xd800UL
 #define DR7_GD		(1UL << 13)
 #define DR7_ENABLED	0xffUL
+#define DR_ALIAS(n)	((n) | ((n) & 4) >> 1)	/* 4 and 5 are 6 and 7 */
 /* I/O breakpoints (type 2 of 4) would be ours to serve. */
 #define DR7_HAS_IO(v)	((v) >> 17 & ~((v) >> 16) & 0x1111)
 
@@ -252,8 +253,7 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 	v->gs_base_user = c->gs_base_user;
 	/* What is refused stays off. */
 	for (unsigned int i = 0; i < 8; i++)
-		if (i != 4 && i != 5)
-			vcpu_set_debugreg(v, i, c->debugreg[i]);
+		vcpu_set_debugreg(v, i, c->debugreg[DR_ALIAS(i)]);
 	fpu_reset(v);
 }
 
@@ -347,17 +347,6 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 	return 0;
 }
 
-static long vcpu_op_initialise(struct vcpu *v, u64 arg)
-{
-	int rc = vcpu_initialise(v, arg, false);
-
-	if (rc == -XEN_ERESTART)
-		return hypercall_continue(__HYPERVISOR_vcpu_op, 3,
-					  (u64)VCPUOP_initialise, (u64)v->id,
-					  arg);
-	return rc;
-}
-
 static long vcpu_op_up(struct vcpu *v)
 {
 	if (!load_acquire(&v->initialised))
@@ -420,11 +409,15 @@ void vcpu_send_nmi(struct vcpu *v)
 long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64 a4, u64 a5, u64 a6)
 {
 	struct vcpu *v = vcpu_find(current->domain, vcpuid);
+	long rc;
 
 	if (!v)
 		return deny(-XEN_ENOENT);
 	switch ((u32)cmd) {
-	case VCPUOP_initialise: return vcpu_op_initialise(v, arg);
+	case VCPUOP_initialise:
+		rc = vcpu_initialise(v, arg, false);
+		return rc != -XEN_ERESTART ? rc : hypercall_continue(
+				__HYPERVISOR_vcpu_op, 3, cmd, vcpuid, arg);
 	case VCPUOP_up: return vcpu_op_up(v);
 	case VCPUOP_down: return vcpu_op_down(v);
 	case VCPUOP_is_up: return !(READ_ONCE(v->pause_flags) & VPF_DOWN);
@@ -590,10 +583,9 @@ static void debugregs_load(const u64 *dr)
  */
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value)
 {
-	if ((reg == 4 || reg == 5) && !(v->cr4 & X86_CR4_DE))
-		reg += 2;
-	if (reg > 7 || reg == 4 || reg == 5)
+	if (reg > 7)
 		return deny(-XEN_ENODEV);
+	reg = DR_ALIAS(reg);
 	if (reg >= 6 && value >> 32)
 		return deny(-XEN_EINVAL);
 	/* A breakpoint covers up to 8 bytes. */
@@ -622,14 +614,9 @@ long do_set_debugreg(u64 reg, u64 value, u64 a3, u64 a4, u64 a5, u64 a6)
 /* Hypercall 9. */
 long do_get_debugreg(u64 reg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	struct vcpu *v = current;
-
-	reg = (u32)reg;
-	if ((reg == 4 || reg == 5) && !(v->cr4 & X86_CR4_DE))
-		reg += 2;
-	if (reg > 7 || reg == 4 || reg == 5)
+	if ((u32)reg > 7)
 		return deny(-XEN_ENODEV);
-	return v->debugreg[reg];
+	return current->debugreg[DR_ALIAS((u32)reg)];
 }
 
 /* Hypercall 25: the caller is in kernel mode, so the user's GS base waits in
