@@ -157,8 +157,8 @@ static void policy_xstate(struct cpuid_policy *p)
 	u32 features = x[1].r.a;
 
 	p->xcr0 = !policy_has(p, F_XSAVE) ? 0 :
-		  3 | (policy_has(p, F_AVX) ? 4 : 0) |
-		  (policy_has(p, F_AVX512F) ? 0xe0 : 0);
+		  boot_cpu.xcr0 & (3 | (policy_has(p, F_AVX) ? 4 : 0) |
+				   (policy_has(p, F_AVX512F) ? 0xe0 : 0));
 	for (unsigned int i = 0; i < NR_XSTATE; i++)
 		x[i].r = i > 1 && p->xcr0 >> i & 1 ?
 			 host.s[AT_XSTATE + i].r :
@@ -180,12 +180,6 @@ static void policy_finish(struct cpuid_policy *p)
 	struct cpuid_leaf *sizes = &p->s[AT_EXT + 8].r;
 
 	*word(p, 1) |= HYPERVISOR_BIT;
-	if ((boot_cpu.xcr0 & 3) != 3 || p->s[0].r.a < 0xd)
-		*word(p, F_XSAVE >> 5) &= ~(1U << (F_XSAVE & 31));
-	if (!(boot_cpu.xcr0 & 4))
-		*word(p, F_AVX >> 5) &= ~(1U << (F_AVX & 31));
-	if ((boot_cpu.xcr0 & 0xe0) != 0xe0)
-		*word(p, F_AVX512F >> 5) &= ~(1U << (F_AVX512F & 31));
 	for (unsigned int i = 0; i < ARRAY_SIZE(depends); i++)
 		if (!policy_has(p, depends[i].need))
 			*word(p, depends[i].w) &= ~depends[i].lose;
@@ -263,35 +257,29 @@ static struct slot *policy_find(struct cpuid_policy *p, u32 leaf, u32 sub)
 
 static void leaf_hypervisor(u32 leaf, u32 sub, struct cpuid_leaf *out)
 {
-	switch (leaf - XEN_BASE) {
-	case 0:
-		*out = (struct cpuid_leaf){ .a = XEN_BASE + 5,
-			.b = 0x566e6558, .c = 0x65584d4d, .d = 0x4d4d566e };
-		break;
-	case 1:
-		out->a = XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR;
-		break;
-	case 2:
-		/* One page of stubs by this MSR; MMU_PT_UPDATE_PRESERVE_AD. */
-		*out = (struct cpuid_leaf){ .a = 1, .b = XEN_BASE, .c = 1 };
-		break;
-	case 3:	/* time */
-		if (sub == 0) {
-			out->a = (u32)cpu_has(F_ITSC) << 1 |
-				 (u32)cpu_has(F_RDTSCP) << 2;
-			out->c = boot_cpu.tsc_khz;
-		} else if (sub == 1) {
-			out->c = clock_scale.mul;
-			out->d = (u8)clock_scale.shift;
-		} else if (sub == 2) {
-			out->a = boot_cpu.tsc_khz;
-		}
-		break;
-	case 5:	/* bits of a machine address: guests choose formats by it */
-		out->b = PAGE_SHIFT + 1 +
-			 (max_mfn > 1 ? fls64(max_mfn - 1) : 0);
-		break;
-	}
+	const struct cpuid_leaf leaves[] = {
+		{ XEN_BASE + 5, 0x566e6558, 0x65584d4d, 0x4d4d566e },
+		{ .a = XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR },
+		/* One page of stubs, by this MSR; MMU_PT_UPDATE_PRESERVE_AD. */
+		{ .a = 1, .b = XEN_BASE, .c = 1 },
+		{ 0 },				/* time, see below */
+		{ 0 },
+		/* Bits of a machine address: guests choose formats by it. */
+		{ .b = PAGE_SHIFT + 1 +
+			(max_mfn > 1 ? fls64(max_mfn - 1) : 0) },
+	};
+	const struct cpuid_leaf times[] = {
+		{ .a = (u32)cpu_has(F_ITSC) << 1 | (u32)cpu_has(F_RDTSCP) << 2,
+		  .c = boot_cpu.tsc_khz },
+		{ .c = clock_scale.mul, .d = (u8)clock_scale.shift },
+		{ .a = boot_cpu.tsc_khz },
+	};
+
+	leaf -= XEN_BASE;
+	if (leaf == 3 && sub < ARRAY_SIZE(times))
+		*out = times[sub];
+	else if (leaf < ARRAY_SIZE(leaves))
+		*out = leaves[leaf];
 }
 
 /*
@@ -346,7 +334,8 @@ int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p)
 /* XEN_SYSCTL_get_cpu_policy. */
 int cpuid_system_policy(struct xen_sysctl_cpu_policy *p)
 {
-	bool is_host = p->index == XEN_SYSCTL_cpu_policy_host;
+	/* Asked for the size, tools mean no one in particular: the first. */
+	bool is_host = p->index <= XEN_SYSCTL_cpu_policy_host;
 
 	if (!is_host && p->index != XEN_SYSCTL_cpu_policy_pv_max &&
 	    p->index != XEN_SYSCTL_cpu_policy_pv_default)

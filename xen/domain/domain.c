@@ -194,9 +194,10 @@ void domain_reap(void)
 
 /*
  * An id that is free now, and was not used lately: names of dead domains must
- * not come back while somebody may still mean the old one.
+ * not come back while somebody may still mean the old one.  If all are in use,
+ * one of those.
  */
-domid_t domid_pick(void)
+static domid_t domid_pick(void)
 {
 	static u32 rover;
 	const struct domain *d;
@@ -208,7 +209,7 @@ domid_t domid_pick(void)
 		d = domain_find(rover);
 	} while (d && d->id == rover && ++tries < DOMID_FIRST_RESERVED);
 	spin_unlock(&list_lock);
-	return tries < DOMID_FIRST_RESERVED ? rover : DOMID_INVALID;
+	return rover;
 }
 
 /* Puts d into the list, unless its id is in use. */
@@ -248,7 +249,8 @@ static int domain_fill(struct domain *d, const struct domain_create *c)
 }
 
 /*
- * A new domain without memory and vCPUs, paused once on the tools' behalf.
+ * A new domain without memory and vCPUs, paused once on the tools' behalf;
+ * DOMID_INVALID: any free id.
  * *out is not referenced for the caller: it lives until domain_kill(), which
  * the caller must be able to exclude.
  */
@@ -264,18 +266,17 @@ int domain_create(domid_t id, const struct domain_create *c,
 	if (!d)
 		return deny(-XEN_ENOMEM);
 
-	d->id = id;
-	d->is_privileged = c->privileged;
-	d->refs = 1;
-	d->pause_count = 1;
-	d->control_pauses = 1;
-	d->shutdown_code = SHUTDOWN_CODE_NONE;
-	d->max_vcpus = c->max_vcpus;
-	d->page_list = ~0U;
-	d->xenpage_list = ~0U;
+	*d = (struct domain){
+		.id = id != DOMID_INVALID ? id : domid_pick(),
+		.is_privileged = c->privileged, .refs = 1,
+		.pause_count = 1, .control_pauses = 1,
+		.shutdown_code = SHUTDOWN_CODE_NONE,
+		.max_vcpus = c->max_vcpus,
+		.page_list = ~0U, .xenpage_list = ~0U,
+		.lock = SPINLOCK(LOCK_DOMAIN),
+		.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
+	};
 	memcpy(d->handle, c->handle, sizeof(d->handle));
-	spin_lock_init(&d->lock, LOCK_DOMAIN);
-	spin_lock_init(&d->page_lock, LOCK_PAGES_DOMAIN);
 	rc = sched_init_domain(d);
 	if (!rc)
 		rc = domain_fill(d, c);
@@ -345,11 +346,9 @@ int domain_control_unpause(struct domain *d)
 /* The control domain's end is the machine's. */
 static void __noreturn machine_follow(u8 reason)
 {
-	if (reason == SHUTDOWN_poweroff) {
-		printk("Domain 0 has powered off: so does the machine.\n");
-		machine_power_off();
-	}
 	printk("Domain 0 has stopped (reason %u).\n", reason);
+	if (reason == SHUTDOWN_poweroff)
+		machine_power_off();
 	if (reason != SHUTDOWN_reboot && cmdline_bool("noreboot") == 1)
 		machine_halt();
 	machine_restart();
@@ -484,17 +483,14 @@ void domain_dump(void)
 	struct vcpu *v;
 
 	for_each_domain(d) {
-		printk("d%u%s%s%s%s: refs %u, pauses %u (tools %u), pages %lu "
-		       "of %lu, dirty cpus %lx\n", d->id,
-		       d->is_privileged ? " privileged" : "",
-		       d->is_dying ? " dying" : "",
-		       d->is_shut_down ? " shut down" : "",
-		       d->crashed ? " crashed" : "", d->refs, d->pause_count,
-		       d->control_pauses, d->tot_pages, d->max_pages,
-		       d->dirty_cpus);
+		printk("d%u:%s%s%s refs %u, pauses %u (tools %u), pages %lu "
+		       "of %lu\n", d->id, d->is_dying ? " dying," : "",
+		       d->is_shut_down ? " shut down," : "",
+		       d->crashed ? " crashed," : "", d->refs, d->pause_count,
+		       d->control_pauses, d->tot_pages, d->max_pages);
 		for_each_vcpu(d, v)
-			printk("  v%u: cpu %u%s, flags %x, pauses %u, pending "
-			       "%u, mask %u\n", v->id, v->sched.cpu,
+			printk("  v%u: cpu %u%s, flags %x, pauses %u, upcall "
+			       "%u/%u\n", v->id, v->sched.cpu,
 			       v->sched.running ? " running" : "",
 			       v->pause_flags, v->pause_count,
 			       v->vcpu_info->evtchn_upcall_pending,

@@ -172,7 +172,6 @@ struct domain *domain_get(domid_t id);
 struct domain *domain_get_or_self(domid_t id);
 bool domain_hold(struct domain *d);	/* one more; false if going */
 void domain_put(struct domain *d);
-domid_t domid_pick(void);		/* next free id, DOMID_INVALID none */
 /* Destroy as far as possible: 0 done, -XEN_ERESTART call again. */
 int domain_kill(struct domain *d);
 /* The guest is beyond saving: first reason is kept and printed, the domain
@@ -187,6 +186,9 @@ int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
 void domain_reap(void);
 void domain_dump(void);				/* debug key q */
 void domain_init(void);				/* idle vCPUs, pseudo domains */
+
+/* A hypercall takes six arguments, used or not. */
+typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
 
 /* --- vcpu.c ----------------------------------------------------------------- */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
@@ -217,17 +219,9 @@ static inline u16 sel_fixup(u16 sel)
 {
 	return sel & ~3 ? sel | 3 : sel;
 }
-long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64, u64, u64);
-long do_set_trap_table(u64 traps, u64, u64, u64, u64, u64);
-long do_callback_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64, u64, u64);
-long do_stack_switch(u64 ss, u64 sp, u64, u64, u64, u64);
-long do_fpu_taskswitch(u64 set, u64, u64, u64, u64, u64);
-long do_set_debugreg(u64 reg, u64 value, u64, u64, u64, u64);
-long do_get_debugreg(u64 reg, u64, u64, u64, u64, u64);
-long do_set_segment_base(u64 which, u64 base, u64, u64, u64, u64);
-long do_vm_assist(u64 cmd, u64 type, u64, u64, u64, u64);
-long do_nmi_op(u64 cmd, u64 arg, u64, u64, u64, u64);
+hypercall_t do_vcpu_op, do_set_trap_table, do_callback_op, do_set_callbacks;
+hypercall_t do_stack_switch, do_fpu_taskswitch, do_set_debugreg;
+hypercall_t do_get_debugreg, do_set_segment_base, do_vm_assist, do_nmi_op;
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
 void vcpu_dump(const struct vcpu *v);
 
@@ -235,7 +229,8 @@ void vcpu_dump(const struct vcpu *v);
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
 void cpuid_reset_domain(struct domain *d);	/* new, or going */
-void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_leaf *out);
+void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
+		 struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
 /* Tools: policies and featuresets to and from guest memory; 0/-errno. */
 struct xen_domctl_cpu_policy;
@@ -251,10 +246,7 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 /* --- control: domctl.c sysctl.c -------------------------------------------- */
 /* The way of all operations of the control domain: see domctl.c. */
 long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
-long do_domctl(u64 uop, u64, u64, u64, u64, u64);
-long do_sysctl(u64 uop, u64, u64, u64, u64, u64);
-long do_platform_op(u64 uop, u64, u64, u64, u64, u64);
-long do_xen_version(u64 cmd, u64 arg, u64, u64, u64, u64);
+hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);
@@ -265,14 +257,9 @@ int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 void hypercall_page_init(void *page);
 
 /* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ------------------------------------------ */
-long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64, u64);
-long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64, u64);
-long do_update_va_mapping(u64 va, u64 val, u64 flags, u64, u64, u64);
-long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
-				      u64, u64);
-long do_memory_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_gdt(u64 frames, u64 entries, u64, u64, u64, u64);
-long do_update_descriptor(u64 ma, u64 desc, u64, u64, u64, u64);
+hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
+hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
+hypercall_t do_update_descriptor;
 
 /* --- dom0.c -------------------------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */

@@ -76,28 +76,20 @@ static long domctl_create(struct xen_domctl *op)
 	    c->arch.misc_flags)
 		return deny(-XEN_EINVAL);
 	memcpy(create.handle, c->handle, sizeof(create.handle));
-	do {
-		if (any)
-			op->domain = domid_pick();
-		if (op->domain == DOMID_INVALID)
-			return deny(-XEN_ENOMEM);
-		rc = domain_create(op->domain, &create, &d);
-	} while (any && rc == -XEN_EEXIST);
+	rc = domain_create(any ? DOMID_INVALID : op->domain, &create, &d);
+	if (!rc)
+		op->domain = d->id;
 	return rc;
 }
 
 static long domctl_max_vcpus(struct domain *d, u32 max_vcpus)
 {
-	u32 i;
-
-	if (d == current->domain || d->is_dying || max_vcpus != d->max_vcpus)
+	if (d->is_dying || max_vcpus != d->max_vcpus)
 		return deny(-XEN_EINVAL);
-	domain_pause(d);
-	for (i = 0; i < max_vcpus; i++)
+	for (u32 i = 0; i < max_vcpus; i++)
 		if (!d->vcpu[i] && !vcpu_create(d, i))
-			break;
-	domain_unpause(d);
-	return i == max_vcpus ? 0 : deny(-XEN_ENOMEM);
+			return deny(-XEN_ENOMEM);
+	return 0;
 }
 
 /* --- information ---------------------------------------------------------- */
@@ -106,11 +98,15 @@ static long domctl_max_vcpus(struct domain *d, u32 max_vcpus)
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
 	u32 blocked = XEN_DOMINF_blocked;
+	bool shut_down = load_acquire(&d->is_shut_down); /* before its code */
 	struct vcpu *v;
 
 	*info = (struct xen_domctl_getdomaininfo){
 		.domain = d->id, .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
-		.flags = (u32)d->shutdown_code << XEN_DOMINF_shutdownshift,
+		.flags = (d->is_dead ? XEN_DOMINF_dying : 0) |
+			 (d->control_pauses ? XEN_DOMINF_paused : 0) |
+			 (shut_down ? XEN_DOMINF_shutdown : 0) |
+			 (u32)d->shutdown_code << XEN_DOMINF_shutdownshift,
 		.tot_pages = d->tot_pages, .max_pages = d->max_pages,
 		.shr_pages = d->shared_pages,
 		.shared_info_frame = d->shared_info_mfn.m,
@@ -130,12 +126,6 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	}
 	if (info->nr_online_vcpus)
 		info->flags |= blocked;
-	if (d->is_dead)
-		info->flags |= XEN_DOMINF_dying;
-	if (load_acquire(&d->is_shut_down))
-		info->flags |= XEN_DOMINF_shutdown;
-	if (d->control_pauses)
-		info->flags |= XEN_DOMINF_paused;
 }
 
 static long domctl_getdomaininfo(struct xen_domctl *op)
@@ -224,19 +214,14 @@ static long domctl_vcpuaffinity(struct vcpu *v,
  */
 void hypercall_page_init(void *page)
 {
+	/* push %rcx; push %r11; mov $nr,%eax; syscall; pop; pop; ret */
 	static const u8 call[] = {
-		0x51,				/* push %rcx */
-		0x41, 0x53,			/* push %r11 */
-		0xb8, 0, 0, 0, 0,		/* mov $nr,%eax */
-		0x0f, 0x05,			/* syscall */
-		0x41, 0x5b,			/* pop %r11 */
-		0x59,				/* pop %rcx */
-		0xc3,				/* ret */
+		0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b,
+		0x59, 0xc3,
 	};
+	/* push %rcx; push %r11; push %rax; mov $nr,%eax; syscall */
 	static const u8 iret[] = {
-		0x51, 0x41, 0x53,		/* push %rcx; push %r11 */
-		0x50,				/* push %rax */
-		0xb8, __HYPERVISOR_iret, 0, 0, 0,
+		0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0,
 		0x0f, 0x05,
 	};
 	u8 *p = page;
@@ -257,14 +242,6 @@ static long domctl_hypercall_init(struct domain *d, u64 mfn)
 	hypercall_page_init(mfn_to_virt(MFN(mfn)));
 	frame_put_and_type(mfn_to_frame(MFN(mfn)));
 	return 0;
-}
-
-static long domctl_set_policy(struct domain *d,
-			      struct xen_domctl_cpu_policy *policy)
-{
-	if (d == current->domain)
-		return deny(-XEN_EINVAL);
-	return d->has_run ? deny(-XEN_EEXIST) : cpuid_set_policy(d, policy);
 }
 
 static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
@@ -315,7 +292,8 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_get_cpu_policy:
 		return cpuid_get_policy(d, &op->u.cpu_policy);
 	case XEN_DOMCTL_set_cpu_policy:
-		return domctl_set_policy(d, &op->u.cpu_policy);
+		return d->has_run ? deny(-XEN_EEXIST) :
+		       cpuid_set_policy(d, &op->u.cpu_policy);
 	case XEN_DOMCTL_get_address_size: return deny(-XEN_EOPNOTSUPP);
 	default: return deny(-XEN_ENOSYS);
 	}

@@ -34,16 +34,13 @@ static long sysctl_physinfo(struct xen_sysctl_physinfo *p)
 {
 	_Static_assert(NR_FEATURE_WORDS >= ARRAY_SIZE(p->hw_cap), "hw_cap");
 	*p = (struct xen_sysctl_physinfo){
-		.threads_per_core = 1,
+		.nr_nodes = 1, .threads_per_core = 1,
 		.cores_per_socket = __builtin_popcountl(cpus_online),
 		.nr_cpus = __builtin_popcountl(cpus_online),
-		.max_cpu_id = nr_cpus - 1,
-		.nr_nodes = 1,
-		.cpu_khz = boot_cpu.tsc_khz,
+		.max_cpu_id = nr_cpus - 1, .cpu_khz = boot_cpu.tsc_khz,
 		.capabilities = XEN_SYSCTL_PHYSCAP_pv |
 				XEN_SYSCTL_PHYSCAP_gnttab_v1,
-		.total_pages = total_pages,
-		.free_pages = free_page_count(),
+		.total_pages = total_pages, .free_pages = free_page_count(),
 		.max_mfn = max_mfn - 1,
 	};
 	memcpy(p->hw_cap, boot_cpu.features, sizeof(p->hw_cap));
@@ -57,10 +54,7 @@ static long sysctl_domains(struct xen_sysctl_getdomaininfolist *l)
 	struct domain *d;
 	u32 id = l->first_domain, n;
 
-	for (n = 0; n < l->max_domains; n++) {
-		d = domain_get_from(id);
-		if (!d)
-			break;
+	for (n = 0; n < l->max_domains && (d = domain_get_from(id)); n++) {
 		domain_get_info(d, &info);
 		id = d->id + 1;
 		domain_put(d);
@@ -152,9 +146,6 @@ static long sysctl_dispatch(void *arg)
 	case XEN_SYSCTL_getdomaininfolist:
 		return sysctl_domains(&op->u.getdomaininfolist);
 	case XEN_SYSCTL_debug_keys: return sysctl_debug_keys(&op->u.debug_keys);
-	case XEN_SYSCTL_availheap:	/* any node, any width: one heap */
-		op->u.availheap.avail_bytes = free_page_count() << PAGE_SHIFT;
-		return 0;
 	case XEN_SYSCTL_cputopoinfo: return sysctl_cputopo(&op->u.cputopoinfo);
 	case XEN_SYSCTL_numainfo: return sysctl_numa(&op->u.numainfo);
 	case XEN_SYSCTL_cpupool_op: return sysctl_cpupool(&op->u.cpupool_op);
@@ -258,11 +249,10 @@ static long version_features(u64 gva)
 		      1U << XENFEAT_highmem_assist |
 		      1U << XENFEAT_gnttab_map_avail_bits |
 		      1U << XENFEAT_memory_op_vnode_supported |
-		      1U << XENFEAT_direct_mapped;
+		      1U << XENFEAT_direct_mapped |
+		      (u32)current->domain->is_privileged << XENFEAT_dom0;
 	if (current->domain->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
 		info.submap |= 1U << XENFEAT_pae_pgdir_above_4gb;
-	if (current->domain->is_privileged)
-		info.submap |= 1U << XENFEAT_dom0;
 	return copy_to_guest(gva, &info, sizeof(info));
 }
 

@@ -5,10 +5,10 @@
  *
  * Invariant: nothing stored in struct vcpu by these functions can make ring 0
  * fault or lend the guest more than ring 3 when the processor loads it:
- * addresses that reach MSRs or rip are canonical, selectors have RPL 3 and do
- * not name our descriptors, rflags keeps only bits a guest owns, breakpoints
- * lie outside our part of the address space, page tables and descriptor
- * tables come typed from mm/.
+ * addresses that reach MSRs or rip are canonical, selectors have RPL 3 (one
+ * that iret refuses nevertheless is the failsafe handler's affair), rflags
+ * keeps only bits a guest owns, breakpoints lie outside our part of the address
+ * space, page tables and descriptor tables come typed from mm/.
  *
  * A context (vcpu_guest_context) is given once.  It is checked before anything
  * is stored; then the parts that take references follow, which check for
@@ -31,12 +31,7 @@
 /* What a guest may have in rflags, besides IF, which is always set. */
 #define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | \
 			 X86_EFLAGS_ID)
-#define VM_ASSIST_VALID	(1UL << VMASST_TYPE_4gb_segments | \
-			 1UL << VMASST_TYPE_4gb_segments_notify | \
-			 1UL << VMASST_TYPE_writable_pagetables | \
-			 1UL << VMASST_TYPE_pae_extended_cr3 | \
-			 1UL << VMASST_TYPE_architectural_iopl | \
-			 1UL << VMASST_TYPE_runstate_update_flag)
+#define VM_ASSIST_VALID	((2UL << VMASST_TYPE_runstate_update_flag) - 1)
 #define CR4_GUEST	(X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE)
 #define DR6_FIXED	0xffff0ff0UL
 #define DR6_ZERO	(1UL << 12)
@@ -65,8 +60,8 @@ static void vcpu_info_reset(struct vcpu *v)
 }
 
 /*
- * A vCPU of d, down and without a context.  NULL: no memory.  The caller
- * makes sure that d does not run and nobody else creates vCPUs.
+ * A vCPU of d, down and without a context.  NULL: no memory.  Nobody else
+ * creates vCPUs of d meanwhile.
  */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
@@ -76,19 +71,14 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 	v = alloc_page();
 	if (!v)
 		return NULL;
-	v->domain = d;
-	v->id = id;
-	v->pause_flags = VPF_DOWN;
-	v->xcr0 = 1;
-	v->xcr0_accum = 1;
-	v->regs.rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS;
-	v->regs.cs = FLAT_RING3_CS64;
-	v->regs.ss = FLAT_RING3_SS64;
-	v->kernel_ss = FLAT_RING3_SS64;
-	v->in_kernel = 1;
-	v->debugreg[6] = DR6_FIXED;
-	v->debugreg[7] = DR7_FIXED;
-	v->event_cb.mask_events = true;
+	*v = (struct vcpu){
+		.domain = d, .id = id, .pause_flags = VPF_DOWN,
+		.xcr0 = 1, .xcr0_accum = 1, .in_kernel = 1,
+		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
+			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
+		.kernel_ss = FLAT_RING3_SS64,
+		.debugreg = { [6] = DR6_FIXED, [7] = DR7_FIXED },
+	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
 	if (!v->traps || fpu_alloc(v))
@@ -119,15 +109,13 @@ struct vcpu *idle_vcpu_create(unsigned int cpu)
 	v = alloc_page();
 	if (!v)
 		panic("no memory for an idle vCPU");
-	v->domain = &idle_domain;
-	v->id = cpu;
-	v->is_idle = 1;
-	v->in_kernel = 1;
-	v->vcpu_info = &dummy_vcpu_info;
-	v->vcpu_info_mfn = INVALID_MFN;
-	v->cr3_kernel = virt_to_paddr(idle_l4);
-	v->sched.cpu = cpu;
-	v->sched.affinity = 1UL << cpu;
+	*v = (struct vcpu){
+		.domain = &idle_domain, .id = cpu, .is_idle = 1,
+		.in_kernel = 1, .vcpu_info = &dummy_vcpu_info,
+		.vcpu_info_mfn = INVALID_MFN,
+		.cr3_kernel = virt_to_paddr(idle_l4),
+		.sched = { .cpu = cpu, .affinity = 1UL << cpu },
+	};
 	idle_domain.max_vcpus = max(idle_domain.max_vcpus, cpu + 1);
 	idle_domain.vcpu[cpu] = v;
 	return v;
@@ -172,13 +160,6 @@ void vcpu_unpause(struct vcpu *v)
 
 /* --- context -------------------------------------------------------------- */
 
-/* Usable as a handler's or an iret frame's cs: ours only if it is FLAT. */
-static bool sel_code_ok(u16 sel)
-{
-	return sel & 4 || sel < GDT_RESERVED_ENTRY << 3 ||
-	       (sel | 3) == FLAT_RING3_CS64 || (sel | 3) == FLAT_RING3_CS32;
-}
-
 static bool context_ok(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	const u64 va[] = {
@@ -193,24 +174,9 @@ static bool context_ok(const struct vcpu *v, const struct vcpu_guest_context *c)
 	for (unsigned int i = 0; i < 256; i++)
 		if (!va_canonical(c->trap_ctxt[i].address))
 			return false;
-	return sel_code_ok(c->user_regs.cs) && c->ctrlreg[3] >> PAGE_SHIFT &&
+	return c->ctrlreg[3] >> PAGE_SHIFT &&
 	       (v->id || !(c->vm_assist & ~VM_ASSIST_VALID)) &&
 	       (c->flags & VGCF_IN_KERNEL || c->ctrlreg[1]);
-}
-
-/* The parts that hold references.  Repeatable: each replaces what was. */
-static int context_set_tables(struct vcpu *v,
-			      const struct vcpu_guest_context *c)
-{
-	int rc = vcpu_set_gdt(v, c->gdt_frames, c->gdt_ents);
-
-	if (!rc)
-		rc = vcpu_set_ldt(v, c->ldt_base, c->ldt_ents);
-	if (!rc && v->l4_kernel.m != c->ctrlreg[3] >> PAGE_SHIFT)
-		rc = vcpu_set_kernel_l4(v, MFN(c->ctrlreg[3] >> PAGE_SHIFT));
-	if (!rc && v->l4_user.m != c->ctrlreg[1] >> PAGE_SHIFT)
-		rc = vcpu_set_user_l4(v, MFN(c->ctrlreg[1] >> PAGE_SHIFT));
-	return rc;
 }
 
 static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -257,9 +223,7 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 	fpu_reset(v);
 }
 
-static int vcpu_initialise_locked(struct vcpu *v,
-				  const struct vcpu_guest_context *c,
-				  bool online)
+static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	int rc;
 
@@ -267,7 +231,15 @@ static int vcpu_initialise_locked(struct vcpu *v,
 		return deny(-XEN_EEXIST);
 	if (v->vcpu_info == &dummy_vcpu_info || !context_ok(v, c))
 		return deny(-XEN_EINVAL);
-	rc = context_set_tables(v, c);
+	/* The parts that hold references.  Repeatable: each replaces what
+	 * was. */
+	rc = vcpu_set_gdt(v, c->gdt_frames, c->gdt_ents);
+	if (!rc)
+		rc = vcpu_set_ldt(v, c->ldt_base, c->ldt_ents);
+	if (!rc && v->l4_kernel.m != c->ctrlreg[3] >> PAGE_SHIFT)
+		rc = vcpu_set_kernel_l4(v, MFN(c->ctrlreg[3] >> PAGE_SHIFT));
+	if (!rc && v->l4_user.m != c->ctrlreg[1] >> PAGE_SHIFT)
+		rc = vcpu_set_user_l4(v, MFN(c->ctrlreg[1] >> PAGE_SHIFT));
 	if (rc)
 		return rc;
 	context_set_regs(v, c);
@@ -277,7 +249,7 @@ static int vcpu_initialise_locked(struct vcpu *v,
 	}
 	vcpu_update_cr3(v);
 	store_release(&v->initialised, 1);
-	if (online && c->flags & VGCF_online)
+	if (c->flags & VGCF_online)
 		atomic_and(&v->pause_flags, ~VPF_DOWN);
 	return 0;
 }
@@ -286,7 +258,7 @@ static int vcpu_initialise_locked(struct vcpu *v,
  * Gives v, which has none, the context in the caller's memory: 0;
  * -XEN_EINVAL: not acceptable; -XEN_EEXIST; -XEN_EFAULT; -XEN_ENOMEM;
  * -XEN_ERESTART if validation of page tables was interrupted, or another CPU
- * is at it: call again with the same.  VGCF_online counts only if `online` says so.
+ * is at it: call again with the same.  VGCF_online counts if `online` says so.
  */
 int vcpu_initialise(struct vcpu *v, u64 gva, bool online)
 {
@@ -299,7 +271,8 @@ int vcpu_initialise(struct vcpu *v, u64 gva, bool online)
 	if (!rc && cmpxchg(&v->context_busy, 0, 1)) {
 		rc = -XEN_ERESTART;
 	} else if (!rc) {
-		rc = vcpu_initialise_locked(v, c, online);
+		c->flags &= ~(u64)(online ? 0 : VGCF_online);
+		rc = context_set(v, c);
 		store_release(&v->context_busy, 0);
 	}
 	heap_free(c);
@@ -470,15 +443,6 @@ long do_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 	}
 }
 
-static void nmi_handler_set(struct vcpu *v, u64 address)
-{
-	v->traps[X86_EXC_NMI] = (struct trap_info){
-		.vector = X86_EXC_NMI, .flags = 4,
-		.cs = address ? FLAT_RING3_CS64 : 0, .address = address,
-	};
-	v->nmi_cb = (struct callback){ address, true };
-}
-
 static struct callback *callback_of(struct vcpu *v, u16 type)
 {
 	switch (type) {
@@ -510,12 +474,7 @@ long do_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 		return deny(-XEN_ENOSYS);
 	if (!va_canonical(r.address) || (!set && r.type != CALLBACKTYPE_nmi))
 		return deny(-XEN_EINVAL);
-	if (r.type == CALLBACKTYPE_nmi)
-		nmi_handler_set(current, r.address);
-	else
-		*cb = (struct callback){ r.address,
-			r.flags & CALLBACKF_mask_events ||
-			r.type == CALLBACKTYPE_event };
+	*cb = (struct callback){ r.address, r.flags & CALLBACKF_mask_events };
 	return 0;
 }
 
@@ -539,15 +498,14 @@ long do_nmi_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	struct xennmi_callback cb = { 0 };
 
-	if ((u32)cmd != XENNMI_register_callback &&
-	    (u32)cmd != XENNMI_unregister_callback)
+	if ((u32)cmd > XENNMI_unregister_callback)
 		return deny(-XEN_ENOSYS);
 	if ((u32)cmd == XENNMI_register_callback &&
 	    copy_from_guest(&cb, arg, sizeof(cb)))
 		return deny(-XEN_EFAULT);
 	if (!va_canonical(cb.handler_address))
 		return deny(-XEN_EINVAL);
-	nmi_handler_set(current, cb.handler_address);
+	current->nmi_cb.address = cb.handler_address;
 	return 0;
 }
 
