@@ -233,11 +233,11 @@ static int domain_publish(struct domain *d)
 
 static int domain_fill(struct domain *d, const struct domain_create *c)
 {
-	int rc = perdomain_create(d);
+	int rc;
 
 	cpuid_reset_domain(d);
-	d->shared_info = alloc_page();
-	if (rc || !d->shared_info)
+	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
+	if (!d->shared_info)
 		return deny(-XEN_ENOMEM);
 	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
@@ -463,7 +463,7 @@ int domain_kill(struct domain *d)
 		kill_end,
 	};
 
-	if (d == current->domain || d->is_privileged)
+	if (d->is_privileged)
 		return deny(-XEN_EINVAL);
 	for (; d->kill_stage < ARRAY_SIZE(stages); d->kill_stage++) {
 		int rc = stages[d->kill_stage](d);

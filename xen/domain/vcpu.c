@@ -582,24 +582,24 @@ long do_get_debugreg(u64 reg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 long do_set_segment_base(u64 which, u64 base, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	struct vcpu *v = current;
+	/* By SEGBASE_*. */
+	u64 *const field[] = {
+		&v->fs_base, &v->gs_base_user, &v->gs_base_kernel,
+	};
+	static const u32 msr[] = {
+		MSR_FS_BASE, MSR_KERNEL_GS_BASE, MSR_GS_BASE,
+	};
 
-	if ((u32)which == SEGBASE_GS_USER_SEL) {
+	which = (u32)which;
+	if (which == SEGBASE_GS_USER_SEL) {
 		/* A bad selector becomes null: callers expect success. */
 		context_load_user_gs(v, base & 0xffff);
 		return 0;
 	}
-	if ((u32)which > SEGBASE_GS_USER_SEL || !va_canonical(base))
+	if (which > SEGBASE_GS_USER_SEL || !va_canonical(base))
 		return deny(-XEN_EINVAL);
-	if ((u32)which == SEGBASE_FS) {
-		v->fs_base = base;
-		wrmsr(MSR_FS_BASE, base);
-	} else if ((u32)which == SEGBASE_GS_USER) {
-		v->gs_base_user = base;
-		wrmsr(MSR_KERNEL_GS_BASE, base);
-	} else {
-		v->gs_base_kernel = base;
-		wrmsr(MSR_GS_BASE, base);
-	}
+	*field[which] = base;
+	wrmsr(msr[which], base);
 	return 0;
 }
 
