@@ -190,7 +190,7 @@ void domain_init(void);				/* idle vCPUs, pseudo domains */
 /* A hypercall takes six arguments, used or not. */
 typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
 
-/* --- vcpu.c ----------------------------------------------------------------- */
+/* --- vcpu.c --------------------------------------------------------------- */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
 struct vcpu *idle_vcpu_create(unsigned int cpu);
 void vcpu_destroy(struct vcpu *v);
@@ -225,7 +225,7 @@ hypercall_t do_get_debugreg, do_set_segment_base, do_vm_assist, do_nmi_op;
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
 void vcpu_dump(const struct vcpu *v);
 
-/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ----------------- */
+/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ---------- */
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
 void cpuid_reset_domain(struct domain *d);	/* new, or going */
@@ -233,7 +233,6 @@ void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
 		 struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
 /* Tools: policies and featuresets to and from guest memory; 0/-errno. */
-struct xen_domctl_cpu_policy;
 struct xen_sysctl_cpu_policy;
 struct xen_sysctl_cpu_featureset;
 int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p);
@@ -243,7 +242,7 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control: domctl.c sysctl.c -------------------------------------------- */
+/* --- control: domctl.c sysctl.c ------------------------------------------- */
 /* The way of all operations of the control domain: see domctl.c. */
 long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
 hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
@@ -256,7 +255,7 @@ int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 /* Fills a page with 64 call stubs of 32 bytes. */
 void hypercall_page_init(void *page);
 
-/* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ------------------------------------------ */
+/* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
 hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
 hypercall_t do_update_descriptor;
