@@ -69,8 +69,7 @@ struct vcpu {
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
 	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
 	u64 gdt_frames[16];
-	u32 gdt_ents;
-	u32 ldt_ents;
+	u32 gdt_ents, ldt_ents;
 	u64 ldt_base;
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;

@@ -130,11 +130,8 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 
 static long domctl_getdomaininfo(struct xen_domctl *op)
 {
-	struct domain *d;
+	struct domain *d = domain_get_from(op->domain);
 
-	if (op->domain >= DOMID_FIRST_RESERVED)
-		return deny(-XEN_EINVAL);
-	d = domain_get_from(op->domain);
 	if (!d)
 		return -XEN_ESRCH;
 	domain_get_info(d, &op->u.getdomaininfo);
