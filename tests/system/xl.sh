@@ -26,6 +26,10 @@ check vcpu-set-back xl vcpu-set g 2
 check pause xl pause g
 check pause-seen sh -c 'xl list g | grep -q -- "p--- "'
 check unpause xl unpause g
+# Not offered; refused before the guest is suspended: it runs on, as the next
+# commands show, which need its answers.
+refused save xl save g /tmp/g.save
+check save-kept sh -c 'xl list g | awk "\$1 == \"g\" { f = \$5 !~ /[pscd]/ } END { exit !f }"'
 check mem-set xl mem-set g 160
 sleep 4
 check mem-set-seen sh -c 'test $(xl list g | awk "\$1 == \"g\" { print \$3 }") -le 162'

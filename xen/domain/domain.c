@@ -30,42 +30,41 @@
 #include <boot/boot.h>
 #include <dev/dev.h>
 
-#define REFS_DEAD	0
-
 struct domain *dom0;
 struct domain *domain_list;
 struct domain dom_io = {
 	.id = DOMID_IO, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
+	.lock = SPINLOCK(LOCK_DOMAIN), .page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
 };
 struct domain dom_xen = {
 	.id = DOMID_XEN, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
+	.lock = SPINLOCK(LOCK_DOMAIN), .page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
 };
 
 static struct spinlock list_lock = SPINLOCK(LOCK_DOMLIST);
-static struct domain *domain_hash[256];
 
 /* --- references ----------------------------------------------------------- */
 
 /* One more reference, unless the last one is gone already. */
 bool domain_hold(struct domain *d)
 {
-	u32 old = READ_ONCE(d->refs), seen;
+	u32 seen, old = READ_ONCE(d->refs);
 
-	while (old != REFS_DEAD) {
+	for (; old; old = seen) {
 		seen = cmpxchg(&d->refs, old, old + 1);
 		if (seen == old)
 			return true;
-		old = seen;
 	}
 	return false;
 }
 
+/* The first domain whose id is not below id; not held. */
 static struct domain *domain_find(u32 id)
 {
-	struct domain *d = READ_ONCE(domain_hash[id & 255]);
+	struct domain *d = READ_ONCE(domain_list);
 
-	while (d && d->id != id)
-		d = READ_ONCE(d->hash_next);
+	while (d && d->id < id)
+		d = READ_ONCE(d->next);
 	return d;
 }
 
@@ -77,29 +76,26 @@ struct domain *domain_get(domid_t id)
 {
 	struct domain *d = domain_find(id);
 
-	return d && domain_hold(d) ? d : NULL;
+	return d && d->id == id && domain_hold(d) ? d : NULL;
 }
 
 /* The same, but DOMID_SELF is the caller's domain. */
 struct domain *domain_get_or_self(domid_t id)
 {
-	struct domain *d = current->domain;
-
-	if (id != DOMID_SELF && id != d->id)
+	if (id != DOMID_SELF)
 		return domain_get(id);
 	/* A running vCPU's domain cannot have lost its own reference. */
-	return domain_hold(d) ? d : NULL;
+	return domain_hold(current->domain) ? current->domain : NULL;
 }
 
 /* The first domain whose id is not below id, held. */
 struct domain *domain_get_from(u32 id)
 {
-	struct domain *d;
+	struct domain *d = domain_find(id);
 
-	for_each_domain(d)
-		if (d->id >= id && domain_hold(d))
-			return d;
-	return NULL;
+	while (d && !domain_hold(d))
+		d = READ_ONCE(d->next);
+	return d;
 }
 
 /*
@@ -116,7 +112,7 @@ void domain_put(struct domain *d)
 {
 	struct domain *head;
 
-	if (atomic_sub(&d->refs, 1) != REFS_DEAD)
+	if (atomic_sub(&d->refs, 1) != 0)
 		return;
 	do {
 		head = READ_ONCE(dead_list);
@@ -133,10 +129,6 @@ static void domain_unlink_locked(struct domain *d)
 		p = &(*p)->next;
 	/* d->next stays: a reader may stand on d. */
 	WRITE_ONCE(*p, d->next);
-	p = &domain_hash[d->id & 255];
-	while (*p != d)
-		p = &(*p)->hash_next;
-	WRITE_ONCE(*p, d->hash_next);
 }
 
 static void domain_free(struct domain *d)
@@ -149,7 +141,7 @@ static void domain_free(struct domain *d)
 		evtchn_free_domain(d);
 	if (d->grant)
 		grant_free_domain(d);
-	cpuid_free_domain(d);
+	cpuid_reset_domain(d);
 	if (d->perdomain_l3)
 		perdomain_destroy(d);
 	/* If somebody still maps the page, the last one frees it. */
@@ -202,77 +194,63 @@ void domain_reap(void)
 
 /*
  * An id that is free now, and was not used lately: names of dead domains must
- * not come back while somebody may still mean the old one.
+ * not come back while somebody may still mean the old one.  If all are in use,
+ * one of those.
  */
-domid_t domid_pick(void)
+static domid_t domid_pick(void)
 {
 	static u32 rover;
-	u32 id, tries;
+	const struct domain *d;
+	u32 tries = 0;
 
 	spin_lock(&list_lock);
-	id = rover;
-	for (tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
-		if (++id >= DOMID_FIRST_RESERVED)
-			id = 1;
-		if (!domain_find(id))
-			break;
-	}
-	rover = id;
+	do {
+		rover = rover % (DOMID_FIRST_RESERVED - 1) + 1;
+		d = domain_find(rover);
+	} while (d && d->id == rover && ++tries < DOMID_FIRST_RESERVED);
 	spin_unlock(&list_lock);
-	return tries < DOMID_FIRST_RESERVED ? id : DOMID_INVALID;
+	return rover;
 }
 
+/* Puts d into the list, unless its id is in use. */
 static int domain_publish(struct domain *d)
 {
 	struct domain **p = &domain_list;
+	int rc = 0;
 
 	spin_lock(&list_lock);
-	if (domain_find(d->id)) {
-		spin_unlock(&list_lock);
-		return deny(-XEN_EEXIST);
-	}
 	while (*p && (*p)->id < d->id)
 		p = &(*p)->next;
-	d->next = *p;
-	d->hash_next = domain_hash[d->id & 255];
-	store_release(p, d);
-	store_release(&domain_hash[d->id & 255], d);
+	if (*p && (*p)->id == d->id) {
+		rc = deny(-XEN_EEXIST);
+	} else {
+		d->next = *p;
+		store_release(p, d);
+	}
 	spin_unlock(&list_lock);
-	return 0;
-}
-
-static int shared_info_create(struct domain *d)
-{
-	unsigned int i;
-
-	d->shared_info = alloc_page();
-	if (!d->shared_info)
-		return -XEN_ENOMEM;
-	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-	d->shared_info_mfn = virt_to_mfn(d->shared_info);
-	frame_share(d->shared_info, d, true);
-	return 0;
+	return rc;
 }
 
 static int domain_fill(struct domain *d, const struct domain_create *c)
 {
-	int rc = shared_info_create(d);
+	int rc;
 
-	if (!rc)
-		rc = perdomain_create(d);
-	if (!rc)
-		rc = cpuid_init_domain(d);
-	if (!rc)
-		rc = evtchn_init_domain(d, c->max_evtchn_port);
-	if (!rc)
-		rc = grant_init_domain(d, c->max_grant_frames,
-				       c->max_maptrack_frames);
-	return rc;
+	cpuid_reset_domain(d);
+	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
+	if (!d->shared_info)
+		return deny(-XEN_ENOMEM);
+	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+	d->shared_info_mfn = virt_to_mfn(d->shared_info);
+	frame_share(d->shared_info, d, true);
+	rc = evtchn_init_domain(d, c->max_evtchn_port);
+	return rc ? rc : grant_init_domain(d, c->max_grant_frames,
+					   c->max_maptrack_frames);
 }
 
 /*
- * A new domain without memory and vCPUs, paused once on the tools' behalf.
+ * A new domain without memory and vCPUs, paused once on the tools' behalf;
+ * DOMID_INVALID: any free id.
  * *out is not referenced for the caller: it lives until domain_kill(), which
  * the caller must be able to exclude.
  */
@@ -284,30 +262,24 @@ int domain_create(domid_t id, const struct domain_create *c,
 
 	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
 		return deny(-XEN_EINVAL);
-	if (domain_find(id))
-		return deny(-XEN_EEXIST);
 	d = heap_alloc(sizeof(*d));
 	if (!d)
 		return deny(-XEN_ENOMEM);
 
-	d->id = id;
-	d->is_privileged = c->privileged;
-	d->refs = 1;
-	d->pause_count = 1;
-	d->control_pauses = 1;
-	d->shutdown_code = SHUTDOWN_CODE_NONE;
-	d->max_vcpus = c->max_vcpus;
-	d->page_list = ~0U;
-	d->xenpage_list = ~0U;
+	*d = (struct domain){
+		.id = id != DOMID_INVALID ? id : domid_pick(),
+		.is_privileged = c->privileged, .refs = 1,
+		.pause_count = 1, .control_pauses = 1,
+		.shutdown_code = SHUTDOWN_CODE_NONE,
+		.max_vcpus = c->max_vcpus,
+		.page_list = ~0U, .xenpage_list = ~0U,
+		.lock = SPINLOCK(LOCK_DOMAIN),
+		.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
+	};
 	memcpy(d->handle, c->handle, sizeof(d->handle));
-	spin_lock_init(&d->lock, LOCK_DOMAIN);
-	spin_lock_init(&d->page_lock, LOCK_PAGES_DOMAIN);
 	rc = sched_init_domain(d);
-	if (rc) {
-		heap_free(d);
-		return rc;
-	}
-	rc = domain_fill(d, c);
+	if (!rc)
+		rc = domain_fill(d, c);
 	if (!rc)
 		rc = domain_publish(d);
 	if (rc) {
@@ -323,28 +295,20 @@ int domain_create(domid_t id, const struct domain_create *c,
 
 /* --- pausing -------------------------------------------------------------- */
 
-/* Nested.  The vCPUs stop soon; the caller may be one of them. */
-void domain_pause_nosync(struct domain *d)
-{
-	struct vcpu *v;
-
-	atomic_add(&d->pause_count, 1);
-	for_each_vcpu(d, v)
-		vcpu_sleep(v);
-}
-
 /* Nested.  On return no vCPU runs and all context is in struct vcpu.  The
  * caller must not be one of them. */
 void domain_pause(struct domain *d)
 {
 	struct vcpu *v;
 
-	domain_pause_nosync(d);
+	atomic_add(&d->pause_count, 1);
+	for_each_vcpu(d, v)
+		vcpu_sleep(v);
 	for_each_vcpu(d, v)
 		vcpu_sleep_sync(v);
 }
 
-/* Undoes one domain_pause() of either kind. */
+/* Undoes one domain_pause(). */
 void domain_unpause(struct domain *d)
 {
 	struct vcpu *v;
@@ -355,15 +319,13 @@ void domain_unpause(struct domain *d)
 		vcpu_wake(v);
 }
 
-/* The tools' own pauses, counted apart so that they cannot undo ours. */
+/* The tools' own pauses, counted apart so that they cannot undo ours.  The
+ * caller has d->control_busy, or is the boot. */
 int domain_control_pause(struct domain *d)
 {
-	u32 old = READ_ONCE(d->control_pauses);
-
-	if (d == current->domain)
+	if (d == current->domain || d->control_pauses == 255)
 		return deny(-XEN_EINVAL);
-	if (old >= 255 || cmpxchg(&d->control_pauses, old, old + 1) != old)
-		return deny(-XEN_EOVERFLOW);
+	d->control_pauses++;
 	domain_pause(d);
 	return 0;
 }
@@ -371,10 +333,9 @@ int domain_control_pause(struct domain *d)
 /* -XEN_EINVAL if the tools have not paused it. */
 int domain_control_unpause(struct domain *d)
 {
-	u32 old = READ_ONCE(d->control_pauses);
-
-	if (!old || cmpxchg(&d->control_pauses, old, old - 1) != old)
+	if (!d->control_pauses)
 		return deny(-XEN_EINVAL);
+	d->control_pauses--;
 	d->has_run = true;
 	domain_unpause(d);
 	return 0;
@@ -385,24 +346,18 @@ int domain_control_unpause(struct domain *d)
 /* The control domain's end is the machine's. */
 static void __noreturn machine_follow(u8 reason)
 {
-	if (reason == SHUTDOWN_poweroff) {
-		printk("Domain 0 has powered off: so does the machine.\n");
-		machine_power_off();
-	}
-	if (reason == SHUTDOWN_reboot) {
-		printk("Domain 0 reboots: so does the machine.\n");
-		machine_restart();
-	}
 	printk("Domain 0 has stopped (reason %u).\n", reason);
-	if (cmdline_bool("noreboot") == 1)
+	if (reason == SHUTDOWN_poweroff)
+		machine_power_off();
+	if (reason != SHUTDOWN_reboot && cmdline_bool("noreboot") == 1)
 		machine_halt();
 	machine_restart();
 }
 
 /*
- * The domain stops, and the tools find out why.  The first reason counts.
- * May be called by the domain's own vCPU, which then loses its CPU when it
- * leaves ring 0; takes no lock.
+ * The domain stops, for good, and the tools find out why.  The first reason
+ * counts.  May be called by the domain's own vCPU, which then loses its CPU
+ * when it leaves ring 0; takes no lock.
  */
 void domain_shutdown(struct domain *d, u8 reason)
 {
@@ -411,31 +366,15 @@ void domain_shutdown(struct domain *d, u8 reason)
 	cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, reason);
 	if (d == dom0)
 		machine_follow(d->shutdown_code);
-	if (xchg(&d->is_shutting_down, true))
+	if (xchg(&d->is_shut_down, true))
 		return;
 	for_each_vcpu(d, v) {
 		atomic_or(&v->pause_flags, VPF_SUSPENDED);
 		vcpu_sleep(v);
 	}
 	guest_log(d, LOG_INFO, "shut down, reason %u\n", d->shutdown_code);
-	store_release(&d->is_shut_down, true);
 	/* First of three. */
 	virq_raise_global(VIRQ_DOM_EXC);
-}
-
-/* Undoes domain_shutdown(): the suspend did not happen, or a copy was taken. */
-void domain_resume(struct domain *d)
-{
-	struct vcpu *v;
-
-	domain_pause(d);
-	d->shutdown_code = SHUTDOWN_CODE_NONE;
-	d->crashed = false;
-	d->is_shut_down = false;
-	for_each_vcpu(d, v)
-		atomic_and(&v->pause_flags, ~VPF_SUSPENDED);
-	store_release(&d->is_shutting_down, false);
-	domain_unpause(d);
 }
 
 /*
@@ -460,22 +399,38 @@ void domain_crash(struct domain *d, const char *why, ...)
 
 /* --- destruction ---------------------------------------------------------- */
 
-enum kill_stage {
-	KILL_STOP, KILL_PORTS, KILL_BARRIER, KILL_GRANTS, KILL_VCPUS,
-	KILL_PAGES, KILL_END, KILL_DONE
-};
+static int kill_stop(struct domain *d)
+{
+	domain_pause(d);	/* never undone */
+	d->is_dying = true;
+	/* Whoever looked at is_dying before is done when we get the locks. */
+	spin_lock(&d->lock);
+	spin_unlock(&d->lock);
+	spin_lock(&d->page_lock);
+	spin_unlock(&d->page_lock);
+	return 0;
+}
 
 static void nothing(void *unused)
 {
 }
 
+static int kill_interrupts(struct domain *d)
+{
+	/* A sender on another CPU may still be writing to a registered
+	 * vcpu_info; once it answers, it no longer is. */
+	cpu_call(cpus_online, nothing, NULL);
+	irq_release_domain(d);
+	return 0;
+}
+
 static int kill_vcpus(struct domain *d)
 {
 	struct vcpu *v;
-	int rc;
 
 	for_each_vcpu(d, v) {
-		rc = vcpu_drop_l4s(v);
+		int rc = vcpu_drop_l4s(v);
+
 		if (rc)
 			return rc;
 		vcpu_drop_ldt(v);
@@ -486,44 +441,13 @@ static int kill_vcpus(struct domain *d)
 	return 0;
 }
 
-static void kill_stop(struct domain *d)
+static int kill_end(struct domain *d)
 {
-	domain_pause(d);	/* never undone */
-	d->is_dying = true;
-	/* Whoever looked at is_dying before is done when we get the locks. */
-	spin_lock(&d->lock);
-	spin_unlock(&d->lock);
-	spin_lock(&d->page_lock);
-	spin_unlock(&d->page_lock);
-}
-
-static int kill_step(struct domain *d)
-{
-	switch (d->kill_stage) {
-	case KILL_STOP:
-		kill_stop(d);
-		return 0;
-	case KILL_PORTS:
-		return evtchn_destroy_domain(d);
-	case KILL_BARRIER:
-		/* A sender on another CPU may still be writing to a registered
-		 * vcpu_info; once it answers, it no longer is. */
-		cpu_call(cpus_online, nothing, NULL);
-		irq_release_domain(d);
-		return 0;
-	case KILL_GRANTS:
-		return grant_release_mappings(d);
-	case KILL_VCPUS:
-		return kill_vcpus(d);
-	case KILL_PAGES:
-		return domain_relinquish_pages(d);
-	default:
-		d->is_dead = true;
-		/* Second of three. */
-		virq_raise_global(VIRQ_DOM_EXC);
-		domain_put(d);
-		return 0;
-	}
+	d->is_dead = true;
+	/* Second of three. */
+	virq_raise_global(VIRQ_DOM_EXC);
+	domain_put(d);
+	return 0;
 }
 
 /*
@@ -533,12 +457,17 @@ static int kill_step(struct domain *d)
  */
 int domain_kill(struct domain *d)
 {
-	int rc;
+	static int (*const stages[])(struct domain *) = {
+		kill_stop, evtchn_destroy_domain, kill_interrupts,
+		grant_release_mappings, kill_vcpus, domain_relinquish_pages,
+		kill_end,
+	};
 
-	if (d == current->domain || d->is_privileged)
+	if (d->is_privileged)
 		return deny(-XEN_EINVAL);
-	for (; d->kill_stage < KILL_DONE; d->kill_stage++) {
-		rc = kill_step(d);
+	for (; d->kill_stage < ARRAY_SIZE(stages); d->kill_stage++) {
+		int rc = stages[d->kill_stage](d);
+
 		if (rc)
 			return rc;
 	}
@@ -547,41 +476,31 @@ int domain_kill(struct domain *d)
 
 /* --- the rest ------------------------------------------------------------- */
 
-static void domain_dump_one(struct domain *d)
-{
-	struct vcpu *v;
-
-	printk("d%u%s%s%s%s: refs %u, pauses %u (tools %u), pages %lu of %lu, "
-	       "dirty cpus %lx, shared_info %lx\n", d->id,
-	       d->is_privileged ? " privileged" : "",
-	       d->is_dying ? " dying" : "", d->is_shut_down ? " shut down" : "",
-	       d->crashed ? " crashed" : "", d->refs, d->pause_count,
-	       d->control_pauses, d->tot_pages, d->max_pages, d->dirty_cpus,
-	       d->shared_info_mfn.m);
-	for_each_vcpu(d, v)
-		printk("  v%u: cpu %u%s, flags %x, pauses %u, pending %u, "
-		       "mask %u\n", v->id, v->sched.cpu,
-		       v->sched.running ? " running" : "", v->pause_flags,
-		       v->pause_count, v->vcpu_info->evtchn_upcall_pending,
-		       v->vcpu_info->evtchn_upcall_mask);
-}
-
 /* Debug key q. */
 void domain_dump(void)
 {
 	struct domain *d;
+	struct vcpu *v;
 
-	for_each_domain(d)
-		domain_dump_one(d);
+	for_each_domain(d) {
+		printk("d%u:%s%s%s refs %u, pauses %u (tools %u), pages %lu "
+		       "of %lu\n", d->id, d->is_dying ? " dying," : "",
+		       d->is_shut_down ? " shut down," : "",
+		       d->crashed ? " crashed," : "", d->refs, d->pause_count,
+		       d->control_pauses, d->tot_pages, d->max_pages);
+		for_each_vcpu(d, v)
+			printk("  v%u: cpu %u%s, flags %x, pauses %u, upcall "
+			       "%u/%u\n", v->id, v->sched.cpu,
+			       v->sched.running ? " running" : "",
+			       v->pause_flags, v->pause_count,
+			       v->vcpu_info->evtchn_upcall_pending,
+			       v->vcpu_info->evtchn_upcall_mask);
+	}
 }
 
 /* Boot, after the heap works: this CPU gets its idle vCPU. */
 void __init domain_init(void)
 {
-	spin_lock_init(&dom_io.lock, LOCK_DOMAIN);
-	spin_lock_init(&dom_io.page_lock, LOCK_PAGES_DOMAIN);
-	spin_lock_init(&dom_xen.lock, LOCK_DOMAIN);
-	spin_lock_init(&dom_xen.page_lock, LOCK_PAGES_DOMAIN);
 	if (!current)
 		current = idle_vcpu_create(smp_processor_id());
 }

@@ -41,11 +41,9 @@ struct vcpu {
 	u8 in_kernel;		/* guest mode: 1 kernel, 0 user */
 	u8 nmi_masked;		/* from NMI delivery to iret */
 	u8 is_idle;
-	u8 fpu_loaded;		/* its FPU state is in the registers */
 	u8 guest_ts;		/* guest's view of CR0.TS */
 	u8 iopl;		/* virtual: 0 to 3 */
 	u8 initialised;		/* has had a context */
-	u8 fpu_dirty;
 	u32 work;		/* VWORK_* */
 	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
 	u64 kernel_sp;
@@ -71,15 +69,13 @@ struct vcpu {
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
 	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
 	u64 gdt_frames[16];
-	u32 gdt_ents;
-	u32 ldt_ents;
+	u32 gdt_ents, ldt_ents;
 	u64 ldt_base;
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;
 	u64 misc_features;	/* MSR 0x140 */
 
 	mfn_t vcpu_info_mfn;	/* registered page, INVALID_MFN = shared_info */
-	u64 mc_count;
 
 	struct vcpu_sched sched;
 	struct vcpu_timers timers;
@@ -90,8 +86,6 @@ struct vcpu {
 		struct multicall_entry entry;
 	} mc;
 	u32 context_busy;	/* vcpu.c: someone gives it a context */
-	u32 emul_port;		/* reserved for entry/emulate.c */
-	void *emul_private;
 };
 
 static always_inline bool vcpu_event_pending(const struct vcpu *v)
@@ -105,7 +99,7 @@ struct domain {
 	domid_t id;
 	bool is_privileged;	/* the control domain */
 	bool is_dying;		/* destroy has begun */
-	bool is_shut_down, is_shutting_down;
+	bool is_shut_down;	/* or about to be */
 	bool crashed;
 	u8 shutdown_code;	/* SHUTDOWN_*, SHUTDOWN_CODE_NONE */
 #define SHUTDOWN_CODE_NONE	0xff
@@ -139,21 +133,17 @@ struct domain {
 	struct domain_sched sched;
 	struct cpuid_policy *cpuid;	/* domain/cpuid.c */
 	s64 time_offset;		/* seconds: settimeoffset */
-	u32 pirq_eoi_used;
 	u32 cf8;			/* Dom0: PCI config address latch */
 	u8 rtc_index;
-	u64 cpu_affinity_all;
 	struct e820_entry *e820;	/* set_memory_map; NULL = none */
 	unsigned int nr_e820;
-	u64 *mmio_ro;			/* reserved for dev/ */
 
 	/* domain.c's own */
 	bool is_dead;			/* destroy is complete */
 	bool has_run;			/* unpaused by the tools once */
 	u32 kill_stage;
 	u32 control_busy;		/* one control operation at a time */
-	u32 tsc_incarnation;
-	struct domain *hash_next, *reap_next;
+	struct domain *reap_next;
 };
 
 extern struct domain *dom0;		/* the control domain */
@@ -181,16 +171,13 @@ struct domain *domain_get(domid_t id);
 struct domain *domain_get_or_self(domid_t id);
 bool domain_hold(struct domain *d);	/* one more; false if going */
 void domain_put(struct domain *d);
-domid_t domid_pick(void);		/* next free id, DOMID_INVALID none */
 /* Destroy as far as possible: 0 done, -XEN_ERESTART call again. */
 int domain_kill(struct domain *d);
 /* The guest is beyond saving: first reason is kept and printed, the domain
  * shuts down with SHUTDOWN_crash; the caller unwinds normally. */
 void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason);
-void domain_resume(struct domain *d);
 void domain_pause(struct domain *d);		/* waits until none runs */
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_control_pause(struct domain *d);	/* tools */
 int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
@@ -199,7 +186,10 @@ void domain_reap(void);
 void domain_dump(void);				/* debug key q */
 void domain_init(void);				/* idle vCPUs, pseudo domains */
 
-/* --- vcpu.c ----------------------------------------------------------------- */
+/* A hypercall takes six arguments, used or not. */
+typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
+
+/* --- vcpu.c --------------------------------------------------------------- */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
 struct vcpu *idle_vcpu_create(unsigned int cpu);
 void vcpu_destroy(struct vcpu *v);
@@ -212,9 +202,13 @@ static inline bool vcpu_runnable(const struct vcpu *v)
 	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) |
 		 READ_ONCE(v->domain->pause_count));
 }
-/* Sets everything from a context after checking it: 0/-errno. */
-int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
-void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+/* NULL: d has no such vCPU. */
+static inline struct vcpu *vcpu_find(struct domain *d, u32 id)
+{
+	return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+/* First context, from the caller's memory: 0/-errno. */
+int vcpu_initialise(struct vcpu *v, u64 gva, bool online);
 static inline bool va_canonical(u64 va)
 {
 	return (u64)((s64)(va << 16) >> 16) == va;
@@ -224,32 +218,20 @@ static inline u16 sel_fixup(u16 sel)
 {
 	return sel & ~3 ? sel | 3 : sel;
 }
-/* Code selector usable for a handler or iret: not ours unless FLAT. */
-bool sel_code_ok(u16 sel);
-int vcpu_register_info(struct vcpu *v, u64 mfn, u32 offset);
-long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64, u64, u64);
-long do_set_trap_table(u64 traps, u64, u64, u64, u64, u64);
-long do_callback_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64, u64, u64);
-long do_stack_switch(u64 ss, u64 sp, u64, u64, u64, u64);
-long do_fpu_taskswitch(u64 set, u64, u64, u64, u64, u64);
-long do_set_debugreg(u64 reg, u64 value, u64, u64, u64, u64);
-long do_get_debugreg(u64 reg, u64, u64, u64, u64, u64);
-long do_set_segment_base(u64 which, u64 base, u64, u64, u64, u64);
-long do_vm_assist(u64 cmd, u64 type, u64, u64, u64, u64);
-long do_nmi_op(u64 cmd, u64 arg, u64, u64, u64, u64);
+hypercall_t do_vcpu_op, do_set_trap_table, do_callback_op, do_set_callbacks;
+hypercall_t do_stack_switch, do_fpu_taskswitch, do_set_debugreg;
+hypercall_t do_get_debugreg, do_set_segment_base, do_vm_assist, do_nmi_op;
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
 void vcpu_dump(const struct vcpu *v);
 
-/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ----------------- */
+/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ---------- */
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
-int cpuid_init_domain(struct domain *d);
-void cpuid_free_domain(struct domain *d);
-void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub, struct cpuid_leaf *out);
+void cpuid_reset_domain(struct domain *d);	/* new, or going */
+void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
+		 struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
 /* Tools: policies and featuresets to and from guest memory; 0/-errno. */
-struct xen_domctl_cpu_policy;
 struct xen_sysctl_cpu_policy;
 struct xen_sysctl_cpu_featureset;
 int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p);
@@ -259,30 +241,23 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control: domctl.c sysctl.c platform.c version.c ---------------------------------- */
-long do_domctl(u64 uop, u64, u64, u64, u64, u64);
-long do_sysctl(u64 uop, u64, u64, u64, u64, u64);
-long do_platform_op(u64 uop, u64, u64, u64, u64, u64);
-long do_xen_version(u64 cmd, u64 arg, u64, u64, u64, u64);
+/* --- control: domctl.c sysctl.c ------------------------------------------- */
+/* The way of all operations of the control domain: see domctl.c. */
+long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
+hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);
-/* Bitmaps of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
-int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask);
+/* A bitmap of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
 int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 		    unsigned int nr);
 /* Fills a page with 64 call stubs of 32 bytes. */
 void hypercall_page_init(void *page);
 
-/* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ------------------------------------------ */
-long do_mmu_update(u64 reqs, u64 count, u64 done, u64 foreigndom, u64, u64);
-long do_mmuext_op(u64 ops, u64 count, u64 done, u64 foreigndom, u64, u64);
-long do_update_va_mapping(u64 va, u64 val, u64 flags, u64, u64, u64);
-long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
-				      u64, u64);
-long do_memory_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_gdt(u64 frames, u64 entries, u64, u64, u64, u64);
-long do_update_descriptor(u64 ma, u64 desc, u64, u64, u64, u64);
+/* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
+hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
+hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
+hypercall_t do_update_descriptor;
 
 /* --- dom0.c -------------------------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */

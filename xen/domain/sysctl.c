@@ -1,47 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sysctl: what the control domain's tools ask about the whole machine.
+ * What is asked about the whole machine: sysctl by the control domain's
+ * tools, platform_op by its kernel, xen_version by anybody.
  *
- * One function per operation; the argument structure is copied in once and
- * goes back whole when the operation succeeded.  Nothing here changes any
- * domain.  No locks: counters are read as they are.
+ * Nothing here changes any domain.  No locks: counters are read as they are.
  *
- * The machine is shown as one NUMA node, one CPU pool ("Pool-0" to the tools)
- * with all CPUs and the credit scheduler.  Deliberately absent: tracing,
- * profiling, hot-plug, power management.
+ * The machine is shown to tools as one NUMA node, one CPU pool ("Pool-0") with
+ * all CPUs and the credit scheduler.  Deliberately absent: tracing, profiling,
+ * hot-plug, power management, microcode and MTRR updates, direct MSR access,
+ * firmware calls.  Dom0 copes with -XEN_ENOSYS for all of them.
+ *
+ * xen_version's texts have fixed sizes in the ABI and are copied out whole,
+ * padded with zeros, so that nothing else can leak.  What concerns the
+ * machine's owner only, the command line and how we were built, is for the
+ * control domain; others get "<denied>".
  */
 #include <domain/domain.h>
-#include <entry/entry.h>
 #include <dev/dev.h>
+#include <hypercall-abi/platform.h>
 #include <hypercall-abi/sysctl.h>
+#include <hypercall-abi/version.h>
 
 #define MAX_DEBUG_KEYS	64
+#define EXTRAVERSION	".0-xenolith"
+#define CAPABILITIES	"xen-3.0-x86_64 "
+#ifndef CHANGESET
+#define CHANGESET	"unavailable"
+#endif
 
-static long sysctl_readconsole(struct xen_sysctl_readconsole *r)
-{
-	return console_read_ring(r->buffer, &r->count, &r->index, r->clear,
-				 r->incremental);
-}
-
-static unsigned int cpus_count(void)
-{
-	return __builtin_popcountl(cpus_online);
-}
+/* --- sysctl --------------------------------------------------------------- */
 
 static long sysctl_physinfo(struct xen_sysctl_physinfo *p)
 {
 	_Static_assert(NR_FEATURE_WORDS >= ARRAY_SIZE(p->hw_cap), "hw_cap");
 	*p = (struct xen_sysctl_physinfo){
-		.threads_per_core = 1,
-		.cores_per_socket = cpus_count(),
-		.nr_cpus = cpus_count(),
-		.max_cpu_id = nr_cpus - 1,
-		.nr_nodes = 1,
-		.cpu_khz = boot_cpu.tsc_khz,
+		.nr_nodes = 1, .threads_per_core = 1,
+		.cores_per_socket = __builtin_popcountl(cpus_online),
+		.nr_cpus = __builtin_popcountl(cpus_online),
+		.max_cpu_id = nr_cpus - 1, .cpu_khz = boot_cpu.tsc_khz,
 		.capabilities = XEN_SYSCTL_PHYSCAP_pv |
 				XEN_SYSCTL_PHYSCAP_gnttab_v1,
-		.total_pages = total_pages,
-		.free_pages = free_page_count(),
+		.total_pages = total_pages, .free_pages = free_page_count(),
 		.max_mfn = max_mfn - 1,
 	};
 	memcpy(p->hw_cap, boot_cpu.features, sizeof(p->hw_cap));
@@ -55,10 +54,7 @@ static long sysctl_domains(struct xen_sysctl_getdomaininfolist *l)
 	struct domain *d;
 	u32 id = l->first_domain, n;
 
-	for (n = 0; n < l->max_domains; n++) {
-		d = domain_get_from(id);
-		if (!d)
-			break;
+	for (n = 0; n < l->max_domains && (d = domain_get_from(id)); n++) {
 		domain_get_info(d, &info);
 		id = d->id + 1;
 		domain_put(d);
@@ -72,52 +68,25 @@ static long sysctl_domains(struct xen_sysctl_getdomaininfolist *l)
 
 static long sysctl_debug_keys(const struct xen_sysctl_debug_keys *k)
 {
-	char key;
-	u32 i;
+	char keys[MAX_DEBUG_KEYS];
 
 	if (k->nr_keys > MAX_DEBUG_KEYS)
 		return deny(-XEN_EINVAL);
-	for (i = 0; i < k->nr_keys; i++) {
-		if (copy_from_guest(&key, k->keys + i, 1))
-			return deny(-XEN_EFAULT);
-		handle_debug_key(key);
-	}
+	if (copy_from_guest(keys, k->keys, k->nr_keys))
+		return deny(-XEN_EFAULT);
+	for (u32 i = 0; i < k->nr_keys; i++)
+		handle_debug_key(keys[i]);
 	return 0;
 }
 
-static long sysctl_cpuinfo(struct xen_sysctl_getcpuinfo *c)
-{
-	struct xen_sysctl_cpuinfo info;
-	u32 i, n = min(c->max_cpus, nr_cpus);
-
-	for (i = 0; i < n; i++) {
-		info.idletime = cpus_online >> i & 1 ? cpu_ptr(i)->idle_ns : 0;
-		if (copy_to_guest(c->info + i * sizeof(info), &info,
-				  sizeof(info)))
-			return deny(-XEN_EFAULT);
-	}
-	c->nr_cpus = n;
-	return 0;
-}
-
-static long sysctl_availheap(struct xen_sysctl_availheap *h)
-{
-	/* Any node, any width: there is one heap. */
-	h->avail_bytes = free_page_count() << PAGE_SHIFT;
-	return 0;
-}
-
+/* A CPU that is not there has invalid ids. */
 static long sysctl_cputopo(struct xen_sysctl_cputopoinfo *t)
 {
-	struct xen_sysctl_cputopo topo;
-	u32 i, n = min(t->num_cpus, nr_cpus);
+	for (u32 i = 0; t->cputopo && i < min(t->num_cpus, nr_cpus); i++) {
+		struct xen_sysctl_cputopo topo = { .core = i };
 
-	for (i = 0; t->cputopo && i < n; i++) {
-		topo = (struct xen_sysctl_cputopo){ .core = i };
 		if (!(cpus_online >> i & 1))
-			topo = (struct xen_sysctl_cputopo){
-				XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
-				XEN_INVALID_NODE_ID };
+			memset(&topo, 0xff, sizeof(topo));
 		if (copy_to_guest(t->cputopo + i * sizeof(topo), &topo,
 				  sizeof(topo)))
 			return deny(-XEN_EFAULT);
@@ -133,124 +102,190 @@ static long sysctl_numa(struct xen_sysctl_numainfo *n)
 		.memfree = free_page_count() << PAGE_SHIFT,
 	};
 
-	if (n->num_nodes && n->meminfo &&
-	    copy_to_guest(n->meminfo, &mem, sizeof(mem)))
-		return deny(-XEN_EFAULT);
-	/* ACPI's distance of a node to itself. */
-	if (n->num_nodes && n->distance && put_guest_u32(n->distance, 10))
+	/* 10 is ACPI's distance of a node to itself. */
+	if (n->num_nodes &&
+	    ((n->meminfo && copy_to_guest(n->meminfo, &mem, sizeof(mem))) ||
+	     (n->distance && put_guest_u32(n->distance, 10))))
 		return deny(-XEN_EFAULT);
 	n->num_nodes = 1;
 	return 0;
 }
 
-static u32 domain_count(void)
-{
-	struct domain *d;
-	u32 n = 0;
-
-	for_each_domain(d)
-		n++;
-	return n;
-}
-
-static long pool_info(struct xen_sysctl_cpupool_op *p)
-{
-	if (p->cpupool_id)
-		return -XEN_ENOENT;	/* the end of the tools' loop */
-	p->sched_id = XEN_SCHEDULER_CREDIT;
-	p->n_dom = domain_count();
-	return bitmap_to_guest(&p->cpumap, cpus_online, nr_cpus);
-}
-
-static long pool_move(const struct xen_sysctl_cpupool_op *p)
-{
-	struct domain *d = domain_get(p->domid);
-
-	if (!d)
-		return deny(-XEN_ESRCH);
-	domain_put(d);
-	return p->cpupool_id ? deny(-XEN_ENOENT) : 0;
-}
-
 static long sysctl_cpupool(struct xen_sysctl_cpupool_op *p)
 {
+	struct domain *d;
+
 	switch (p->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:
-		return pool_info(p);
+		if (p->cpupool_id)
+			return -XEN_ENOENT;	/* ends the tools' loop */
+		p->sched_id = XEN_SCHEDULER_CREDIT;
+		p->n_dom = 0;
+		for_each_domain(d)
+			p->n_dom++;
+		return bitmap_to_guest(&p->cpumap, cpus_online, nr_cpus);
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
 		return bitmap_to_guest(&p->cpumap, 0, nr_cpus);
-	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-		return pool_move(p);
-	case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-	case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-	case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-	case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-		return deny(-XEN_EOPNOTSUPP);
-	default:
-		return deny(-XEN_ENOSYS);
+	default: return deny(-XEN_EOPNOTSUPP);
 	}
 }
 
-static long sysctl_dispatch(struct xen_sysctl *op)
+static long sysctl_dispatch(void *arg)
 {
+	struct xen_sysctl *op = arg;
+	struct xen_sysctl_readconsole *con = &op->u.readconsole;
+
 	switch (op->cmd) {
 	case XEN_SYSCTL_readconsole:
-		return sysctl_readconsole(&op->u.readconsole);
-	case XEN_SYSCTL_physinfo:
-		return sysctl_physinfo(&op->u.physinfo);
+		return console_read_ring(con->buffer, &con->count, &con->index,
+					 con->clear, con->incremental);
+	case XEN_SYSCTL_physinfo: return sysctl_physinfo(&op->u.physinfo);
 	case XEN_SYSCTL_sched_id:
 		op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT;
 		return 0;
 	case XEN_SYSCTL_getdomaininfolist:
 		return sysctl_domains(&op->u.getdomaininfolist);
-	case XEN_SYSCTL_debug_keys:
-		return sysctl_debug_keys(&op->u.debug_keys);
-	case XEN_SYSCTL_getcpuinfo:
-		return sysctl_cpuinfo(&op->u.getcpuinfo);
-	case XEN_SYSCTL_availheap:
-		return sysctl_availheap(&op->u.availheap);
-	case XEN_SYSCTL_cputopoinfo:
-		return sysctl_cputopo(&op->u.cputopoinfo);
-	case XEN_SYSCTL_numainfo:
-		return sysctl_numa(&op->u.numainfo);
-	case XEN_SYSCTL_cpupool_op:
-		return sysctl_cpupool(&op->u.cpupool_op);
+	case XEN_SYSCTL_debug_keys: return sysctl_debug_keys(&op->u.debug_keys);
+	case XEN_SYSCTL_cputopoinfo: return sysctl_cputopo(&op->u.cputopoinfo);
+	case XEN_SYSCTL_numainfo: return sysctl_numa(&op->u.numainfo);
+	case XEN_SYSCTL_cpupool_op: return sysctl_cpupool(&op->u.cpupool_op);
 	case XEN_SYSCTL_scheduler_op:
 		return sched_adjust_global(&op->u.scheduler_op);
-	case XEN_SYSCTL_pcitopoinfo:
-		return deny(-XEN_ENODEV);
-	case XEN_SYSCTL_get_cpu_levelling_caps:
-		op->u.cpu_levelling_caps.caps = 0;
-		return 0;
+	case XEN_SYSCTL_pcitopoinfo: return deny(-XEN_ENODEV);
 	case XEN_SYSCTL_get_cpu_featureset:
 		return cpuid_system_featureset(&op->u.cpu_featureset);
 	case XEN_SYSCTL_get_cpu_policy:
 		return cpuid_system_policy(&op->u.cpu_policy);
-	case XEN_SYSCTL_cpu_hotplug:
-		return deny(-XEN_EOPNOTSUPP);
-	default:
-		return deny(-XEN_ENOSYS);
+	default: return deny(-XEN_ENOSYS);
 	}
 }
 
 /* Hypercall 35. */
 long do_sysctl(u64 uop, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	struct xen_sysctl op;
-	long rc;
+	return control_op(uop, sizeof(struct xen_sysctl),
+			  XEN_SYSCTL_INTERFACE_VERSION, sysctl_dispatch);
+}
 
-	if (!current->domain->is_privileged)
-		return deny(-XEN_EPERM);
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-		return deny(-XEN_EACCES);
+/* --- platform_op ---------------------------------------------------------- */
 
-	rc = sysctl_dispatch(&op);
-	/* A featureset too long for the room is delivered in part. */
-	if (rc && rc != -XEN_ENOBUFS)
-		return rc;
-	if (copy_to_guest(uop, &op, sizeof(op)))
+static long platform_settime(const struct xenpf_settime64 *t)
+{
+	struct domain *d;
+
+	if (t->mbz || t->nsecs >= NS_PER_SEC)
+		return deny(-XEN_EINVAL);
+	clock_set_wall(t->secs, t->nsecs, t->system_time);
+	for_each_domain(d)
+		domain_wallclock_update(d);
+	return 0;
+}
+
+static long platform_cpuinfo(struct xenpf_pcpuinfo *p)
+{
+	bool online = p->xen_cpuid < nr_cpus && cpus_online >> p->xen_cpuid & 1;
+
+	p->max_present = nr_cpus - 1;
+	p->flags = online ? XEN_PCPU_FLAGS_ONLINE : XEN_PCPU_FLAGS_INVALID;
+	p->apic_id = online ? cpu_ptr(p->xen_cpuid)->apic_id : 0;
+	p->acpi_id = online ? cpu_ptr(p->xen_cpuid)->acpi_id : 0;
+	return 0;
+}
+
+static long platform_dispatch(void *arg)
+{
+	struct xen_platform_op *op = arg;
+	const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
+
+	switch (op->cmd) {
+	case XENPF_settime64: return platform_settime(&op->u.settime64);
+	case XENPF_enter_acpi_sleep:
+		return s->flags ? deny(-XEN_EOPNOTSUPP) :
+		       acpi_enter_sleep(s->val_a, s->val_b, s->sleep_state);
+	case XENPF_get_cpuinfo: return platform_cpuinfo(&op->u.pcpu_info);
+	default: return deny(-XEN_ENOSYS);
+	}
+}
+
+/* Hypercall 7. */
+long do_platform_op(u64 uop, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+	return control_op(uop, sizeof(struct xen_platform_op),
+			  XENPF_INTERFACE_VERSION, platform_dispatch);
+}
+
+/* --- xen_version ---------------------------------------------------------- */
+
+static long put_text(u64 gva, const char *text, size_t size, bool private)
+{
+	char whole[1024] = { 0 };
+
+	strlcpy(whole, private && !current->domain->is_privileged ?
+		"<denied>" : text, size);
+	return copy_to_guest(gva, whole, size);
+}
+
+static long version_compile_info(u64 gva)
+{
+	/* Not the date: equal sources make equal images. */
+	static const struct xen_compile_info info = {
+		"gcc " __VERSION__, "xenolith", "localdomain",
+		"reproducible build",
+	}, denied = { "<denied>", "<denied>", "<denied>", "<denied>" };
+
+	return copy_to_guest(gva, current->domain->is_privileged ? &info :
+			     &denied, sizeof(info));
+}
+
+static long version_features(u64 gva)
+{
+	struct xen_feature_info info;
+
+	if (copy_from_guest(&info, gva, sizeof(info)))
 		return deny(-XEN_EFAULT);
-	return rc;
+	if (info.submap_idx >= XENFEAT_NR_SUBMAPS)
+		return deny(-XEN_EINVAL);
+	info.submap = 1U << XENFEAT_mmu_pt_update_preserve_ad |
+		      1U << XENFEAT_highmem_assist |
+		      1U << XENFEAT_gnttab_map_avail_bits |
+		      1U << XENFEAT_memory_op_vnode_supported |
+		      1U << XENFEAT_direct_mapped |
+		      (u32)current->domain->is_privileged << XENFEAT_dom0;
+	if (current->domain->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
+		info.submap |= 1U << XENFEAT_pae_pgdir_above_4gb;
+	return copy_to_guest(gva, &info, sizeof(info));
+}
+
+/* Hypercall 17.  XENVER_version is also a guest's cheapest way to have its
+ * pending events delivered. */
+long do_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+	static const struct xen_platform_parameters params = { HYP_VIRT_START };
+
+	switch ((u32)cmd) {
+	case XENVER_version:
+		return XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR;
+	case XENVER_extraversion:
+		return put_text(arg, EXTRAVERSION, sizeof(xen_extraversion_t),
+				false);
+	case XENVER_compile_info: return version_compile_info(arg);
+	case XENVER_capabilities:
+		return put_text(arg, CAPABILITIES,
+				sizeof(xen_capabilities_info_t), false);
+	case XENVER_changeset:
+		return put_text(arg, CHANGESET, sizeof(xen_changeset_info_t),
+				true);
+	case XENVER_platform_parameters:
+		return copy_to_guest(arg, &params, sizeof(params));
+	case XENVER_get_features: return version_features(arg);
+	case XENVER_pagesize: return PAGE_SIZE;
+	case XENVER_guest_handle:
+		return copy_to_guest(arg, current->domain->handle,
+				     sizeof(current->domain->handle));
+	case XENVER_commandline:
+		return put_text(arg, hypervisor_cmdline,
+				sizeof(xen_commandline_t), true);
+	case XENVER_build_id: return -XEN_ENODATA;
+	default: return deny(-XEN_ENOSYS);
+	}
 }
