@@ -40,30 +40,16 @@ mb1_header:
 mb2_header:
 	.long	MB2_MAGIC, 0, mb2_end - mb2_header
 	.long	-(MB2_MAGIC + 0 + (mb2_end - mb2_header))
-	/* We need the memory map; loader name, screen and RSDP are welcome. */
-	.word	1, 0
-	.long	2f - 1f + 8
-1:	.long	6
-2:	.balign	8
-	.word	1, 1
-	.long	2f - 1f + 8
-1:	.long	1, 2, 3, 8, 14, 15
-2:	.balign	8
-	.word	6, 1			/* modules on page boundaries */
-	.long	8
-	.word	4, 1			/* text screen works for us */
-	.long	12, 2
-	.balign	8
-	.word	5, 1			/* a framebuffer works for Dom0 */
-	.long	20, 0, 0, 0
-	.balign	8
-	.word	0, 0
-	.long	8
+	/* Optional tags: type and 1 << 16, size; padded to eight bytes. */
+	.long	0x10006, 8		/* modules on page boundaries */
+	.long	0x10004, 12, 2, 0	/* text screen works for us */
+	.long	0x10005, 20, 0, 0, 0, 0	/* a framebuffer works for Dom0 */
+	.long	0, 8
 mb2_end:
 
 	.section .bss.init, "aw", @nobits
 	.balign	4096
-	.globl	boot_l4
+	.globl	boot_l4			/* trampoline.S */
 boot_l4:	.skip	4096
 boot_l3_low:	.skip	4096
 boot_l3_image:	.skip	4096
@@ -90,7 +76,6 @@ boot_gdt:
 	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
-	.globl	boot_gdtr_phys, boot_gdtr
 	.word	0
 boot_gdtr_phys:
 	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
@@ -100,6 +85,13 @@ boot_gdtr_phys:
 boot_gdtr:
 	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
 	.quad	boot_gdt - GDT_SKIP
+
+	/* Where the processor that comes next goes: smpboot.c for the others. */
+	.globl	next_cpu
+next_cpu:
+	.quad	PA(boot_l4)			/* cr3 */
+	.quad	PERCPU_BASE + PERCPU_STACK_TOP
+	.quad	start_xen
 
 	.section .init.text, "ax"
 	.code32
@@ -203,23 +195,21 @@ unfit:
 unfit_text:
 	.asciz	"Xenolith needs a 64-bit processor with no-execute.  "
 
+/* All processors come by, at the low address and with the first tables. */
 	.code64
+	.globl	start64
 start64:
 	movabs	$1f, %rax
 	jmp	*%rax
 1:	lgdt	boot_gdtr(%rip)
 	mov	$SEL_HYP_DS, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
 	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
-	movabs	$PERCPU_BASE + PERCPU_STACK_TOP, %rsp
+	mov	next_cpu(%rip), %rax
+	mov	%rax, %cr3
+	mov	next_cpu + 8(%rip), %rsp
 	mov	%edi, %edi
 	mov	%esi, %esi
-	xor	%ebp, %ebp
-	call	start_xen
+	call	*next_cpu + 16(%rip)
 	ud2
 
 	.section .note.GNU-stack, "", @progbits
