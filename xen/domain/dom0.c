@@ -23,8 +23,8 @@
  *
  * Runs at boot on one CPU, takes no lock.  The only input is the boot loader's
  * modules and command line: what is wrong with them is told in one line.
- * Deliberately not done: Dom0's memory is not cleared (no guest had it
- * before), and holes in the machine's memory map are Linux's own affair.
+ * Deliberately not done: Dom0's memory behind what has a purpose is not
+ * cleared (no guest had it before), and holes in the machine's memory map are Linux's own affair.
  */
 #include <domain/domain.h>
 #include <domain/image.h>
@@ -96,24 +96,6 @@ static __init void choose_size(struct build *b, u64 avail)
 		       PAGES_TO_MIB(b->nr_pages),
 		       PAGES_TO_MIB(want - b->nr_pages + 255));
 	b->d->max_pages = max(b->nr_pages, size[2]);
-}
-
-/* dom0_max_vcpus=N or MIN-MAX; default one for each CPU. */
-static __init unsigned int choose_vcpus(void)
-{
-	const char *s = cmdline_get("dom0_max_vcpus");
-	u64 n = __builtin_popcountll(cpus_online), low = 1, high = MAX_VCPUS;
-
-	if (s && *s) {
-		if (*s != '-')
-			low = high = strtoull(s, &s, 0);
-		if (*s == '-')
-			high = s[1] ? strtoull(s + 1, &s, 0) : MAX_VCPUS;
-	}
-	n = max(n, low);
-	n = min(n, high);
-	n = min(n, (u64)MAX_VCPUS);
-	return n ? n : 1;
 }
 
 /* --- where everything goes ------------------------------------------- */
@@ -199,8 +181,9 @@ static __init void *pfn_virt(const struct build *b, u64 pfn)
 	return mfn_to_virt(MFN(b->p2m[pfn]));
 }
 
-/* Backs the pfns [pfn, end), in the largest chunks that are to be had. */
-static __init bool fill(struct build *b, u64 pfn, u64 end)
+/* Backs the pfns [pfn, end), in the largest chunks that are to be had.
+ * flags 0: cleared. */
+static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 {
 	unsigned int order = MAX_ORDER;
 
@@ -208,7 +191,7 @@ static __init bool fill(struct build *b, u64 pfn, u64 end)
 		struct frame *f;
 
 		order = min(order, fls64(end - pfn));
-		f = alloc_domain_pages(b->d, order, ALLOC_ANY | ALLOC_NOSCRUB);
+		f = alloc_domain_pages(b->d, order, flags);
 		if (!f && !order--)
 			return false;
 		for (u64 i = 0; f && i < 1UL << order; i++, pfn++) {
@@ -219,21 +202,15 @@ static __init bool fill(struct build *b, u64 pfn, u64 end)
 	return true;
 }
 
-/* To domain memory from byte `at` (0 = pfn 0) on; src NULL: zeros. */
+/* To domain memory from byte `at` (0 = pfn 0) on. */
 static __init void put_bytes(const struct build *b, u64 at, const void *src,
 			     u64 len)
 {
-	while (len) {
-		u64 off = at & ~PAGE_MASK, n = min(len, PAGE_SIZE - off);
-		u8 *dst = (u8 *)pfn_virt(b, at >> PAGE_SHIFT) + off;
+	for (u64 n; len; at += n, src = (const u8 *)src + n, len -= n) {
+		u64 off = at & ~PAGE_MASK;
 
-		if (src)
-			memcpy(dst, src, n);
-		else
-			memset(dst, 0, n);
-		src = src ? (const u8 *)src + n : NULL;
-		at += n;
-		len -= n;
+		n = min(len, PAGE_SIZE - off);
+		memcpy((u8 *)pfn_virt(b, at >> PAGE_SHIFT) + off, src, n);
 	}
 }
 
@@ -254,30 +231,22 @@ static __init const char *load(struct build *b,
 			       const struct boot_module *kernel)
 {
 	struct kernel_image *k = &b->k;
-	u64 initrd_at = b->initrd_pfn << PAGE_SHIFT;
 
 	b->p2m = boot_alloc(b->p2m_pages << PAGE_SHIFT);
-	if (!b->p2m || !fill(b, 0, b->fixed_pages))
+	if (!b->p2m || !fill(b, 0, b->fixed_pages, 0))
 		return "not enough memory to unpack and load the kernel";
 	memset(b->p2m + b->fixed_pages, 0xff,
 	       (b->p2m_pages << PAGE_SHIFT) - b->fixed_pages * 8);
-	for (const struct elf_segment *s = k->seg; s < k->seg + k->nr_seg;
-	     s++) {
-		u64 at = image_va(k, s->paddr) - b->base;
-
-		if (s->type != ELF_LOAD || !s->memsz)
-			continue;
-		put_bytes(b, at, k->elf + s->offset, s->filesz);
-		put_bytes(b, at + s->filesz, NULL, s->memsz - s->filesz);
-	}
+	for (const struct elf_segment *s = k->seg; s < k->seg + k->nr_seg; s++)
+		if (s->type == ELF_LOAD && s->memsz)
+			put_bytes(b, image_va(k, s->paddr) - b->base,
+				  k->elf + s->offset, s->filesz);
 	if (HAS_NOTE(k, HYPERCALL_PAGE))
 		hypercall_page_init(pfn_virt(b, va_to_pfn(b,
 				k->note[XEN_ELFNOTE_HYPERCALL_PAGE])));
 	if (b->initrd) {
-		put_bytes(b, initrd_at, paddr_to_virt(b->initrd->start),
-			  b->initrd_len);
-		put_bytes(b, initrd_at + b->initrd_len, NULL,
-			  -b->initrd_len & ~PAGE_MASK);
+		put_bytes(b, b->initrd_pfn << PAGE_SHIFT,
+			  paddr_to_virt(b->initrd->start), b->initrd_len);
 		module_pages(b->initrd, true);
 	}
 	printk("Dom0: %s %s kernel at %lx-%lx, entry %lx, %u vCPUs, %lu MiB\n",
@@ -288,7 +257,7 @@ static __init const char *load(struct build *b,
 	if (k->buffer)
 		boot_free(k->buffer, k->size);
 	module_pages(kernel, true);
-	if (!fill(b, b->fixed_pages, b->nr_pages))
+	if (!fill(b, b->fixed_pages, b->nr_pages, ALLOC_NOSCRUB))
 		return "the allocator has less memory than it said";
 	put_bytes(b, b->p2m_pfn << PAGE_SHIFT, b->p2m,
 		  b->p2m_pages << PAGE_SHIFT);
@@ -311,11 +280,9 @@ static __init void map_range(struct build *b, u64 va, u64 end, u64 pfn)
 		     shift -= 9) {
 			u64 *e = &table[va >> shift & 511];
 
-			if (!*e) {
-				memset(pfn_virt(b, b->next_table), 0, PAGE_SIZE);
+			if (!*e)
 				*e = b->p2m[b->next_table++] << PAGE_SHIFT |
 				     TABLE_FLAGS;
-			}
 			table = paddr_to_virt(*e & PTE_ADDR_MASK);
 		}
 		table[va >> PAGE_SHIFT & 511] =
@@ -332,7 +299,6 @@ static __init const char *build_tables(struct build *b, struct vcpu *v)
 	mfn_t l4 = MFN(b->p2m[first]);
 	int rc;
 
-	memset(pfn_virt(b, first), 0, PAGE_SIZE);
 	b->next_table = first + 1;
 	map_range(b, b->base, b->v_end, 0);
 	BUG_ON(b->next_table != first + b->nr_pt);
@@ -361,7 +327,6 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 {
 	struct start_info *si = pfn_virt(b, va_to_pfn(b, b->v_start_info));
 
-	memset(si, 0, PAGE_SIZE);
 	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->nr_pages;
 	si->shared_info = b->d->shared_info_mfn.m << PAGE_SHIFT;
@@ -390,7 +355,8 @@ static __init const char *build(struct build *b,
 				const struct boot_module *kernel)
 {
 	struct domain_create c = {
-		.max_vcpus = choose_vcpus(),
+		.max_vcpus = cmdline_u64("dom0_max_vcpus",
+				__builtin_popcountll(cpus_online)),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
 		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
 		.max_maptrack_frames =
@@ -402,6 +368,8 @@ static __init const char *build(struct build *b,
 				       kernel->end - kernel->start, &b->k);
 	struct vcpu *v;
 
+	c.max_vcpus = min(c.max_vcpus, (u32)MAX_VCPUS);
+	c.max_vcpus += !c.max_vcpus;
 	if (!err)
 		err = image_parse(&b->k);
 	if (err)
