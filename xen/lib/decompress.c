@@ -18,7 +18,7 @@ static const struct {
 	{ "\x02\x21\x4c\x18", 4, unlz4, "lz4: damaged data" },
 };
 
-__unpack const char *decompress(struct unpack *u)
+const char *decompress(struct unpack *u)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 		if ((size_t)(u->in_end - u->in) >= formats[i].len &&
@@ -27,7 +27,7 @@ __unpack const char *decompress(struct unpack *u)
 	return "not a kernel: neither ELF nor gzip, xz, zstd or lz4 data";
 }
 
-__unpack bool unpack_copy(struct unpack *u, size_t len)
+bool unpack_copy(struct unpack *u, size_t len)
 {
 	if (len > (size_t)(u->in_end - u->in) ||
 	    len > (size_t)(u->out_end - u->out))
@@ -39,7 +39,7 @@ __unpack bool unpack_copy(struct unpack *u, size_t len)
 }
 
 /* Eight bytes at a step: a table for each distance from the step's end. */
-__unpack u32 crc32(const u8 *p, size_t n)
+u32 crc32(const u8 *p, size_t n)
 {
 	static u32 tab[8 * 256] __section(".bss.init");
 	u32 crc = ~0U;

@@ -8,6 +8,10 @@
  * as they go and never look outside of [in, in_end) and [out_start, out_end);
  * they say false when the data is damaged or does not fit.
  *
+ * Boot-only code: xen.lds puts it where boot frees it.  It is not marked
+ * __init, which would have the compiler optimise these loops, most of a boot's
+ * instructions, for size.
+ *
  * The files compile on the host too (tests/host/test_decompress.c): they need
  * nothing of the hypervisor but mem*().
  */
@@ -15,12 +19,6 @@
 #define DECOMPRESS_H
 
 #include <lib/lib.h>
-
-/*
- * Boot-only code, but not `cold': __init would have the compiler optimise
- * these loops, most of a boot's instructions, for size.
- */
-#define __unpack	__section(".init.text")
 
 struct unpack {
 	const u8 *in, *in_end;

@@ -24,7 +24,7 @@ struct inflate {
  * come in the order of their lengths, then symbols, each one more than the
  * one before, counted from the highest bit, which the stream has first.
  */
-static __unpack bool huffman_build(u16 *table, const u8 *lens, unsigned int n)
+static bool huffman_build(u16 *table, const u8 *lens, unsigned int n)
 {
 	u32 code = 0, bit = 1;
 
@@ -65,7 +65,7 @@ static always_inline u32 expand(struct bits *b, u32 code, unsigned int log)
 	       bits_next(b, extra);
 }
 
-static __unpack bool inflate_codes(struct inflate *s)
+static bool inflate_codes(struct inflate *s)
 {
 	struct unpack u = *s->u;
 	struct bits b = s->b;
@@ -91,7 +91,7 @@ static __unpack bool inflate_codes(struct inflate *s)
 	return true;
 }
 
-static __unpack bool inflate_stored(struct inflate *s)
+static bool inflate_stored(struct inflate *s)
 {
 	u32 len;
 
@@ -104,7 +104,7 @@ static __unpack bool inflate_stored(struct inflate *s)
 	return s->u->in <= s->u->in_end && unpack_copy(s->u, len);
 }
 
-static __unpack bool fixed_codes(struct inflate *s)
+static bool fixed_codes(struct inflate *s)
 {
 	for (unsigned int i = 0; i < MAX_LITLEN; i++)
 		s->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
@@ -113,7 +113,7 @@ static __unpack bool fixed_codes(struct inflate *s)
 	       huffman_build(s->dist, s->lens + MAX_LITLEN, MAX_DIST);
 }
 
-static __unpack bool dynamic_codes(struct inflate *s)
+static bool dynamic_codes(struct inflate *s)
 {
 	static const u8 order[19] = {
 		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15
@@ -144,7 +144,7 @@ static __unpack bool dynamic_codes(struct inflate *s)
 	       huffman_build(s->dist, s->lens + nlit, ndist);
 }
 
-static __unpack bool inflate_block(struct inflate *s, u32 type)
+static bool inflate_block(struct inflate *s, u32 type)
 {
 	switch (type) {
 	case 0: return inflate_stored(s);
@@ -154,7 +154,7 @@ static __unpack bool inflate_block(struct inflate *s, u32 type)
 	}
 }
 
-__unpack bool ungzip(struct unpack *u)
+bool ungzip(struct unpack *u)
 {
 	struct inflate *s = u->scratch;
 	bool last;

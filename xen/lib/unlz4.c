@@ -8,7 +8,7 @@
 #include <lib/decompress.h>
 
 /* A length that does not fit its four bits goes on in bytes of 255. */
-static __unpack size_t lz4_length(struct unpack *u, size_t len)
+static size_t lz4_length(struct unpack *u, size_t len)
 {
 	bool more = len == 15;
 
@@ -19,7 +19,7 @@ static __unpack size_t lz4_length(struct unpack *u, size_t len)
 	return len;
 }
 
-__unpack bool unlz4(struct unpack *u)
+bool unlz4(struct unpack *u)
 {
 	for (u->in += 4; u->in_end - u->in >= 4 && u->out < u->out_end; ) {
 		const u8 *end = u->in + 4 + load32(u->in);

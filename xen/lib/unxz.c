@@ -162,7 +162,7 @@ static always_inline u32 lzma_distance(struct range *rc, struct lzma_probs *p,
 }
 
 /* One chunk: exactly in_len bytes of input, exactly n bytes of output. */
-static __unpack bool lzma_chunk(struct lzma *s, size_t in_len, size_t n)
+static bool lzma_chunk(struct lzma *s, size_t in_len, size_t n)
 {
 	struct unpack u = *s->u;
 	struct range rc = { .range = ~0U, .in = u.in + 5,
@@ -231,7 +231,7 @@ static __unpack bool lzma_chunk(struct lzma *s, size_t in_len, size_t n)
 
 /* --- LZMA2 ----------------------------------------------------------- */
 /* What a chunk resets first; false for odd properties. */
-static __unpack bool lzma_reset(struct lzma *s, u8 control)
+static bool lzma_reset(struct lzma *s, u8 control)
 {
 	u8 props = control >= 0xc0 ? *s->u->in++ : 0;
 	u8 lc = props % 9, lp = props / 9 % 5, pb = props / 45;
@@ -249,7 +249,7 @@ static __unpack bool lzma_reset(struct lzma *s, u8 control)
 }
 
 /* Chunks until the end mark. */
-static __unpack bool lzma2(struct lzma *s)
+static bool lzma2(struct lzma *s)
 {
 	struct unpack *u = s->u;
 
@@ -289,7 +289,7 @@ static always_inline bool sign_byte(u32 b)
  * their operand.  Two of them, or one whose top byte looks like a sign, mean:
  * left alone.
  */
-static __unpack void x86_filter(u8 *buf, size_t n)
+static void x86_filter(u8 *buf, size_t n)
 {
 	size_t last = 0;		/* behind the latest opcode */
 	u32 near = 0;
@@ -327,7 +327,7 @@ static __unpack void x86_filter(u8 *buf, size_t n)
  * (4: x86, 0x21: LZMA2, each with the length of its options), a checksum; the
  * data, padded to four bytes, and its checksum.
  */
-static __unpack bool xz_block(struct lzma *s)
+static bool xz_block(struct lzma *s)
 {
 	struct unpack *u = s->u;
 	const u8 *start = u->in, *p = start + 2;
@@ -358,7 +358,7 @@ static __unpack bool xz_block(struct lzma *s)
 	return crc32(out, u->out - out) == load32(u->in - 4);
 }
 
-__unpack bool unxz(struct unpack *u)
+bool unxz(struct unpack *u)
 {
 	struct lzma *s = u->scratch;
 

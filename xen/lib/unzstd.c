@@ -67,7 +67,7 @@ static const struct fse_kind {
 
 /* --- bits from the end ----------------------------------------------- */
 /* The last byte's highest set bit marks the end of the stream. */
-static __unpack bool back_init(struct bits *b, const u8 *start, const u8 *end)
+static bool back_init(struct bits *b, const u8 *start, const u8 *end)
 {
 	if (start >= end || !end[-1])
 		return false;
@@ -85,8 +85,8 @@ static always_inline u32 bits_back(struct bits *b, unsigned int n)
 
 /* --- FSE tables ------------------------------------------------------ */
 /* From a distribution (-1: less than one) of n symbols to a table. */
-static __unpack bool fse_build(struct fse_table *t, const s16 *counts,
-			       unsigned int n, unsigned int log)
+static bool fse_build(struct fse_table *t, const s16 *counts, unsigned int n,
+		      unsigned int log)
 {
 	unsigned int size = 1U << log, high = size, pos = 0;
 	unsigned int step = (size >> 1) + (size >> 3) + 3;
@@ -117,9 +117,8 @@ static __unpack bool fse_build(struct fse_table *t, const s16 *counts,
 }
 
 /* A packed distribution; returns what follows it, NULL for a bad one. */
-static __unpack const u8 *fse_header(struct fse_table *t, const u8 *in,
-				     const u8 *end, unsigned int max_log,
-				     unsigned int max_nr)
+static const u8 *fse_header(struct fse_table *t, const u8 *in, const u8 *end,
+			    unsigned int max_log, unsigned int max_nr)
 {
 	struct bits b = { in, end, 0 };
 	unsigned int log = bits_next(&b, 4) + 5, n = 0;
@@ -164,8 +163,8 @@ static always_inline u32 fse_step(const struct fse_table *t, u32 state,
 
 /* --- literals -------------------------------------------------------- */
 /* Two states take turns until the stream is used up; 0 if it is bad. */
-static __unpack unsigned int fse_weights(struct fse_table *t, const u8 *in,
-					 const u8 *end, u8 *weights)
+static unsigned int fse_weights(struct fse_table *t, const u8 *in,
+				const u8 *end, u8 *weights)
 {
 	unsigned int n = 0;
 	struct bits b;
@@ -187,7 +186,7 @@ static __unpack unsigned int fse_weights(struct fse_table *t, const u8 *in,
 }
 
 /* Codes from weights; the last symbol's weight fills up the tree. */
-static __unpack bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
+static bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
 {
 	u32 total = 0, rest, pos = 0;
 	unsigned int log;
@@ -213,8 +212,7 @@ static __unpack bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
 }
 
 /* Reads the description of a Huffman tree; what follows it, NULL bad. */
-static __unpack const u8 *huf_header(struct zstd *z, const u8 *in,
-				     const u8 *end)
+static const u8 *huf_header(struct zstd *z, const u8 *in, const u8 *end)
 {
 	u8 weights[256];
 	unsigned int head = in < end ? *in++ : 0, n = 0;
@@ -230,8 +228,8 @@ static __unpack const u8 *huf_header(struct zstd *z, const u8 *in,
 }
 
 /* One stream into n bytes; it must be used up exactly. */
-static __unpack bool huf_stream(const struct zstd *z, const u8 *in,
-				const u8 *end, u8 *out, size_t n)
+static bool huf_stream(const struct zstd *z, const u8 *in, const u8 *end,
+		       u8 *out, size_t n)
 {
 	u64 mask = (1UL << z->huf_log) - 1;
 	struct bits b;
@@ -249,7 +247,7 @@ static __unpack bool huf_stream(const struct zstd *z, const u8 *in,
 }
 
 /* The literals section of a block. */
-static __unpack bool read_literals(struct zstd *z)
+static bool read_literals(struct zstd *z)
 {
 	struct unpack *u = z->u;
 	struct bits b = { u->in, u->in_end, 0 };
@@ -302,8 +300,7 @@ static __unpack bool read_literals(struct zstd *z)
 
 /* --- sequences ------------------------------------------------------- */
 /* Mode 0 default, 1 one symbol, 2 described, 3 as before. */
-static __unpack bool sequence_table(struct zstd *z, enum kind k,
-				    unsigned int mode)
+static bool sequence_table(struct zstd *z, enum kind k, unsigned int mode)
 {
 	const struct fse_kind *kind = &kinds[k];
 	struct fse_table *t = &z->table[k];
@@ -334,8 +331,7 @@ static always_inline u32 sequence_value(const struct zstd *z, enum kind k,
 }
 
 /* Literals, then a repetition, nr times; then the rest of the literals. */
-static __unpack bool run_sequences(struct zstd *z, struct bits *b,
-				   unsigned int nr)
+static bool run_sequences(struct zstd *z, struct bits *b, unsigned int nr)
 {
 	const u8 *lit = z->literals, *end = lit + z->nr_literals;
 	u32 *repeat = z->repeat, state[3];
@@ -382,7 +378,7 @@ static __unpack bool run_sequences(struct zstd *z, struct bits *b,
 }
 
 /* A packed block: literals, the number of sequences, tables, sequences. */
-static __unpack bool packed_block(struct zstd *z)
+static bool packed_block(struct zstd *z)
 {
 	struct unpack *u = z->u;
 	unsigned int nr, modes = 0;
@@ -428,7 +424,7 @@ static always_inline u64 xxh_round(u64 acc, u64 lane)
 }
 
 /* XXH64 with seed 0: the frame's checksum is its low half. */
-static __unpack u64 xxh64(const u8 *p, size_t n)
+static u64 xxh64(const u8 *p, size_t n)
 {
 	u64 v[4] = { XXH_P1 + XXH_P2, XXH_P2, 0, -XXH_P1 }, h = XXH_P5;
 	size_t left = n;
@@ -455,7 +451,7 @@ static __unpack u64 xxh64(const u8 *p, size_t n)
 }
 
 /* One block of size bytes, all of which are there. */
-static __unpack bool read_block(struct zstd *z, unsigned int type, size_t size)
+static bool read_block(struct zstd *z, unsigned int type, size_t size)
 {
 	struct unpack *u = z->u;
 	const u8 *end = u->in_end;
@@ -479,7 +475,7 @@ static __unpack bool read_block(struct zstd *z, unsigned int type, size_t size)
 	}
 }
 
-__unpack bool unzstd(struct unpack *u)
+bool unzstd(struct unpack *u)
 {
 	struct zstd *z = u->scratch;
 	u32 head;
