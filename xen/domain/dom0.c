@@ -24,7 +24,8 @@
  * Runs at boot on one CPU, takes no lock.  The only input is the boot loader's
  * modules and command line: what is wrong with them is told in one line.
  * Deliberately not done: Dom0's memory behind what has a purpose is not
- * cleared (no guest had it before), and holes in the machine's memory map are Linux's own affair.
+ * cleared (no guest had it before), and holes in the machine's memory map are
+ * Linux's own affair.
  */
 #include <domain/domain.h>
 #include <domain/image.h>

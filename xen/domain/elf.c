@@ -22,17 +22,16 @@
 #define MAX_UNPACKED	(1UL << 30)	/* an ELF file's size */
 #define MAX_EXTENT	(1UL << 30)	/* from VIRT_BASE to the kernel's end */
 
-struct elf_header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version;
-	u64 entry, phoff, shoff;
-	u32 flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-} __packed;
-#define ELF_MAGIC	0x464c457fU
-#define ELF_CLASS64_LE	0x0102		/* ident[4], ident[5] */
+/* Offsets in an ELF header, and what we want there. */
+#define ELF_MAGIC	0x464c457fU	/* at 0 */
+#define ELF_CLASS	4
+#define ELF_CLASS64_LE	0x0102
+#define ELF_MACHINE	18
 #define ELF_X86_64	62
+#define ELF_PHOFF	32		/* segments: where, size of one, how many */
+#define ELF_PHENTSIZE	54
+#define ELF_PHNUM	56
+#define ELF_HEADER_END	64
 #define NOTE_HEADER	12	/* sizes of name and description, type */
 
 /* Offsets in a bzImage (Linux: Documentation/x86/boot.rst). */
@@ -86,7 +85,7 @@ __init const char *image_unpack(const u8 *file, size_t len,
 		file += offset;
 	}
 	*k = (struct kernel_image){ .elf = file, .size = len };
-	if (len < sizeof(struct elf_header))
+	if (len < ELF_HEADER_END)
 		return "kernel: file is too short";
 	if (load32(file) == ELF_MAGIC)
 		return NULL;
@@ -175,21 +174,21 @@ static __init bool inside(const struct kernel_image *k, unsigned int type,
 
 __init const char *image_parse(struct kernel_image *k)
 {
-	const struct elf_header *h = (const void *)k->elf;
 	const struct elf_segment *s;
 	const char *err;
+	u64 at;
 
-	if (k->size < sizeof(*h) || load32(h->ident) != ELF_MAGIC)
+	if (k->size < ELF_HEADER_END || load32(k->elf) != ELF_MAGIC)
 		return "kernel is not an ELF file";
-	if (load16(h->ident + 4) != ELF_CLASS64_LE || h->machine != ELF_X86_64)
+	if (load16(k->elf + ELF_CLASS) != ELF_CLASS64_LE ||
+	    load16(k->elf + ELF_MACHINE) != ELF_X86_64)
 		return "kernel is not for x86-64";
-	if (h->phentsize != sizeof(*s) || h->phoff > k->size ||
-	    h->phnum * sizeof(*s) > k->size - h->phoff)
+	at = load64(k->elf + ELF_PHOFF);
+	k->nr_seg = load16(k->elf + ELF_PHNUM);
+	if (load16(k->elf + ELF_PHENTSIZE) != sizeof(*s) || at > k->size ||
+	    k->nr_seg * sizeof(*s) > k->size - at)
 		return "kernel: ELF segments are cut short";
-	k->seg = (const void *)(k->elf + h->phoff);
-	k->nr_seg = h->phnum;
-
-	k->has = 0;
+	k->seg = (const void *)(k->elf + at);
 	for (unsigned int i = 0; i <= XEN_ELFNOTE_MAX; i++)
 		k->text[i] = "";
 	for (s = k->seg; s < k->seg + k->nr_seg; s++)

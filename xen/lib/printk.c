@@ -19,6 +19,7 @@ int guest_log_threshold = LOG_WARN;
 #define PREFIX		"(XEN) "
 #define PREFIX_LEN	6
 #define LINE_MAX	400
+#define GUEST_RATE	32
 
 struct out {
 	char *buf;
@@ -160,32 +161,28 @@ void log_at(int level, const char *fmt, ...)
 }
 
 /*
- * About a guest: filtered by guest_loglvl=.  32 messages may pass at once and 8
- * a second for long, over all guests; races between CPUs only let a few more
- * through.
+ * About a guest: filtered by guest_loglvl=, at most GUEST_RATE a second over
+ * all guests; races between CPUs only let a few more through.
  */
 void guest_log(const struct domain *d, int level, const char *fmt, ...)
 {
-	static u64 last_ns;
-	static u32 tokens = 32, missed;
+	static u64 last_second;
+	static u32 count;
 	char line[200];
-	u64 now = clock_ns(), earned = (now - last_ns) / (NS_PER_SEC / 8);
+	u64 second = clock_ns() / NS_PER_SEC;
 	va_list ap;
 
 	if (level > guest_log_threshold)
 		return;
-	if (earned) {
-		last_ns = now;
-		tokens = (u32)min(earned + tokens, 32UL);
+	if (second != last_second) {
+		if (count > GUEST_RATE)
+			printk("%u messages about guests left out\n",
+			       count - GUEST_RATE);
+		last_second = second;
+		count = 0;
 	}
-	if (!tokens) {
-		missed++;
+	if (count++ >= GUEST_RATE)
 		return;
-	}
-	tokens--;
-	if (missed)
-		printk("%u messages about guests left out\n",
-		       xchg(&missed, 0U));
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);

@@ -19,9 +19,9 @@ struct fse_table {
 		u8 symbol, bits;
 	} e[1 << MAX_FSE_BITS];
 	u8 log;
-	bool valid;
 };
 
+/* All zero at first: a table that was never built has one code of no bits. */
 struct zstd {
 	struct unpack *u;
 	u8 literals[MAX_BLOCK];
@@ -29,7 +29,7 @@ struct zstd {
 	struct {
 		u8 symbol, bits;
 	} huf[1 << HUF_BITS];
-	unsigned int huf_log;		/* 0: no table yet */
+	unsigned int huf_log;
 	struct fse_table weights;
 	struct fse_table table[3];	/* by kind */
 	u32 base[3][CODES];
@@ -112,8 +112,7 @@ static bool fse_build(struct fse_table *t, const s16 *counts, unsigned int n,
 		t->e[i].base = (x << t->e[i].bits) - size;
 	}
 	t->log = log;
-	t->valid = !pos;
-	return t->valid;
+	return !pos;
 }
 
 /* A packed distribution; returns what follows it, NULL for a bad one. */
@@ -277,17 +276,15 @@ static bool read_literals(struct zstd *z)
 		in = huf_header(z, in, u->in);
 	if (type < 2)
 		return true;
-	if (!in || !z->huf_log)
+	if (!in)
 		return false;
-	if (!format)
-		return huf_stream(z, in, u->in, z->literals, n);
-	/* Four streams, the sizes of three in front. */
+	/* One stream, or four: then the sizes of three are in front. */
 	sizes = in;
-	part = (n + 3) / 4;
-	if (u->in - in < 6 || n < 3 * part)
+	part = format ? (n + 3) / 4 : 0;
+	in += format ? 6 : 0;
+	if (in > u->in || n < 3 * part)
 		return false;
-	in += 6;
-	for (unsigned int i = 0; i < 3; i++) {
+	for (unsigned int i = 0; format && i < 3; i++) {
 		const u8 *stop = in + load16(sizes + 2 * i);
 
 		if (stop > u->in || !huf_stream(z, in, stop, z->literals +
@@ -318,7 +315,7 @@ static bool sequence_table(struct zstd *z, enum kind k, unsigned int mode)
 		u->in = fse_header(t, u->in, u->in_end, kind->max_log,
 				   kind->nr);
 		return u->in;
-	default: return t->valid;
+	default: return true;
 	}
 }
 
