@@ -47,7 +47,8 @@ static void __init take_mmap(const u8 *p, const u8 *end, u32 stride)
 	u32 step;
 
 	for (; end - p >= 24; p += step) {
-		const struct e820_entry *e = (const void *)(p + (stride ? 0 : 4));
+		const struct e820_entry *e =
+			(const void *)(stride ? p : p + 4);
 		unsigned int i = boot_info.nr_map;
 
 		step = stride ? stride : *(const u32 *)p + 4;
@@ -108,34 +109,29 @@ static void __init take_efi(u64 system_table)
 			boot_info.rsdp = entry[2];
 }
 
-static void __init take_tag(u32 type, const u32 *body, u32 size)
+static void __init take_tag(u32 type, const void *body, u32 size)
 {
 	static u8 rsdp_copy[64];	/* stays: ACPI code may look again */
-	const u8 *bytes = (const u8 *)body;
+	const u32 *words = body;
 
 	switch (type) {
 	case MB2_CMDLINE:
-		strlcpy(hypervisor_cmdline, (const char *)body,
-			sizeof(hypervisor_cmdline));
+		strlcpy(hypervisor_cmdline, body, sizeof(hypervisor_cmdline));
 		break;
 	case MB2_LOADER:
-		strlcpy(boot_info.loader, (const char *)body,
-			sizeof(boot_info.loader));
+		strlcpy(boot_info.loader, body, sizeof(boot_info.loader));
 		break;
 	case MB2_MODULE:
-		take_module(body[0], body[1], (const char *)(body + 2));
-		break;
+		return take_module(words[0], words[1], body + 8);
 	case MB2_MMAP:
-		take_mmap(bytes + 8, bytes + size, body[0]);
-		break;
+		return take_mmap(body + 8, body + size, words[0]);
+	case MB2_EFI64:
+		return take_efi(*(const u64 *)body);
 	case MB2_FRAMEBUFFER:
 		/* The colours' places follow a field that we do not have. */
-		memcpy(&boot_info.fb, bytes, FB_COMMON);
-		memcpy(&boot_info.fb.red_pos, bytes + FB_COMMON + 2, 6);
+		memcpy(&boot_info.fb, body, FB_COMMON);
+		memcpy(&boot_info.fb.red_pos, body + FB_COMMON + 2, 6);
 		boot_info.fb.valid = true;
-		break;
-	case MB2_EFI64:
-		take_efi(*(const u64 *)body);
 		break;
 	case MB2_RSDP_OLD:
 	case MB2_RSDP_NEW:	/* a copy: its place in memory is not told */
@@ -150,15 +146,13 @@ static void __init parse_mb1(const u32 *mb)
 {
 	const u32 *mod = paddr_to_virt(mb[MB1_MODS]);
 	const u8 *mmap = paddr_to_virt(mb[MB1_MMAP]);
+	const char *line = paddr_to_virt(mb[MB1_CMDLINE]);
 	u32 flags = mb[MB1_FLAGS];
 
 	if (flags & MB1_HAS_LOADER)
-		strlcpy(boot_info.loader, paddr_to_virt(mb[MB1_LOADER]),
-			sizeof(boot_info.loader));
+		take_tag(MB2_LOADER, paddr_to_virt(mb[MB1_LOADER]), 0);
 	if (flags & MB1_HAS_CMDLINE)
-		strlcpy(hypervisor_cmdline,
-			skip_path(paddr_to_virt(mb[MB1_CMDLINE])),
-			sizeof(hypervisor_cmdline));
+		take_tag(MB2_CMDLINE, skip_path(line), 0);
 	if (flags & MB1_HAS_MMAP)
 		take_mmap(mmap, mmap + mb[MB1_MMAP_LENGTH], 0);
 	for (u32 i = 0; flags & MB1_HAS_MODS && i < mb[MB1_MODS_COUNT];
@@ -174,7 +168,7 @@ static void __init parse_mb1(const u32 *mb)
 void __init multiboot_parse(u32 magic, paddr_t info)
 {
 	const u32 *tag = paddr_to_virt(info + 8);
-	const u32 *end = paddr_to_virt(info + *(const u32 *)paddr_to_virt(info));
+	const u32 *end = paddr_to_virt(info + tag[-2]);
 
 	if (magic == MB1_BOOT_MAGIC)
 		parse_mb1(paddr_to_virt(info));
@@ -184,7 +178,7 @@ void __init multiboot_parse(u32 magic, paddr_t info)
 		take_tag(tag[0], tag + 2, tag[1] - 8);
 	if (boot_info.nr_map)
 		return;
-	strlcpy(hypervisor_cmdline, "console=vga,com1", sizeof(hypervisor_cmdline));
+	take_tag(MB2_CMDLINE, "console=vga,com1", 0);
 	console_init_early();
 	printk("The boot loader (magic %#x) gave no memory map. Start this image by multiboot2.\n",
 	       magic);

@@ -25,9 +25,6 @@ static void __init banner(void)
 		log_info("Memory %016lx, %016lx bytes, type %u\n",
 			 boot_info.map[i].base, boot_info.map[i].size,
 			 boot_info.map[i].type);
-	for (unsigned int i = 0; i < boot_info.nr_module; i++)
-		log_info("Module %u %016lx-%016lx\n", i,
-			 boot_info.module[i].start, boot_info.module[i].end - 1);
 }
 
 /* Sets *in if at lies in [start, end); moves *limit down to the next edge. */
@@ -75,17 +72,14 @@ void __init boot_free_ram(void (*fn)(paddr_t start, paddr_t end))
 static struct domain *__init first_domain(void)
 {
 	const struct boot_module *m = boot_info.module;
-	struct domain *d;
+	struct domain *d = NULL;
 
-	if (!boot_info.nr_module) {
+	if (!boot_info.nr_module)
 		printk("No Dom0 kernel: add `module2 /boot/vmlinuz-... root=...' behind the multiboot2 line of the boot menu entry.\n");
+	else
+		d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
+	if (!d)
 		machine_end();
-	}
-	d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
-	if (!d) {
-		printk("Dom0 cannot be built from the first module, for the reason above: give a PV kernel (Debian's linux-image-amd64) and enough dom0_mem=.\n");
-		machine_end();
-	}
 	return d;
 }
 

@@ -24,11 +24,8 @@ unsigned int nr_cpus = 1;
 extern const u8 trampoline_start[], trampoline_end[];
 extern u64 next_cpu[3];		/* head.S: cr3, stack, where to */
 
-/*
- * A processor's block, at its address, and its idle vCPU; it is reset.  False:
- * no memory.
- */
-static bool __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
+/* A processor's block, at its address, and its idle vCPU; it is reset. */
+static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 {
 	u64 va = PERCPU_BASE + ((u64)cpu << PERCPU_SHIFT);
 	struct cpu *c = cpu_ptr(cpu);
@@ -36,20 +33,18 @@ static bool __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 	for (unsigned int i = 0; i < PERCPU_SIZE / PAGE_SIZE; i++) {
 		void *page = BLOCK_PAGES >> i & 1 ? alloc_page() : NULL;
 
-		if (BLOCK_PAGES >> i & 1 &&
-		    (!page || map_pages(va + i * PAGE_SIZE, virt_to_mfn(page),
-					1, i ? MAP_RW : MAP_RX)))
-			return false;
+		if (BLOCK_PAGES >> i & 1)
+			BUG_ON(!page || map_pages(va + i * PAGE_SIZE,
+						  virt_to_mfn(page), 1,
+						  i ? MAP_RW : MAP_RX));
 	}
 	c->id = cpu;
 	c->apic_id = a->apic_id;
 	c->acpi_id = a->acpi_id;
 	c->curr = idle_vcpu_create(cpu);
-	if (!c->curr)
-		return false;
+	BUG_ON(!c->curr);
 	sched_init_cpu(cpu);
 	apic_send_init(a->apic_id);
-	return true;
 }
 
 static bool __init wait_online(unsigned int cpu, u64 ms)
@@ -87,11 +82,8 @@ void __init smp_boot_all(void)
 	for (; a < acpi.cpu + acpi.nr_cpu; a++) {
 		if (a->apic_id == self)
 			this_cpu()->acpi_id = a->acpi_id;
-		if (!a->enabled || a->apic_id == self || nr_cpus >= limit)
-			continue;
-		if (!cpu_prepare(nr_cpus, a))
-			panic("no memory for CPU %u", nr_cpus);
-		nr_cpus++;
+		else if (a->enabled && nr_cpus < limit)
+			cpu_prepare(nr_cpus++, a);
 	}
 	memcpy(paddr_to_virt(page), trampoline_start,
 	       (size_t)(trampoline_end - trampoline_start));

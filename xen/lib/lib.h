@@ -32,7 +32,6 @@ void log_at(int level, const char *fmt, ...) __printf(2, 3);
 #define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	log_at(LOG_DEBUG, __VA_ARGS__)
 /* About a guest: prefixed "dN: ", filtered by guest_loglvl=, rate limited. */
 void guest_log(const struct domain *d, int level, const char *fmt, ...)
 	__printf(3, 4);
@@ -62,7 +61,6 @@ u64 parse_size(const char *s, const char **end);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 #define BUG_ON(c) do { if (unlikely(c)) \
 	panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); } while (0)
-#define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)
 #ifdef DEBUG
 #define DEBUG_BUILD	1
 #else

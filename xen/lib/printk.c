@@ -60,16 +60,11 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			most = strtoull(f + 1, &f, 10);
 		for (; *f == 'l' || *f == 'z'; f++)
 			wide = true;
-		switch (*f) {
-		case 's':
+		if (*f == 's') {
 			body = va_arg(ap, const char *);
 			body = body ? body : "(null)";
 			n = strnlen(body, most);
-			break;
-		case 'd':
-		case 'u':
-		case 'x':
-		case 'p':
+		} else if (strchr("duxp", *f)) {
 			if (wide || *f == 'p')
 				v = va_arg(ap, u64);
 			else if (*f == 'd')
@@ -90,8 +85,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			} while (v);
 			body = digit;
 			n = text + sizeof(text) - digit;
-			break;
-		default:	/* 'c', and "%%" */
+		} else {	/* 'c', and "%%" */
 			text[0] = *f == 'c' ? (char)va_arg(ap, int) : *f;
 		}
 		fill = (s64)(width - n - strlen(lead));
