@@ -70,18 +70,12 @@ boot_l3_low:
 	.quad	PA(boot_l2_low) + 12288 + PTE_TABLE
 	.balign	4096
 boot_l3_image:
-	.quad	PA(boot_l2_image) + PTE_TABLE
+	.quad	PA(boot_l2_low) + 16384 + PTE_TABLE
 	.balign	4096
-boot_l2_low:
+boot_l2_low:				/* four pages, the image's behind */
 	.set	page, 0
-	.rept	2048
-	.quad	(page << 21) + PTE_LARGE
-	.set	page, page + 1
-	.endr
-boot_l2_image:
-	.set	page, 0
-	.rept	16
-	.quad	(page << 21) + PTE_LARGE
+	.rept	2048 + 16
+	.quad	((page & 2047) << 21) + PTE_LARGE
 	.set	page, page + 1
 	.endr
 	.fill	((PERCPU_BASE - IMAGE_BASE) >> 21) - 16, 8, 0
@@ -107,10 +101,7 @@ boot_gdt:
 	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
-	.word	0
-boot_gdtr_phys:
-	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
-	.long	PA(boot_gdt) - GDT_SKIP
+	/* IMAGE_BASE has no low half: in 32-bit mode this is physical. */
 	.balign	8
 	.word	0, 0, 0
 boot_gdtr:
@@ -160,7 +151,7 @@ start32:
 	mov	$0x900, %eax
 	xor	%edx, %edx
 	wrmsr
-	lgdt	PA(boot_gdtr_phys)
+	lgdt	PA(boot_gdtr)
 	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
