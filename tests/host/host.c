@@ -126,39 +126,6 @@ __weak bool spin_trylock(struct spinlock *l)
 	return true;
 }
 
-__weak bool spin_is_locked(const struct spinlock *l)
-{
-	return l->word;
-}
-
-__weak void read_lock(struct rwlock *l)
-{
-	BUG_ON(l->word >> 31);
-	l->word++;
-	host_locks_held++;
-}
-
-__weak void read_unlock(struct rwlock *l)
-{
-	BUG_ON(!l->word || l->word >> 31);
-	l->word--;
-	host_locks_held--;
-}
-
-__weak void write_lock(struct rwlock *l)
-{
-	BUG_ON(l->word);
-	l->word = 1U << 31;
-	host_locks_held++;
-}
-
-__weak void write_unlock(struct rwlock *l)
-{
-	BUG_ON(l->word != 1U << 31);
-	l->word = 0;
-	host_locks_held--;
-}
-
 __weak void cpu_poll(void)
 {
 }

@@ -15,18 +15,18 @@ struct e820_entry { u64 base, size; u32 type; } __packed;
 
 struct boot_module {
 	paddr_t start, end;	/* bytes, protected from the allocator */
-	const char *cmdline;	/* as the loader passed it */
+	char cmdline[1024];	/* as the loader passed it */
 };
 
 struct boot_info {
-	struct e820_entry map[E820_MAX];	/* as the firmware gave it, sorted */
+	struct e820_entry map[E820_MAX];	/* as the firmware gave it */
 	unsigned int nr_map;
 	struct boot_module module[8];
 	unsigned int nr_module;
 	char loader[64];
 	paddr_t rsdp;		/* 0: look in low memory */
 	bool efi;
-	struct {		/* framebuffer or text screen, for Dom0 */
+	struct {	/* framebuffer or text screen, as multiboot has it */
 		u64 addr;
 		u32 pitch, width, height;
 		u8 bpp, type;	/* type 2: EGA text */
@@ -40,8 +40,10 @@ extern struct boot_info boot_info;
 void multiboot_parse(u32 magic, paddr_t info);
 /* setup.c: the boot order as a list. */
 void start_xen(u32 magic, u64 info) __noreturn;
-/* Calls fn for each piece of RAM that is nobody's: not below 1 MiB, not the
- * image, not a module; page-aligned, ascending. */
+/* Is the byte at `at` RAM that is neither the image's nor a module's?  The
+ * answer holds up to *end. */
+bool boot_ram_free(paddr_t at, paddr_t *end);
+/* Calls fn for each piece of such RAM from 1 MiB on; page-aligned, ascending. */
 void boot_free_ram(void (*fn)(paddr_t start, paddr_t end));
 /* smpboot.c */
 extern u8 cpu0_block[];		/* head.S: CPU 0's per-CPU block */

@@ -6,11 +6,12 @@
  * segments, with a magic number in eax and a pointer to its information in
  * ebx, by multiboot 1 or 2.  The image lies at IMAGE_PHYS and does not move.
  *
- * The first page tables, in the part of .bss that boot frees:
+ * The first page tables, in the part of the image that boot frees:
  *
  *   slot 0    identity, low 4 GiB (2 MiB pages): the code that switches
  *             paging on, here and in trampoline.S, runs there
- *   slot 261  the image (32 MiB, writable and executable) and CPU 0's block
+ *   slot 261  the image (32 MiB, writable and executable) and CPU 0's block,
+ *             still without its guard pages
  *   slot 262  the direct map of the same low 4 GiB
  *
  * xenmap_init() replaces them.  Other CPUs pass through them once more, so
@@ -40,36 +41,12 @@ mb1_header:
 mb2_header:
 	.long	MB2_MAGIC, 0, mb2_end - mb2_header
 	.long	-(MB2_MAGIC + 0 + (mb2_end - mb2_header))
-	/* We need the memory map; loader name, screen and RSDP are welcome. */
-	.word	1, 0
-	.long	2f - 1f + 8
-1:	.long	6
-2:	.balign	8
-	.word	1, 1
-	.long	2f - 1f + 8
-1:	.long	1, 2, 3, 8, 14, 15
-2:	.balign	8
-	.word	6, 1			/* modules on page boundaries */
-	.long	8
-	.word	4, 1			/* text screen works for us */
-	.long	12, 2
-	.balign	8
-	.word	5, 1			/* a framebuffer works for Dom0 */
-	.long	20, 0, 0, 0
-	.balign	8
-	.word	0, 0
-	.long	8
+	/* Optional tags: type and 1 << 16, size; padded to eight bytes. */
+	.long	0x10006, 8		/* modules on page boundaries */
+	.long	0x10004, 12, 2, 0	/* text screen works for us */
+	.long	0x10005, 20, 0, 0, 0, 0	/* a framebuffer works for Dom0 */
+	.long	0, 8
 mb2_end:
-
-	.section .bss.init, "aw", @nobits
-	.balign	4096
-	.globl	boot_l4
-boot_l4:	.skip	4096
-boot_l3_low:	.skip	4096
-boot_l3_image:	.skip	4096
-boot_l2_image:	.skip	4096
-boot_l1_percpu:	.skip	4096
-boot_l2_low:	.skip	4 * 4096
 
 	/* CPU 0's per-CPU block; aligned to its size only where it is mapped. */
 	.section .bss.page_aligned, "aw", @nobits
@@ -77,11 +54,45 @@ boot_l2_low:	.skip	4 * 4096
 	.globl	cpu0_block
 cpu0_block:	.skip	PERCPU_SIZE
 
+	/* The first page tables: `page` counts the pages that one maps. */
+	.section .init.data, "aw"
+	.balign	4096
+	.globl	boot_l4			/* trampoline.S */
+boot_l4:
+	.quad	PA(boot_l3_low) + PTE_TABLE
+	.fill	260, 8, 0
+	.quad	PA(boot_l3_image) + PTE_TABLE, PA(boot_l3_low) + PTE_TABLE
+	.balign	4096
+boot_l3_low:
+	.quad	PA(boot_l2_low) + PTE_TABLE
+	.quad	PA(boot_l2_low) + 4096 + PTE_TABLE
+	.quad	PA(boot_l2_low) + 8192 + PTE_TABLE
+	.quad	PA(boot_l2_low) + 12288 + PTE_TABLE
+	.balign	4096
+boot_l3_image:
+	.quad	PA(boot_l2_low) + 16384 + PTE_TABLE
+	.balign	4096
+boot_l2_low:				/* four pages, the image's behind */
+	.set	page, 0
+	.rept	2048 + 16
+	.quad	((page & 2047) << 21) + PTE_LARGE
+	.set	page, page + 1
+	.endr
+	.fill	((PERCPU_BASE - IMAGE_BASE) >> 21) - 16, 8, 0
+	.quad	PA(boot_l1_percpu) + PTE_TABLE
+	.balign	4096
+boot_l1_percpu:
+	.set	page, 0
+	.rept	16
+	.quad	PA(cpu0_block) + (page << 12) + PTE_TABLE
+	.set	page, page + 1
+	.endr
+	.balign	4096
+
 	/*
 	 * Two descriptors, at the selectors that they have for good: the
 	 * table register points 0xe000 below them.
 	 */
-	.section .init.data, "aw"
 	.balign	16
 	.globl	boot_gdt
 boot_gdt:
@@ -90,16 +101,19 @@ boot_gdt:
 	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
-	.globl	boot_gdtr_phys, boot_gdtr
-	.word	0
-boot_gdtr_phys:
-	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
-	.long	PA(boot_gdt) - GDT_SKIP
+	/* IMAGE_BASE has no low half: in 32-bit mode this is physical. */
 	.balign	8
 	.word	0, 0, 0
 boot_gdtr:
 	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
 	.quad	boot_gdt - GDT_SKIP
+
+	/* Where the processor that comes next goes: smpboot.c for the others. */
+	.globl	next_cpu
+next_cpu:
+	.quad	PA(boot_l4)			/* cr3 */
+	.quad	PERCPU_BASE + PERCPU_STACK_TOP
+	.quad	start_xen
 
 	.section .init.text, "ax"
 	.code32
@@ -113,10 +127,8 @@ boot_gdtr:
 start32:
 	cli
 	cld
-	mov	$PA(cpu0_block) + PERCPU_STACK_TOP, %esp
-	push	%ebx
-	push	%eax
-
+	mov	%eax, %edi			/* the two arguments */
+	mov	%ebx, %esi
 	mov	$0x80000000, %eax
 	cpuid
 	cmp	$0x80000001, %eax
@@ -126,46 +138,6 @@ start32:
 	and	$(1 << 29 | 1 << 20), %edx	/* LM, NX */
 	cmp	$(1 << 29 | 1 << 20), %edx
 	jne	unfit
-
-	/* Low 4 GiB; the upper halves of all entries are zero. */
-	mov	$PA(boot_l2_low), %edi
-	mov	$PTE_LARGE, %eax
-1:	mov	%eax, (%edi)
-	add	$8, %edi
-	add	$0x200000, %eax
-	jnc	1b
-	mov	$PA(boot_l2_low) + PTE_TABLE, %eax
-	mov	$PA(boot_l3_low), %edi
-	mov	$4, %ecx
-1:	mov	%eax, (%edi)
-	add	$8, %edi
-	add	$4096, %eax
-	loop	1b
-
-	/* The image: 16 large pages from physical 0. */
-	mov	$PA(boot_l2_low), %esi
-	mov	$PA(boot_l2_image), %edi
-	mov	$16 * 2, %ecx
-	rep movsl
-	movl	$PA(boot_l2_image) + PTE_TABLE, PA(boot_l3_image)
-
-	/* CPU 0's block; a zero in the mask is a guard page. */
-	mov	$0xf557, %edx
-	mov	$PA(cpu0_block) + PTE_TABLE, %eax
-	mov	$PA(boot_l1_percpu), %edi
-1:	shr	$1, %edx
-	jnc	2f
-	mov	%eax, (%edi)
-2:	add	$8, %edi
-	add	$4096, %eax
-	test	%edx, %edx
-	jnz	1b
-	movl	$PA(boot_l1_percpu) + PTE_TABLE, \
-		PA(boot_l2_image) + ((PERCPU_BASE - IMAGE_BASE) >> 21) * 8
-
-	movl	$PA(boot_l3_low) + PTE_TABLE, PA(boot_l4)
-	movl	$PA(boot_l3_image) + PTE_TABLE, PA(boot_l4) + 261 * 8
-	movl	$PA(boot_l3_low) + PTE_TABLE, PA(boot_l4) + 262 * 8
 
 	/*
 	 * [boot 20] Paging and long mode on, with the first tables.  From
@@ -179,9 +151,7 @@ start32:
 	mov	$0x900, %eax
 	xor	%edx, %edx
 	wrmsr
-	pop	%edi				/* the two arguments */
-	pop	%esi
-	lgdt	PA(boot_gdtr_phys)
+	lgdt	PA(boot_gdtr)
 	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
@@ -203,23 +173,20 @@ unfit:
 unfit_text:
 	.asciz	"Xenolith needs a 64-bit processor with no-execute.  "
 
+/* All processors come by, at the low address and with the first tables. */
 	.code64
+	.globl	start64
 start64:
 	movabs	$1f, %rax
 	jmp	*%rax
 1:	lgdt	boot_gdtr(%rip)
 	mov	$SEL_HYP_DS, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
 	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
-	movabs	$PERCPU_BASE + PERCPU_STACK_TOP, %rsp
-	mov	%edi, %edi
+	mov	next_cpu(%rip), %rax
+	mov	%rax, %cr3
+	mov	next_cpu + 8(%rip), %rsp
 	mov	%esi, %esi
-	xor	%ebp, %ebp
-	call	start_xen
+	call	*next_cpu + 16(%rip)
 	ud2
 
 	.section .note.GNU-stack, "", @progbits

@@ -16,111 +16,70 @@ extern u8 _init_bss_start[], _init_bss_end[];
 
 static void __init banner(void)
 {
-	static const char *const types[] = { "", "usable", "reserved", "ACPI",
-					     "NVS", "unusable" };
-
-	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, "
-#ifdef DEBUG
-	       "debug, "
-#endif
-	       "gcc " __VERSION__ ")\n");
-	printk("Loaded by %s\n", boot_info.loader[0] ? boot_info.loader
-						     : "an unnamed loader");
+	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, %sgcc " __VERSION__
+	       "), loaded by %s\n", DEBUG_BUILD ? "debug, " : "",
+	       boot_info.loader);
 	printk("Command line: %s\n", hypervisor_cmdline);
 	cmdline_report_unknown();
+	for (unsigned int i = 0; i < boot_info.nr_map; i++)
+		log_info("Memory %016lx, %016lx bytes, type %u\n",
+			 boot_info.map[i].base, boot_info.map[i].size,
+			 boot_info.map[i].type);
+}
+
+/* Sets *in if at lies in [start, end); moves *limit down to the next edge. */
+static void __init look_at(paddr_t at, paddr_t start, paddr_t end, bool *in,
+			   paddr_t *limit)
+{
+	paddr_t edge = at < start ? start : end;
+
+	if (at < edge)
+		*limit = min(*limit, edge);
+	*in |= at >= start && at < end;
+}
+
+bool __init boot_ram_free(paddr_t at, paddr_t *end)
+{
+	const struct boot_module *m = boot_info.module;
+	bool ram = false, taken = false;
+
+	*end = ~0UL;
+	look_at(at, IMAGE_PHYS, virt_to_paddr(_image_end), &taken, end);
 	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
 		const struct e820_entry *e = &boot_info.map[i];
 
-		log_info("Memory %016lx-%016lx %s\n", e->base,
-			 e->base + e->size - 1,
-			 e->type < ARRAY_SIZE(types) ? types[e->type]
-						     : "reserved");
+		look_at(at, e->base, e->base + e->size,
+			e->type == E820_RAM ? &ram : &taken, end);
 	}
-	for (unsigned int i = 0; i < boot_info.nr_module; i++)
-		log_info("Module %u %016lx-%016lx\n", i,
-			 boot_info.module[i].start, boot_info.module[i].end - 1);
+	for (; m < boot_info.module + boot_info.nr_module; m++)
+		look_at(at, m->start, m->end, &taken, end);
+	return ram && !taken;
 }
 
-/* [start, end) is not free; the n-th of them, false behind the last. */
-static bool __init reserved_range(unsigned int n, paddr_t *start, paddr_t *end)
-{
-	if (n == 0) {
-		*start = 0;
-		*end = 0x100000;
-		return true;
-	}
-	if (n == 1) {
-		*start = IMAGE_PHYS;
-		*end = virt_to_paddr(_image_end);
-		return true;
-	}
-	n -= 2;
-	if (n < boot_info.nr_module) {
-		*start = boot_info.module[n].start;
-		*end = boot_info.module[n].end;
-		return true;
-	}
-	n -= boot_info.nr_module;
-	if (n >= boot_info.nr_map)
-		return false;
-	*start = boot_info.map[n].base;
-	*end = *start;
-	if (boot_info.map[n].type != E820_RAM)
-		*end += boot_info.map[n].size;
-	return true;
-}
-
-/* Hands out what is left of [start, end) without the n-th and later ranges. */
-static void __init free_pieces(paddr_t start, paddr_t end, unsigned int n,
-			       void (*fn)(paddr_t start, paddr_t end))
-{
-	paddr_t from, to;
-
-	for (; reserved_range(n, &from, &to); n++) {
-		if (from >= to || to <= start || from >= end)
-			continue;
-		if (from > start)
-			free_pieces(start, from, n + 1, fn);
-		if (to >= end)
-			return;
-		start = to;
-	}
-	start = ROUND_UP(start, PAGE_SIZE);
-	end = ROUND_DOWN(end, PAGE_SIZE);
-	if (start < end)
-		fn(start, end);
-}
-
-/* Calls fn for each page-aligned piece of RAM that is nobody's, ascending. */
 void __init boot_free_ram(void (*fn)(paddr_t start, paddr_t end))
 {
-	paddr_t done = 0;
+	paddr_t end;
 
-	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
-		const struct e820_entry *e = &boot_info.map[i];
-		paddr_t start = max(e->base, done), end = e->base + e->size;
+	for (paddr_t at = 0x100000; at != ~0UL; at = end) {
+		bool is_free = boot_ram_free(at, &end);
+		paddr_t start = ROUND_UP(at, PAGE_SIZE);
 
-		if (e->type != E820_RAM || start >= end)
-			continue;
-		free_pieces(start, end, 0, fn);
-		done = end;
+		if (is_free && start < ROUND_DOWN(end, PAGE_SIZE))
+			fn(start, ROUND_DOWN(end, PAGE_SIZE));
 	}
 }
 
 static struct domain *__init first_domain(void)
 {
 	const struct boot_module *m = boot_info.module;
-	struct domain *d;
+	struct domain *d = NULL;
 
-	if (!boot_info.nr_module) {
+	if (!boot_info.nr_module)
 		printk("No Dom0 kernel: add `module2 /boot/vmlinuz-... root=...' behind the multiboot2 line of the boot menu entry.\n");
+	else
+		d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
+	if (!d)
 		machine_end();
-	}
-	d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
-	if (!d) {
-		printk("Dom0 cannot be built from the first module, for the reason above: give a PV kernel (Debian's linux-image-amd64) and enough dom0_mem=.\n");
-		machine_end();
-	}
 	return d;
 }
 

@@ -22,134 +22,40 @@ cpumask_t cpus_online = 1;
 unsigned int nr_cpus = 1;
 
 extern const u8 trampoline_start[], trampoline_end[];
-extern u64 secondary_stack;
+extern u64 next_cpu[3];		/* head.S: cr3, stack, where to */
 
-static bool __init page_is_ram(paddr_t page)
-{
-	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
-		const struct e820_entry *e = &boot_info.map[i];
-
-		if (e->type == E820_RAM && e->base <= page &&
-		    e->base + e->size >= page + PAGE_SIZE)
-			return true;
-	}
-	return false;
-}
-
-static bool __init page_in_module(paddr_t page)
-{
-	for (unsigned int i = 0; i < boot_info.nr_module; i++)
-		if (boot_info.module[i].start < page + PAGE_SIZE &&
-		    boot_info.module[i].end > page)
-			return true;
-	return false;
-}
-
-/* RAM below 640 KiB that holds no module (EFI loaders use it); 0 if none. */
-static paddr_t __init find_trampoline_page(void)
-{
-	paddr_t page = 0xa0000 - PAGE_SIZE;
-
-	while (page && (!page_is_ram(page) || page_in_module(page)))
-		page -= PAGE_SIZE;
-	return page;
-}
-
-/* Memory for a CPU's block, at its address; false: no memory. */
-static bool __init block_create(unsigned int cpu)
+/* A processor's block, at its address, and its idle vCPU; it is reset. */
+static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 {
 	u64 va = PERCPU_BASE + ((u64)cpu << PERCPU_SHIFT);
-
-	for (unsigned int i = 0; i < PERCPU_SIZE / PAGE_SIZE; i++) {
-		void *page;
-
-		if (!(BLOCK_PAGES >> i & 1))
-			continue;
-		page = alloc_page();
-		if (!page || map_pages(va + i * PAGE_SIZE, virt_to_mfn(page), 1,
-				       i ? MAP_RW : MAP_RX))
-			return false;
-	}
-	return true;
-}
-
-static bool __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
-{
 	struct cpu *c = cpu_ptr(cpu);
 
-	if (!block_create(cpu))
-		return false;
+	for (unsigned int i = 0; i < PERCPU_SIZE / PAGE_SIZE; i++) {
+		void *page = BLOCK_PAGES >> i & 1 ? alloc_page() : NULL;
+
+		if (BLOCK_PAGES >> i & 1)
+			BUG_ON(!page || map_pages(va + i * PAGE_SIZE,
+						  virt_to_mfn(page), 1,
+						  i ? MAP_RW : MAP_RX));
+	}
 	c->id = cpu;
 	c->apic_id = a->apic_id;
 	c->acpi_id = a->acpi_id;
 	c->curr = idle_vcpu_create(cpu);
-	if (!c->curr)
-		return false;
+	BUG_ON(!c->curr);
 	sched_init_cpu(cpu);
-	return true;
+	apic_send_init(a->apic_id);
 }
 
-static bool __init wait_online(unsigned int cpu, u64 ns)
+static bool __init wait_online(unsigned int cpu, u64 ms)
 {
-	u64 end = clock_ns() + ns;
+	u64 end = clock_ns() + ms * NS_PER_MS;
 
-	while (!(READ_ONCE(cpus_online) >> cpu & 1)) {
-		if (clock_ns() >= end)
-			return false;
+	while (!(READ_ONCE(cpus_online) >> cpu & 1) && clock_ns() < end) {
 		cpu_poll();
 		cpu_relax();
 	}
-	return true;
-}
-
-/* The processor has had its INIT.  A second start-up message for old ones. */
-static bool __init cpu_start(unsigned int cpu, paddr_t page)
-{
-	u32 apic_id = cpu_ptr(cpu)->apic_id;
-
-	secondary_stack = (u64)cpu_ptr(cpu) - PERCPU_CPU_OFF + PERCPU_STACK_TOP;
-	smp_mb();
-	for (unsigned int try = 0; try < 2; try++) {
-		apic_send_sipi(apic_id, (u8)(page >> PAGE_SHIFT));
-		if (wait_online(cpu, try ? 1000 * NS_PER_MS : 20 * NS_PER_MS))
-			return true;
-	}
-	apic_send_init(apic_id);
-	printk("CPU %u (APIC id %#x) does not start: left out\n", cpu, apic_id);
-	return false;
-}
-
-/* How many processors to use, the boot processor included. */
-static unsigned int __init cpu_limit(void)
-{
-	u64 limit = cmdline_u64("maxcpus", NR_CPUS);
-
-	if (cmdline_bool("nosmp") > 0 || !limit)
-		return 1;
-	return (unsigned int)min(limit, (u64)NR_CPUS);
-}
-
-/* Gives ids to the processors that the MADT lists, and resets them. */
-static void __init cpus_prepare(void)
-{
-	unsigned int limit = cpu_limit();
-	u32 self = apic_read_id();
-
-	for (unsigned int i = 0; i < acpi.nr_cpu; i++) {
-		const struct acpi_cpu *a = &acpi.cpu[i];
-
-		if (a->apic_id == self)
-			this_cpu()->acpi_id = a->acpi_id;
-		if (!a->enabled || a->apic_id == self || nr_cpus >= limit)
-			continue;
-		if (!cpu_prepare(nr_cpus, a)) {
-			printk("No memory for CPU %u and those after it\n",
-			       nr_cpus);
-			return;
-		}
-		nr_cpus++;
-		apic_send_init(a->apic_id);
-	}
+	return READ_ONCE(cpus_online) >> cpu & 1;
 }
 
 /*
@@ -158,29 +64,58 @@ static void __init cpus_prepare(void)
  */
 void __init smp_boot_all(void)
 {
-	paddr_t page = find_trampoline_page();
-	u64 end;
+	unsigned int limit = cmdline_bool("nosmp") > 0 ?
+			     1 : min(cmdline_u64("maxcpus", NR_CPUS), 64UL);
+	const struct acpi_cpu *a = acpi.cpu;
+	u32 self = apic_read_id();
+	u64 page = 0xa0000, end;
 
 	this_cpu()->online = true;
+	/* RAM below 640 KiB that has no module (EFI loaders use it). */
+	do
+		page -= PAGE_SIZE;
+	while (page && !(boot_ram_free(page, &end) && end - page >= PAGE_SIZE));
 	if (!page) {
 		printk("No memory below 640 KiB: one processor only\n");
 		return;
 	}
+	for (; a < acpi.cpu + acpi.nr_cpu; a++) {
+		if (a->apic_id == self)
+			this_cpu()->acpi_id = a->acpi_id;
+		else if (a->enabled && nr_cpus < limit)
+			cpu_prepare(nr_cpus++, a);
+	}
 	memcpy(paddr_to_virt(page), trampoline_start,
 	       (size_t)(trampoline_end - trampoline_start));
-	cpus_prepare();
+	next_cpu[0] = virt_to_paddr(idle_l4);
+	next_cpu[2] = (u64)start_secondary;
 	/* Ten milliseconds between INIT and start-up, for old processors. */
 	end = clock_ns() + 10 * NS_PER_MS;
 	while (nr_cpus > 1 && clock_ns() < end)
 		cpu_relax();
-	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++)
-		cpu_start(cpu, page);
+	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
+		u32 id = cpu_ptr(cpu)->apic_id;
+
+		next_cpu[1] = (u64)cpu_ptr(cpu) - PERCPU_CPU_OFF +
+			      PERCPU_STACK_TOP;
+		smp_mb();
+		apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
+		if (wait_online(cpu, 20))
+			continue;
+		/* A second start-up message for old ones. */
+		apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
+		if (wait_online(cpu, 1000))
+			continue;
+		apic_send_init(id);
+		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,
+		       id);
+	}
 	log_info("CPUs online: %u of %u\n",
 		 (unsigned int)__builtin_popcountll(cpus_online),
 		 acpi.nr_cpu + acpi.nr_cpu_ignored);
 }
 
-/* A processor arrives from trampoline.S, on its own stack. */
+/* A processor arrives from head.S, on its own stack. */
 void start_secondary(void)
 {
 	struct cpu *c = this_cpu();

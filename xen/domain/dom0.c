@@ -19,10 +19,13 @@
  *
  * The remaining pfns up to the domain's size are plain memory.
  *
+ * While it is built its P2M is an array of ours, copied at the end.
+ *
  * Runs at boot on one CPU, takes no lock.  The only input is the boot loader's
  * modules and command line: what is wrong with them is told in one line.
- * Deliberately not done: Dom0's memory is not cleared (no guest had it
- * before), and holes in the machine's memory map are Linux's own affair.
+ * Deliberately not done: Dom0's memory behind what has a purpose is not
+ * cleared (no guest had it before), and holes in the machine's memory map are
+ * Linux's own affair.
  */
 #include <domain/domain.h>
 #include <domain/image.h>
@@ -34,431 +37,297 @@
 #define MAP_ROUND	(4UL << 20)
 #define MIN_SLACK	(512UL << 10)
 #define L1_SHIFT	21		/* bytes that one table covers, log 2 */
-#define L2_SHIFT	30
 #define L3_SHIFT	39
 /* Left to the hypervisor whatever dom0_mem says. */
 #define HYP_RESERVE	(8UL << (20 - PAGE_SHIFT))
+/* 512 GiB: its P2M is one block of pages while it is built. */
+#define DOM0_MAX_PAGES	(1UL << (MAX_ORDER + 9))
 #define PAGES_TO_MIB(n)	((n) >> (20 - PAGE_SHIFT))
 
 struct build {
 	struct domain *d;
 	struct kernel_image k;
 	const struct boot_module *initrd;	/* or NULL */
+	u64 initrd_len;
 	u64 nr_pages;
 
 	/* virtual addresses */
-	u64 v_initrd, v_p2m, v_start_info, v_pt, v_stack, v_end;
-	u64 nr_pt;		/* tables from v_pt on */
+	u64 base, v_initrd, v_p2m, v_start_info, v_pt, v_stack, v_end;
+	u64 nr_pt;		/* tables from v_pt on, the top level first */
 
 	/* pfns */
-	u64 initrd_pfn, initrd_pages;
-	u64 p2m_pfn, p2m_pages, p2m_tables;
+	u64 initrd_pfn, p2m_pfn, p2m_pages, p2m_tables;
 	u64 fixed_pages;	/* up to here every pfn has a purpose */
+	u64 next_table;		/* for page tables, cleared */
 
-	u64 **p2m;		/* each page of the P2M in the direct map */
-	unsigned int order;	/* larger chunks were not to be had */
-	u64 next_table, tables_end;	/* pfns for page tables */
+	u64 *p2m;		/* mfns by pfn, in pages of ours */
 };
 
 /* --- how large, how many --------------------------------------------- */
-/* One size of dom0_mem=; a negative one is what to leave. */
-struct mem_size {
-	u64 pages;
-	bool given, minus;
-};
-
-static __init u64 mem_size_pages(const struct mem_size *s, u64 avail, u64 dflt)
-{
-	if (!s->given)
-		return dflt;
-	if (!s->minus)
-		return s->pages;
-	return s->pages < avail ? avail - s->pages : 0;
-}
-
-static __init const char *parse_mem_size(const char *s, struct mem_size *m)
-{
-	const char *end;
-	bool minus = *s == '-';
-	u64 bytes = parse_size(s + minus, &end);
-
-	if (end == s + minus)
-		return s;
-	*m = (struct mem_size){ bytes >> PAGE_SHIFT, true, minus };
-	return end;
-}
-
-/* dom0_mem=SIZE,min:SIZE,max:SIZE in any order. */
-static __init void parse_dom0_mem(struct mem_size *size, struct mem_size *low,
-				  struct mem_size *high)
-{
-	const char *s = cmdline_get("dom0_mem");
-
-	while (s && *s) {
-		if (!strncmp(s, "min:", 4))
-			s = parse_mem_size(s + 4, low);
-		else if (!strncmp(s, "max:", 4))
-			s = parse_mem_size(s + 4, high);
-		else
-			s = parse_mem_size(s, size);
-		if (*s && *s != ',') {
-			log_warn("dom0_mem: cannot understand \"%s\"\n", s);
-			return;
-		}
-		s += *s == ',';
-	}
-}
-
-/* Sets the domain's size from what is free and what the operator wants. */
+/*
+ * The domain's size from what is free and dom0_mem=SIZE,min:SIZE,max:SIZE in
+ * any order; a negative size is what to leave.
+ */
 static __init void choose_size(struct build *b, u64 avail)
 {
-	struct mem_size size = { 0 }, low = { 0 }, high = { 0 };
 	u64 spare = min(avail / 16, 128UL << (20 - PAGE_SHIFT)), want;
+	u64 size[] = { avail - spare, 0, (u32)~0U };	/* wanted, min, max */
+	const char *s = cmdline_get("dom0_mem"), *end;
 
-	parse_dom0_mem(&size, &low, &high);
-	want = mem_size_pages(&size, avail, avail - spare);
-	want = max(want, mem_size_pages(&low, avail, 0));
-	want = min(want, mem_size_pages(&high, avail, ~0UL));
-	avail -= avail < HYP_RESERVE ? avail : HYP_RESERVE;
+	for (; s && *s; s = end + (*end == ',')) {
+		unsigned int which = !strncmp(s, "min:", 4) ? 1 :
+				     !strncmp(s, "max:", 4) ? 2 : 0;
+		const char *num = which ? s + 4 : s;
+		bool minus = *num == '-';
+		u64 pages = parse_size(num + minus, &end) >> PAGE_SHIFT;
+
+		if (end == num + minus || (*end && *end != ',')) {
+			log_warn("dom0_mem: cannot understand \"%s\"\n", s);
+			break;
+		}
+		size[which] = minus ? avail - min(pages, avail) : pages;
+	}
+	want = max(size[0], size[1]);
+	want = min(want, size[2]);
+	want = min(want, DOM0_MAX_PAGES);
+	avail -= min(avail, HYP_RESERVE + avail / 512);	/* and its P2M */
 	b->nr_pages = min(want, avail);
 	if (b->nr_pages < want)
 		printk("Dom0 gets %lu MiB, %lu MiB less than asked for: no more memory is free\n",
 		       PAGES_TO_MIB(b->nr_pages),
 		       PAGES_TO_MIB(want - b->nr_pages + 255));
-	b->d->max_pages = max(b->nr_pages, high.given ?
-			      mem_size_pages(&high, avail, 0) : (u32)~0U);
-}
-
-/* dom0_max_vcpus=N or MIN-MAX; default one for each CPU. */
-static __init unsigned int choose_vcpus(void)
-{
-	const char *s = cmdline_get("dom0_max_vcpus");
-	u64 n = 0, low = 1, high = MAX_VCPUS;
-
-	for (cpumask_t m = cpus_online; m; m &= m - 1)
-		n++;
-	if (s && *s) {
-		if (*s != '-')
-			low = high = strtoull(s, &s, 0);
-		if (*s == '-')
-			high = s[1] ? strtoull(s + 1, &s, 0) : MAX_VCPUS;
-	}
-	n = max(n, low);
-	n = min(n, high);
-	n = min(n, (u64)MAX_VCPUS);
-	return n ? n : 1;
+	b->d->max_pages = max(b->nr_pages, size[2]);
 }
 
 /* --- where everything goes ------------------------------------------- */
 static __init u64 va_to_pfn(const struct build *b, u64 va)
 {
-	return (va - b->k.virt_base) >> PAGE_SHIFT;
+	return (va - b->base) >> PAGE_SHIFT;
 }
 
-/* Page tables of one level that [start, end) needs. */
-static __init u64 tables_at(u64 start, u64 end, unsigned int shift)
-{
-	return ((end - 1) >> shift) - (start >> shift) + 1;
-}
-
-/* Of all levels below the top. */
+/* Page tables below the top level that [start, end) needs. */
 static __init u64 tables_below_l4(u64 start, u64 end)
 {
-	return tables_at(start, end, L1_SHIFT) +
-	       tables_at(start, end, L2_SHIFT) +
-	       tables_at(start, end, L3_SHIFT);
+	u64 n = 0;
+
+	for (unsigned int shift = L1_SHIFT; shift <= L3_SHIFT; shift += 9)
+		n += ((end - 1) >> shift) - (start >> shift) + 1;
+	return n;
 }
 
 /* Canonical, no wrap, outside the hypervisor's slots. */
 static __init bool range_ok(u64 start, u64 end)
 {
 	return start < end && guest_range_ok(start, end - start) &&
-	       (s64)(start << 16) >> 16 == (s64)start &&
-	       (s64)((end - 1) << 16) >> 16 == (s64)(end - 1);
-}
-
-/* The mapped part; its page tables have to map themselves. */
-static __init void lay_out_mapping(struct build *b)
-{
-	u64 va = ROUND_UP(b->k.end, PAGE_SIZE);
-
-	if (b->initrd && !b->k.mod_start_pfn) {
-		b->v_initrd = va;
-		va += b->initrd_pages << PAGE_SHIFT;
-	}
-	b->v_p2m = b->k.init_p2m;
-	if (b->v_p2m == IMAGE_NONE) {
-		b->v_p2m = va;
-		va += b->p2m_pages << PAGE_SHIFT;
-	}
-	b->v_start_info = va;
-	b->v_pt = va + PAGE_SIZE;
-	b->nr_pt = 0;
-	do {
-		b->nr_pt++;
-		b->v_stack = b->v_pt + (b->nr_pt << PAGE_SHIFT);
-		b->v_end = ROUND_UP(b->v_stack + PAGE_SIZE + MIN_SLACK,
-				    MAP_ROUND);
-	} while (b->nr_pt < 1 + tables_below_l4(b->k.virt_base, b->v_end));
+	       va_canonical(start) && va_canonical(end - 1);
 }
 
 /* Everything, for a domain of b->nr_pages.  NULL or what is wrong. */
 static __init const char *lay_out(struct build *b)
 {
-	u64 next, p2m_end;
+	u64 va = ROUND_UP(b->k.end, PAGE_SIZE), p2m_end;
+	u64 initrd_pages = DIV_ROUND_UP(b->initrd_len, PAGE_SIZE);
+	bool initrd_mapped = !(b->k.note[XEN_ELFNOTE_MOD_START_PFN] & 1);
 
+	b->base = b->k.note[XEN_ELFNOTE_VIRT_BASE];
 	b->p2m_pages = DIV_ROUND_UP(max(b->nr_pages, 1UL) * 8, PAGE_SIZE);
-	if (b->initrd)
-		b->initrd_pages = DIV_ROUND_UP(b->initrd->end -
-					       b->initrd->start, PAGE_SIZE);
-	lay_out_mapping(b);
-	if (!range_ok(b->k.virt_base, b->v_end))
-		return "kernel: note VIRT_BASE is no guest address";
-	next = va_to_pfn(b, b->v_end);
-
-	b->initrd_pfn = next;
-	if (b->initrd && b->k.mod_start_pfn)
-		next += b->initrd_pages;
+	b->initrd_pfn = va_to_pfn(b, va);
+	b->v_initrd = va;
+	if (initrd_mapped)
+		va += initrd_pages << PAGE_SHIFT;
+	b->p2m_pfn = va_to_pfn(b, va);
+	b->v_p2m = va;
+	if (HAS_NOTE(&b->k, INIT_P2M))
+		b->v_p2m = b->k.note[XEN_ELFNOTE_INIT_P2M];
 	else
-		b->initrd_pfn = va_to_pfn(b, b->v_initrd);
+		va += b->p2m_pages << PAGE_SHIFT;
+	b->v_start_info = va;
+	b->v_pt = va + PAGE_SIZE;
+	do {	/* the tables have to map themselves, too */
+		b->nr_pt++;
+		b->v_stack = b->v_pt + (b->nr_pt << PAGE_SHIFT);
+		b->v_end = ROUND_UP(b->v_stack + PAGE_SIZE + MIN_SLACK,
+				    MAP_ROUND);
+	} while (b->nr_pt < 1 + tables_below_l4(b->base, b->v_end));
+	if (!range_ok(b->base, b->v_end))
+		return "kernel: note VIRT_BASE is no guest address";
+	b->fixed_pages = va_to_pfn(b, b->v_end);
 
-	p2m_end = b->v_p2m + (b->p2m_pages << PAGE_SHIFT);
-	b->p2m_pfn = va_to_pfn(b, b->v_p2m);
-	if (b->k.init_p2m != IMAGE_NONE) {
+	/* Behind the first mapping: what notes take out of it. */
+	if (!initrd_mapped) {
+		b->initrd_pfn = b->fixed_pages;
+		b->fixed_pages += initrd_pages;
+	}
+	if (HAS_NOTE(&b->k, INIT_P2M)) {
+		p2m_end = b->v_p2m + (b->p2m_pages << PAGE_SHIFT);
 		if (!range_ok(b->v_p2m, p2m_end) ||
 		    (b->v_p2m >> L3_SHIFT <= (b->v_end - 1) >> L3_SHIFT &&
-		     (p2m_end - 1) >> L3_SHIFT >= b->k.virt_base >> L3_SHIFT))
+		     (p2m_end - 1) >> L3_SHIFT >= b->base >> L3_SHIFT))
 			return "kernel: note INIT_P2M is no slot of its own";
-		b->p2m_pfn = next;
+		b->p2m_pfn = b->fixed_pages;
 		b->p2m_tables = tables_below_l4(b->v_p2m, p2m_end);
-		next += b->p2m_pages + b->p2m_tables;
+		b->fixed_pages += b->p2m_pages + b->p2m_tables;
 	}
-	b->fixed_pages = next;
-	return NULL;
+	if (b->nr_pages >= b->fixed_pages)
+		return NULL;
+	printk("Dom0 has %lu MiB; its kernel and initrd need %lu MiB more: see dom0_mem=\n",
+	       PAGES_TO_MIB(b->nr_pages),
+	       PAGES_TO_MIB(b->fixed_pages - b->nr_pages + 255));
+	return "not enough memory";
 }
 
 /* --- memory ---------------------------------------------------------- */
-static __init u64 *p2m_slot(const struct build *b, u64 pfn)
-{
-	return &b->p2m[pfn / 512][pfn % 512];
-}
-
 static __init void *pfn_virt(const struct build *b, u64 pfn)
 {
-	return mfn_to_virt(MFN(*p2m_slot(b, pfn)));
+	return mfn_to_virt(MFN(b->p2m[pfn]));
 }
 
-/* The largest chunk of at most want pages; 0 if there is no page left. */
-static __init u64 take_chunk(struct build *b, u64 want, mfn_t *mfn)
+/* Backs the pfns [pfn, end), in the largest chunks that are to be had.
+ * flags 0: cleared. */
+static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 {
-	unsigned int order = min((unsigned int)fls64(want), b->order);
+	unsigned int order = MAX_ORDER;
 
-	for (;;) {
-		struct frame *f = alloc_domain_pages(b->d, order,
-						     ALLOC_ANY | ALLOC_NOSCRUB);
-
-		if (f) {
-			*mfn = frame_to_mfn(f);
-			return 1UL << order;
-		}
-		if (!order)
-			return 0;
-		b->order = --order;
-	}
-}
-
-static __init void p2m_set(struct build *b, u64 pfn, mfn_t mfn)
-{
-	*p2m_slot(b, pfn) = mfn.m;
-	m2p_set(mfn, pfn);
-}
-
-/* The P2M's own pages come first: they hold what is known of the others. */
-static __init bool alloc_p2m(struct build *b)
-{
-	mfn_t mfn;
-
-	b->p2m = heap_alloc(b->p2m_pages * sizeof(*b->p2m));
-	if (!b->p2m)
-		return false;
-	for (u64 i = 0; i < b->p2m_pages; ) {
-		u64 n = take_chunk(b, b->p2m_pages - i, &mfn);
-
-		if (!n)
-			return false;
-		memset(mfn_to_virt(mfn), 0xff, n << PAGE_SHIFT);
-		for (; n; n--, mfn.m++)
-			b->p2m[i++] = mfn_to_virt(mfn);
-	}
-	for (u64 i = 0; i < b->p2m_pages; i++)
-		p2m_set(b, b->p2m_pfn + i, virt_to_mfn(b->p2m[i]));
-	return true;
-}
-
-/* Backs the pfns [pfn, end) but those of the P2M. */
-static __init bool fill(struct build *b, u64 pfn, u64 end)
-{
 	while (pfn < end) {
-		u64 stop = pfn < b->p2m_pfn ? min(end, b->p2m_pfn) : end, n;
-		mfn_t mfn;
+		struct frame *f;
 
-		if (pfn == b->p2m_pfn) {
-			pfn += b->p2m_pages;
-			continue;
-		}
-		n = take_chunk(b, stop - pfn, &mfn);
-		if (!n)
+		order = min(order, fls64(end - pfn));
+		f = alloc_domain_pages(b->d, order, flags);
+		if (!f && !order--)
 			return false;
-		for (; n; n--, mfn.m++)
-			p2m_set(b, pfn++, mfn);
+		for (u64 i = 0; f && i < 1UL << order; i++, pfn++) {
+			b->p2m[pfn] = frame_to_mfn(f).m + i;
+			m2p_set(MFN(b->p2m[pfn]), pfn);
+		}
 	}
 	return true;
 }
 
-/* To domain memory from byte `at` (0 = pfn 0) on; src NULL: zeros. */
-static __init void put_bytes(const struct build *b, u64 at, const u8 *src,
+/* To domain memory from byte `at` (0 = pfn 0) on. */
+static __init void put_bytes(const struct build *b, u64 at, const void *src,
 			     u64 len)
 {
-	while (len) {
-		u64 off = at & ~PAGE_MASK, n = min(len, PAGE_SIZE - off);
-		u8 *dst = (u8 *)pfn_virt(b, at >> PAGE_SHIFT) + off;
+	for (u64 n; len; at += n, src = (const u8 *)src + n, len -= n) {
+		u64 off = at & ~PAGE_MASK;
 
-		if (src) {
-			memcpy(dst, src, n);
-			src += n;
-		} else {
-			memset(dst, 0, n);
-		}
-		at += n;
-		len -= n;
+		n = min(len, PAGE_SIZE - off);
+		memcpy((u8 *)pfn_virt(b, at >> PAGE_SHIFT) + off, src, n);
 	}
 }
 
-static __init void load_kernel(const struct build *b)
-{
-	struct image_segment s;
-	unsigned int i = 0;
-
-	while (image_segment(&b->k, &i, &s)) {
-		u64 at = s.va - b->k.virt_base;
-
-		put_bytes(b, at, s.data, s.file_size);
-		put_bytes(b, at + s.file_size, NULL, s.size - s.file_size);
-	}
-	if (b->k.hypercall_page != IMAGE_NONE)
-		hypercall_page_init(pfn_virt(b, va_to_pfn(b,
-						b->k.hypercall_page)));
-}
-
-static __init void load_initrd(const struct build *b)
-{
-	u64 at = b->initrd_pfn << PAGE_SHIFT, len;
-
-	if (!b->initrd)
-		return;
-	len = b->initrd->end - b->initrd->start;
-	put_bytes(b, at, paddr_to_virt(b->initrd->start), len);
-	put_bytes(b, at + len, NULL, -len & ~PAGE_MASK);
-}
-
-/* Whole pages of a module; pages it shares with others stay lost. */
-static __init u64 module_pages(const struct boot_module *m)
-{
-	u64 start = ROUND_UP(m->start, PAGE_SIZE);
-	u64 end = ROUND_DOWN(m->end, PAGE_SIZE);
-
-	return start < end ? (end - start) >> PAGE_SHIFT : 0;
-}
-
-/* Not below 1 MiB, where a loader may have put a small one: that is Dom0's. */
-static __init void module_free(const struct boot_module *m)
+/* Whole pages of a module become free: none below 1 MiB, which is Dom0's,
+ * and none that it shares with others.  How many: also before. */
+static __init u64 module_pages(const struct boot_module *m, bool give)
 {
 	paddr_t start = max(ROUND_UP(m->start, PAGE_SIZE), 0x100000UL);
-	paddr_t end = ROUND_DOWN(m->end, PAGE_SIZE);
+	paddr_t end = max(ROUND_DOWN(m->end, PAGE_SIZE), start);
 
-	if (module_pages(m) && start < end)
+	if (give && start < end)
 		pages_add(start, end);
+	return (end - start) >> PAGE_SHIFT;
+}
+
+/* From files to memory; the modules are free memory afterwards. */
+static __init const char *load(struct build *b,
+			       const struct boot_module *kernel)
+{
+	struct kernel_image *k = &b->k;
+
+	b->p2m = boot_alloc(b->p2m_pages << PAGE_SHIFT);
+	if (!b->p2m || !fill(b, 0, b->fixed_pages, 0))
+		return "not enough memory to unpack and load the kernel";
+	memset(b->p2m + b->fixed_pages, 0xff,
+	       (b->p2m_pages << PAGE_SHIFT) - b->fixed_pages * 8);
+	for (const struct elf_segment *s = k->seg; s < k->seg + k->nr_seg; s++)
+		if (s->type == ELF_LOAD && s->memsz)
+			put_bytes(b, image_va(k, s->paddr) - b->base,
+				  k->elf + s->offset, s->filesz);
+	if (HAS_NOTE(k, HYPERCALL_PAGE))
+		hypercall_page_init(pfn_virt(b, va_to_pfn(b,
+				k->note[XEN_ELFNOTE_HYPERCALL_PAGE])));
+	if (b->initrd) {
+		put_bytes(b, b->initrd_pfn << PAGE_SHIFT,
+			  paddr_to_virt(b->initrd->start), b->initrd_len);
+		module_pages(b->initrd, true);
+	}
+	printk("Dom0: %s %s kernel at %lx-%lx, entry %lx, %u vCPUs, %lu MiB\n",
+	       k->text[XEN_ELFNOTE_GUEST_OS],
+	       k->text[XEN_ELFNOTE_GUEST_VERSION], k->start, k->end,
+	       k->note[XEN_ELFNOTE_ENTRY], b->d->max_vcpus,
+	       PAGES_TO_MIB(b->nr_pages));
+	if (k->buffer)
+		boot_free(k->buffer, k->size);
+	module_pages(kernel, true);
+	if (!fill(b, b->fixed_pages, b->nr_pages, ALLOC_NOSCRUB))
+		return "the allocator has less memory than it said";
+	put_bytes(b, b->p2m_pfn << PAGE_SHIFT, b->p2m,
+		  b->p2m_pages << PAGE_SHIFT);
+	return NULL;
 }
 
 /* --- page tables ----------------------------------------------------- */
-/* A cleared table; returns its machine address. */
-static __init paddr_t new_table(struct build *b)
+/*
+ * Maps pfns from `pfn` on, the first mapping's tables read-only.  Its first
+ * table is the L4; the others come from b->next_table.
+ */
+static __init void map_range(struct build *b, u64 va, u64 end, u64 pfn)
 {
-	BUG_ON(b->next_table == b->tables_end);
-	memset(pfn_virt(b, b->next_table), 0, PAGE_SIZE);
-	return *p2m_slot(b, b->next_table++) << PAGE_SHIFT;
+	u64 first = va_to_pfn(b, b->v_pt);
+
+	for (; va < end; va += PAGE_SIZE, pfn++) {
+		u64 *table = pfn_virt(b, first);
+
+		for (unsigned int shift = L3_SHIFT; shift > PAGE_SHIFT;
+		     shift -= 9) {
+			u64 *e = &table[va >> shift & 511];
+
+			if (!*e)
+				*e = b->p2m[b->next_table++] << PAGE_SHIFT |
+				     TABLE_FLAGS;
+			table = paddr_to_virt(*e & PTE_ADDR_MASK);
+		}
+		table[va >> PAGE_SHIFT & 511] =
+			b->p2m[pfn] << PAGE_SHIFT |
+			(pfn - first < b->nr_pt ? LEAF_FLAGS & ~PTE_RW
+						: LEAF_FLAGS);
+	}
 }
 
-static __init void map_page(struct build *b, u64 *l4, u64 va, u64 pte)
+/* Plain memory, then checked like any guest's: base of v, and pinned. */
+static __init const char *build_tables(struct build *b, struct vcpu *v)
 {
-	u64 *table = l4;
-
-	for (unsigned int shift = L3_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		u64 *entry = &table[va >> shift & 511];
-
-		if (!*entry)
-			*entry = new_table(b) | TABLE_FLAGS;
-		table = paddr_to_virt(*entry & PTE_ADDR_MASK);
-	}
-	table[va >> PAGE_SHIFT & 511] = pte;
-}
-
-/* Plain memory so far.  Returns the frame of the L4. */
-static __init mfn_t build_tables(struct build *b)
-{
-	u64 first = va_to_pfn(b, b->v_pt), end = first + b->nr_pt;
-	paddr_t l4;
-
-	b->next_table = first;
-	b->tables_end = end;
-	l4 = new_table(b);
-	for (u64 va = b->k.virt_base; va < b->v_end; va += PAGE_SIZE) {
-		u64 pfn = va_to_pfn(b, va);
-		u64 pte = *p2m_slot(b, pfn) << PAGE_SHIFT | LEAF_FLAGS;
-
-		if (pfn >= first && pfn < end)
-			pte &= ~PTE_RW;
-		map_page(b, paddr_to_virt(l4), va, pte);
-	}
-	BUG_ON(b->next_table != b->tables_end);
-
-	if (b->k.init_p2m != IMAGE_NONE) {
-		b->next_table = b->p2m_pfn + b->p2m_pages;
-		b->tables_end = b->next_table + b->p2m_tables;
-		for (u64 i = 0; i < b->p2m_pages; i++)
-			map_page(b, paddr_to_virt(l4),
-				 b->v_p2m + (i << PAGE_SHIFT),
-				 *p2m_slot(b, b->p2m_pfn + i) << PAGE_SHIFT |
-				 LEAF_FLAGS);
-		BUG_ON(b->next_table != b->tables_end);
-	}
-	return MFN(l4 >> PAGE_SHIFT);
-}
-
-/* The tables get their types: as base of v, and pinned. */
-static __init int validate_tables(struct domain *d, struct vcpu *v, mfn_t l4)
-{
+	u64 first = va_to_pfn(b, b->v_pt);
+	mfn_t l4 = MFN(b->p2m[first]);
 	int rc;
 
+	b->next_table = first + 1;
+	map_range(b, b->base, b->v_end, 0);
+	BUG_ON(b->next_table != first + b->nr_pt);
+	if (b->p2m_tables) {
+		b->next_table = b->p2m_pfn + b->p2m_pages;
+		map_range(b, b->v_p2m, b->v_p2m + (b->p2m_pages << PAGE_SHIFT),
+			  b->p2m_pfn);
+		BUG_ON(b->next_table != b->fixed_pages);
+	}
 	do
-		rc = ptype_pin(d, d, l4, TYPE_L4);
-	while (rc == -XEN_ERESTART);
-	if (rc)
-		return rc;
-	do
-		rc = vcpu_set_kernel_l4(v, l4);
+		rc = ptype_pin(b->d, b->d, l4, TYPE_L4);
 	while (rc == -XEN_ERESTART);
 	if (!rc)
-		vcpu_update_cr3(v);
-	return rc;
+		do
+			rc = vcpu_set_kernel_l4(v, l4);
+		while (rc == -XEN_ERESTART);
+	if (rc)
+		return "its first page tables were refused";
+	vcpu_update_cr3(v);
+	return NULL;
 }
 
-/* --- the kernel's letter, and its first registers -------------------- */
+/* --- the whole ------------------------------------------------------- */
+/* The kernel's letter, on its start_info page. */
 static __init void write_start_info(const struct build *b, const char *cmdline)
 {
 	struct start_info *si = pfn_virt(b, va_to_pfn(b, b->v_start_info));
 
-	memset(si, 0, PAGE_SIZE);
 	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->nr_pages;
 	si->shared_info = b->d->shared_info_mfn.m << PAGE_SHIFT;
@@ -467,41 +336,28 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 	si->nr_pt_frames = b->nr_pt;
 	si->mfn_list = b->v_p2m;
 	if (b->initrd) {
-		si->mod_start = b->v_initrd;
-		si->mod_len = b->initrd->end - b->initrd->start;
-		if (b->k.mod_start_pfn) {
-			si->mod_start = b->initrd_pfn;
-			si->flags |= SIF_MOD_START_PFN;
-		}
+		bool as_pfn = b->k.note[XEN_ELFNOTE_MOD_START_PFN] & 1;
+
+		si->mod_start = as_pfn ? b->initrd_pfn : b->v_initrd;
+		si->mod_len = b->initrd_len;
+		si->flags |= as_pfn ? SIF_MOD_START_PFN : 0;
 	}
-	if (b->k.init_p2m != IMAGE_NONE) {
+	if (b->p2m_tables) {
 		si->first_p2m_pfn = b->p2m_pfn;
 		si->nr_p2m_frames = b->p2m_pages + b->p2m_tables;
 	}
-	if (cmdline)
-		strlcpy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
+	strlcpy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
 	si->console.dom0.info_off = sizeof(*si);
 	si->console.dom0.info_size =
 		console_dom0_info(si + 1, PAGE_SIZE - sizeof(*si));
 }
 
-/* Selectors, flags, FPU and mode are as vcpu_create() left them. */
-static __init void start_vcpu(const struct build *b, struct vcpu *v)
-{
-	v->regs.rip = b->k.entry;
-	v->regs.rsp = b->v_stack + PAGE_SIZE;
-	v->regs.rsi = b->v_start_info;
-	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		b->d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-	v->initialised = 1;
-	atomic_and(&v->pause_flags, ~VPF_DOWN);
-}
-
-/* --- the whole ------------------------------------------------------- */
-static __init const char *create_domain(struct build *b)
+static __init const char *build(struct build *b,
+				const struct boot_module *kernel)
 {
 	struct domain_create c = {
-		.max_vcpus = choose_vcpus(),
+		.max_vcpus = cmdline_u64("dom0_max_vcpus",
+				__builtin_popcountll(cpus_online)),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
 		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
 		.max_maptrack_frames =
@@ -509,8 +365,16 @@ static __init const char *create_domain(struct build *b)
 		.privileged = true,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
+	const char *err = image_unpack(paddr_to_virt(kernel->start),
+				       kernel->end - kernel->start, &b->k);
 	struct vcpu *v;
 
+	c.max_vcpus = min(c.max_vcpus, (u32)MAX_VCPUS);
+	c.max_vcpus += !c.max_vcpus;
+	if (!err)
+		err = image_parse(&b->k);
+	if (err)
+		return err;
 	if (domain_create(0, &c, &b->d))
 		return "no memory for the domain itself";
 	for (unsigned int i = 0; i < c.max_vcpus; i++) {
@@ -520,108 +384,52 @@ static __init const char *create_domain(struct build *b)
 		if (pin && cpus_online >> i & 1)
 			vcpu_set_affinity(v, 1UL << i, ~0UL);
 	}
-	return NULL;
-}
-
-/* From files to memory; the modules are free memory afterwards. */
-static __init const char *load(struct build *b,
-			       const struct boot_module *kernel)
-{
-	b->order = MAX_ORDER;
-	if (!alloc_p2m(b) || !fill(b, 0, b->fixed_pages))
-		return "not enough memory to unpack and load the kernel";
-	load_kernel(b);
-	load_initrd(b);
-	image_free(&b->k);
-	module_free(kernel);
-	if (b->initrd)
-		module_free(b->initrd);
-	b->order = MAX_ORDER;
-	if (!fill(b, b->fixed_pages, b->nr_pages))
-		return "the allocator has less memory than it said";
-	return NULL;
-}
-
-static __init const char *check_kernel(const struct build *b)
-{
-	const struct kernel_image *k = &b->k;
-
-	if (!k->dom0_capable)
-		return "kernel cannot run as Dom0 (note SUPPORTED_FEATURES)";
-	if (k->hypercall_page != IMAGE_NONE &&
-	    (k->hypercall_page & ~PAGE_MASK || k->hypercall_page < k->start ||
-	     k->hypercall_page >= k->end))
-		return "kernel: note HYPERCALL_PAGE is outside of it";
-	return NULL;
-}
-
-static __init const char *build(struct build *b,
-				const struct boot_module *kernel)
-{
-	const char *err;
-	u64 avail;
-
-	err = image_unpack(paddr_to_virt(kernel->start),
-			   kernel->end - kernel->start, &b->k);
-	if (!err)
-		err = image_parse(&b->k);
-	if (!err)
-		err = check_kernel(b);
-	if (!err)
-		err = create_domain(b);
-	if (err)
-		return err;
-	avail = free_page_count() + (b->k.buffer_size >> PAGE_SHIFT) +
-		module_pages(kernel);
-	if (b->initrd)
-		avail += module_pages(b->initrd);
-	choose_size(b, avail);
+	choose_size(b, free_page_count() + module_pages(kernel, false) +
+		    (b->k.buffer ? b->k.size >> PAGE_SHIFT : 0) +
+		    (b->initrd ? module_pages(b->initrd, false) : 0));
 	err = lay_out(b);
+	if (!err)
+		err = load(b, kernel);
+	v = b->d->vcpu[0];
+	if (!err)
+		err = build_tables(b, v);
 	if (err)
 		return err;
-	if (b->nr_pages < b->fixed_pages) {
-		printk("Dom0 has %lu MiB; its kernel and initrd need %lu MiB more: see dom0_mem=\n",
-		       PAGES_TO_MIB(b->nr_pages),
-		       PAGES_TO_MIB(b->fixed_pages - b->nr_pages + 255));
-		return "not enough memory";
-	}
-	return load(b, kernel);
+	write_start_info(b, kernel->cmdline);
+	boot_free(b->p2m, b->p2m_pages << PAGE_SHIFT);
+
+	/* Selectors, flags, FPU and mode are as vcpu_create() left them. */
+	v->regs.rip = b->k.note[XEN_ELFNOTE_ENTRY];
+	v->regs.rsp = b->v_stack + PAGE_SIZE;
+	v->regs.rsi = b->v_start_info;
+	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		b->d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+	v->initialised = 1;
+	atomic_and(&v->pause_flags, ~VPF_DOWN);
+	return NULL;
 }
 
 /*
  * [boot 90] The first domain, from the loader's modules.  It is left paused,
  * vCPU 0 ready, the others down; the modules have become free memory.  NULL if
- * it cannot be built: one line has said why.
+ * it cannot be built: one line has said why, and nothing is given back.
  */
 __init struct domain *dom0_build(const struct boot_module *kernel,
 				 const struct boot_module *initrd)
 {
-	struct build b = { .initrd = initrd };
+	struct build b = {
+		.initrd = initrd,
+		.initrd_len = initrd ? initrd->end - initrd->start : 0,
+	};
 	const char *err = build(&b, kernel);
-	struct vcpu *v;
 
-	if (!err) {
-		v = b.d->vcpu[0];
-		if (validate_tables(b.d, v, build_tables(&b)))
-			err = "its first page tables were refused";
-	}
 	if (err) {
 		printk("Dom0: %s\n", err);
-		image_free(&b.k);
-		heap_free(b.p2m);
 		return NULL;
 	}
-	write_start_info(&b, kernel->cmdline);
-	start_vcpu(&b, v);
-	heap_free(b.p2m);
-	printk("Dom0: %s %s kernel at %lx-%lx, entry %lx, %u vCPUs, %lu MiB\n",
-	       b.k.guest_os, b.k.guest_version, b.k.start, b.k.end, b.k.entry,
-	       b.d->max_vcpus, PAGES_TO_MIB(b.nr_pages));
-	log_info("Dom0: start_info %lx, tables %lx (%lu), stack %lx, end %lx\n",
-		 b.v_start_info, b.v_pt, b.nr_pt, b.v_stack, b.v_end);
-	log_info("Dom0: initrd pfn %lx (%lu), P2M %lx pfn %lx (%lu + %lu)\n",
-		 b.initrd_pfn, b.initrd_pages, b.v_p2m, b.p2m_pfn, b.p2m_pages,
-		 b.p2m_tables);
+	log_info("Dom0: start_info %lx, tables %lx (%lu), end %lx, P2M %lx (pfn %lx), initrd pfn %lx\n",
+		 b.v_start_info, b.v_pt, b.nr_pt, b.v_end, b.v_p2m, b.p2m_pfn,
+		 b.initrd_pfn);
 	return b.d;
 }
 
@@ -644,13 +452,13 @@ bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes)
 {
 	u32 last = port + bytes - 1;
 
-	if (!d->is_privileged || last > 0xffff)
+	if (!d->is_privileged || last > 0xffff ||
+	    (acpi.pm_timer && port <= acpi.pm_timer + 3 &&
+	     last >= acpi.pm_timer))
 		return false;
 	for (unsigned int i = 0; i < ARRAY_SIZE(hyp_ports); i++)
 		if (port <= hyp_ports[i].last && last >= hyp_ports[i].first)
 			return false;
-	if (acpi.pm_timer && port <= acpi.pm_timer + 3 && last >= acpi.pm_timer)
-		return false;
 	for (u32 p = port; p <= last; p++)
 		if (uart_owns_port(p))
 			return false;
@@ -662,47 +470,29 @@ bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes)
 #define HT_FIRST_MFN	0xfd00000UL	/* AMD: reserved for HyperTransport */
 #define HT_LAST_MFN	0xfffffffUL
 
-static bool in_frame(paddr_t pa, u64 mfn)
-{
-	return pa && pa >> PAGE_SHIFT == mfn;
-}
-
-/* RAM as the firmware says, or memory known to be bad, touching this frame. */
-static bool e820_denies(u64 mfn)
-{
-	paddr_t start = mfn << PAGE_SHIFT, end = start + PAGE_SIZE;
-
-	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
-		const struct e820_entry *e = &boot_info.map[i];
-
-		if (e->type == E820_RAM && e->base <= start &&
-		    e->base + e->size >= end)
-			return true;
-		if (e->type == E820_UNUSABLE && start >= 0x100000 &&
-		    e->base < end && e->base + e->size > start)
-			return true;
-	}
-	return false;
-}
-
 /*
  * How d may map a machine frame that has no struct frame or is nobody's: the
- * device memory, tables of the firmware, and holes that are Dom0's.  Any
- * context.
+ * device memory, tables of the firmware, and holes that are Dom0's.  RAM as
+ * the firmware says is refused, and memory known to be bad.  Any context.
  */
 enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 {
-	if (!d->is_privileged || mfn >> (boot_cpu.phys_bits - PAGE_SHIFT))
+	paddr_t start = mfn << PAGE_SHIFT, end = start + PAGE_SIZE;
+	const struct e820_entry *e = boot_info.map;
+
+	if (!d->is_privileged || mfn >> (boot_cpu.phys_bits - PAGE_SHIFT) ||
+	    (mfn >= MSI_FIRST_MFN && mfn <= MSI_LAST_MFN) ||
+	    mfn == acpi.lapic >> PAGE_SHIFT ||
+	    (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn <= HT_LAST_MFN))
 		return IOMEM_NONE;
-	if ((mfn >= MSI_FIRST_MFN && mfn <= MSI_LAST_MFN) ||
-	    in_frame(acpi.lapic, mfn))
-		return IOMEM_NONE;
-	if (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn <= HT_LAST_MFN)
-		return IOMEM_NONE;
-	if (e820_denies(mfn))
-		return IOMEM_NONE;
-	if (ioapic_address_reserved(mfn << PAGE_SHIFT) ||
-	    in_frame(acpi.hpet, mfn) || msix_page_protected(mfn))
+	for (; e < boot_info.map + boot_info.nr_map; e++)
+		if ((e->type == E820_RAM && e->base <= start &&
+		     e->base + e->size >= end) ||
+		    (e->type == E820_UNUSABLE && start >= 0x100000 &&
+		     e->base < end && e->base + e->size > start))
+			return IOMEM_NONE;
+	if (ioapic_address_reserved(start) || msix_page_protected(mfn) ||
+	    mfn == acpi.hpet >> PAGE_SHIFT)
 		return IOMEM_RO;
 	return IOMEM_RW;
 }

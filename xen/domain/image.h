@@ -4,51 +4,49 @@
 #define IMAGE_H
 
 #include <lib/lib.h>
+#include <hypercall-abi/elfnote.h>
 
-#define IMAGE_NONE	(~0UL)		/* an address that no note gave */
+struct elf_segment {
+	u32 type, flags;
+	u64 offset, vaddr, paddr, filesz, memsz, align;
+} __packed;
+#define ELF_LOAD	1		/* types */
+#define ELF_NOTE	4
 
 struct kernel_image {
 	const u8 *elf;		/* the ELF file, unpacked */
 	size_t size;
-	void *buffer;		/* pages that hold it; NULL: it is the module */
-	size_t buffer_size;
+	u8 *buffer;		/* from boot_alloc(); NULL: it is the module */
+	const struct elf_segment *seg;	/* in the file, whole */
+	unsigned int nr_seg;
 
-	/* From the notes, checked. */
-	u64 entry;		/* virtual address */
-	u64 virt_base;		/* where pfn 0 is mapped */
-	u64 paddr_offset;
-	u64 hypercall_page;	/* or IMAGE_NONE */
-	u64 init_p2m;		/* or IMAGE_NONE */
-	u64 hv_start_low;	/* or 0 */
-	bool mod_start_pfn;
-	bool dom0_capable;
-	char guest_os[16], guest_version[16];
+	/* Notes by type: as a number and as a text, 0 and "" if absent. */
+	u64 note[XEN_ELFNOTE_MAX + 1];
+	const char *text[XEN_ELFNOTE_MAX + 1];
+	u32 has;		/* bit per type */
 
-	/* From the segments: virtual addresses, [start, end) */
-	u64 start, end;
+	u64 start, end;		/* where segments lie, virtual: [start, end) */
 };
-
-/* A part of the file and where it goes; size >= file_size, rest zero. */
-struct image_segment {
-	const u8 *data;
-	u64 file_size, va, size;
-};
+#define HAS_NOTE(k, name) ((k)->has >> XEN_ELFNOTE_##name & 1)
 
 /*
  * Finds the ELF file in a module: a bzImage's payload or the module itself,
  * unpacked if need be into pages of ours.  NULL or the reason why not.
  */
 const char *image_unpack(const u8 *file, size_t len, struct kernel_image *k);
-/* Reads headers and notes of k->elf.  NULL or the reason why not. */
-const char *image_parse(struct kernel_image *k);
 /*
- * The first loadable segment with number *index or higher; *index moves
- * behind it.  False when there is none.  Only after image_parse(): it checked
- * that every segment lies in the file and in [start, end).
+ * Reads headers and notes of k->elf.  NULL or the reason why not.  Segments to
+ * load lie in the file and in [start, end), the notes' addresses make sense.
  */
-bool image_segment(const struct kernel_image *k, unsigned int *index,
-		   struct image_segment *seg);
-/* Gives the pages of image_unpack() back. */
-void image_free(struct kernel_image *k);
+const char *image_parse(struct kernel_image *k);
+/* Where a segment's p_paddr is mapped. */
+static inline u64 image_va(const struct kernel_image *k, u64 paddr)
+{
+	return k->note[XEN_ELFNOTE_VIRT_BASE] + paddr -
+	       k->note[XEN_ELFNOTE_PADDR_OFFSET];
+}
+/* Contiguous pages for size bytes, not cleared; NULL: no memory. */
+void *boot_alloc(u64 size);
+void boot_free(void *p, u64 size);
 
 #endif

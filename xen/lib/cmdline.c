@@ -12,13 +12,12 @@
  */
 #include <boot/boot.h>
 
-#define MAX_WORDS 64
-
 char hypervisor_cmdline[1024];
 
-static char words_buf[sizeof(hypervisor_cmdline)];
-static const char *words[MAX_WORDS];
-static unsigned int nr_words;
+/* The same line, each word with its end; the last one is empty. */
+static char words[sizeof(hypervisor_cmdline) + 1];
+#define for_each_word(w) \
+	for (const char *w = first_word(); *w; w += strlen(w) + 1)
 
 static const char *const known[] = {
 	"com1", "com2", "console", "dom0_max_vcpus", "dom0_mem",
@@ -30,106 +29,73 @@ static const char *const known[] = {
 	"placeholder", "real-mode", "edd",
 };
 
-/* Splits the line into words; quotes keep blanks together. */
-static void cmdline_split(void)
+static const char *first_word(void)
 {
-	char *to = words_buf;
-	const char *s = hypervisor_cmdline;
+	const char *s = words[0] ? "" : hypervisor_cmdline;
 
-	while (*s && nr_words < MAX_WORDS) {
-		char quote = 0;
-
-		if (*s == ' ' || *s == '\t') {
-			s++;
-			continue;
-		}
-		words[nr_words++] = to;
-		for (; *s && (quote || (*s != ' ' && *s != '\t')); s++) {
-			if (quote ? *s == quote : *s == '"' || *s == '\'')
-				quote = quote ? 0 : *s;
-			else
-				*to++ = *s;
-		}
-		*to++ = 0;
-		if (*s)
-			s++;
+	for (char *to = words; *s; s++) {
+		if (*s != ' ' && *s != '\t')
+			*to++ = *s;
+		else if (to > words && to[-1])
+			*to++ = 0;
 	}
+	return words;
 }
 
-static bool same_char(char a, char b)
-{
-	return (a == '_' ? '-' : a) == (b == '_' ? '-' : b);
-}
-
-/* If word is `name` or `name=...`: what follows the name; else NULL. */
+/*
+ * If the word is `name` or `name=...`: what follows the name, "no" if it is
+ * `no-name`; else NULL.
+ */
 static const char *match(const char *word, const char *name)
 {
-	while (*name && same_char(*word, *name))
-		word++, name++;
-	if (*name || (*word && *word != '='))
+	bool no = !strncmp(word, "no-", 3);
+
+	word += no ? 3 : 0;
+	for (; *name; word++, name++)
+		if ((*word == '_' ? '-' : *word) !=
+		    (*name == '_' ? '-' : *name))
+			return NULL;
+	if (*word && *word != '=')
 		return NULL;
-	return word;
+	return no ? "no" : *word ? word + 1 : word;
 }
 
 /* Value of the last `name` or `name=value`: "" for the first form. */
 const char *cmdline_get(const char *name)
 {
-	if (!nr_words)
-		cmdline_split();
-	for (unsigned int i = nr_words; i-- > 0; ) {
-		const char *rest = match(words[i], name);
+	const char *value = NULL, *found;
 
-		if (rest)
-			return *rest ? rest + 1 : rest;
+	for_each_word(w) {
+		found = match(w, name);
+		value = found ? found : value;
 	}
-	return NULL;
-}
-
-static int parse_bool(const char *s)
-{
-	static const char *const yes[] = { "", "yes", "on", "true", "enable", "1" };
-	static const char *const no[] = { "no", "off", "false", "disable", "0" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
-		if (!strcmp(s, yes[i]))
-			return 1;
-	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
-		if (!strcmp(s, no[i]))
-			return 0;
-	return -1;
+	return value;
 }
 
 /* 1 on, 0 off (also as "no-NAME"), -1 if absent or not to be understood. */
 int cmdline_bool(const char *name)
 {
-	if (!nr_words)
-		cmdline_split();
-	for (unsigned int i = nr_words; i-- > 0; ) {
-		const char *w = words[i], *rest = match(w, name);
-		int value;
+	static const char *const forms[] = {
+		"no", "off", "false", "disable", "0",
+		"", "yes", "on", "true", "enable", "1"
+	};
+	const char *value = cmdline_get(name);
 
-		if (!rest && !strncmp(w, "no-", 3) && match(w + 3, name))
-			return 0;
-		if (!rest)
-			continue;
-		value = parse_bool(*rest ? rest + 1 : rest);
-		if (value < 0)
-			printk("Command line: '%s' is neither on nor off: ignored\n",
-			       w);
-		return value;
-	}
+	for (int i = 0; value && i < (int)ARRAY_SIZE(forms); i++)
+		if (!strcmp(value, forms[i]))
+			return i >= 5;
+	if (value)
+		printk("Command line: %s='%s' is neither on nor off: ignored\n",
+		       name, value);
 	return -1;
 }
 
 /* A number; the default, with a line that says so, if it is none. */
 u64 cmdline_u64(const char *name, u64 dflt)
 {
-	const char *value = cmdline_get(name), *end;
-	u64 n;
+	const char *value = cmdline_get(name), *end = "";
+	u64 n = value ? strtoull(value, &end, 0) : dflt;
 
-	if (!value)
-		return dflt;
-	n = strtoull(value, &end, 0);
 	if (end != value && !*end)
 		return n;
 	printk("Command line: %s='%s' is not a number: using %lu\n",
@@ -143,37 +109,25 @@ bool cmdline_list_has(const char *name, const char *word)
 	const char *s = cmdline_get(name);
 	size_t n = strlen(word);
 
-	while (s && *s) {
+	for (; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL)
 		if (!strncmp(s, word, n) && (!s[n] || s[n] == ','))
 			return true;
-		s = strchr(s, ',');
-		s = s ? s + 1 : NULL;
-	}
 	return false;
 }
 
-static bool __init word_known(const char *w)
-{
-	const char *bare = !strncmp(w, "no-", 3) ? w + 3 : w;
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (match(w, known[i]) || match(bare, known[i]))
-			return true;
-	return false;
-}
-
-/* Names every word that means nothing here, once. */
+/* Names every word that means nothing here. */
 void __init cmdline_report_unknown(void)
 {
-	if (!nr_words)
-		cmdline_split();
-	for (unsigned int i = 0; i < nr_words; i++) {
-		bool seen = word_known(words[i]);
+	const char *sched = cmdline_get("sched");
 
-		for (unsigned int j = 0; j < i && !seen; j++)
-			seen = !strcmp(words[i], words[j]);
-		if (!seen)
-			printk("Command line: unknown option '%s' ignored\n",
-			       words[i]);
+	for_each_word(w) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(known) && !match(w, known[i]))
+			i++;
+		if (i == ARRAY_SIZE(known))
+			printk("Command line: unknown option '%s' ignored\n", w);
 	}
+	if (sched && strcmp(sched, "credit"))
+		printk("Command line: sched=%s: only credit is here\n", sched);
 }

@@ -4,6 +4,14 @@
  * known size.  Every decoder takes its input as hostile: all reads and writes
  * are bounded, a damaged image gives a one-line reason and nothing else.
  *
+ * The output buffer is every format's window.  Decoders move u->in and u->out
+ * as they go and never look outside of [in, in_end) and [out_start, out_end);
+ * they say false when the data is damaged or does not fit.
+ *
+ * Boot-only code: xen.lds puts it where boot frees it.  It is not marked
+ * __init, which would have the compiler optimise these loops, most of a boot's
+ * instructions, for size.
+ *
  * The files compile on the host too (tests/host/test_decompress.c): they need
  * nothing of the hypervisor but mem*().
  */
@@ -12,92 +20,92 @@
 
 #include <lib/lib.h>
 
-/*
- * Boot-only code, but not `cold': __init would have the compiler optimise
- * these loops, most of a boot's instructions, for size.
- */
-#define __unpack	__section(".init.text")
-
 struct unpack {
-	const u8 *in;
-	size_t in_len;
-	u8 *out;
-	size_t out_len;		/* room */
-	size_t produced;	/* set by the decoder, in failure too */
+	const u8 *in, *in_end;
+	u8 *out, *out_start, *out_end;
 	void *scratch;		/* DECOMPRESS_SCRATCH bytes, zeroed */
 };
 #define DECOMPRESS_SCRATCH	(256 * 1024)
 
 /*
- * Unpacks u->in by its magic number.  NULL when whole and, where the format
- * has a checksum, intact.  Bytes behind the end of the compressed data are
- * ignored.
+ * Unpacks by the magic number at u->in.  NULL when whole and, where the format
+ * has a checksum, intact; u->out is then behind the output.  Bytes behind the
+ * end of the compressed data are ignored.
  */
 const char *decompress(struct unpack *u);
 
-/* One decoder each; same contract, the magic is known to be there. */
-const char *unxz(struct unpack *u);
-const char *unzstd(struct unpack *u);
-const char *unlz4(struct unpack *u);
-const char *ungzip(struct unpack *u);
+/* One decoder each; the magic is known to be there. */
+bool unxz(struct unpack *u);
+bool unzstd(struct unpack *u);
+bool unlz4(struct unpack *u);
+bool ungzip(struct unpack *u);
 
-#define CRC32_WORDS	(8 * 256)
-/* Fills the tables of crc32(): CRC32_WORDS words. */
-void crc32_init(u32 *tab);
-/* IEEE CRC-32 as zlib and xz use it; start with crc 0. */
-u32 crc32(const u32 *tab, u32 crc, const u8 *p, size_t n);
+/* IEEE CRC-32 as zlib and xz use it. */
+u32 crc32(const u8 *p, size_t n);
+/* len bytes of input are output as they stand; false if they do not fit. */
+bool unpack_copy(struct unpack *u, size_t len);
 
 static always_inline u64 load64(const void *p)
 {
-	u64 v;
-
-	__builtin_memcpy(&v, p, 8);
-	return v;
+	return ((const struct { u64 v; } __packed *)p)->v;
 }
 
 static always_inline u32 load32(const void *p)
 {
-	u32 v;
-
-	__builtin_memcpy(&v, p, 4);
-	return v;
+	return ((const struct { u32 v; } __packed *)p)->v;
 }
 
 static always_inline u16 load16(const void *p)
 {
-	u16 v;
-
-	__builtin_memcpy(&v, p, 2);
-	return v;
+	return ((const struct { u16 v; } __packed *)p)->v;
 }
 
-static always_inline void copy8(u8 *dst, const u8 *src)
+/* Repeats len bytes from dist bytes back; false if that cannot be. */
+static always_inline bool unpack_match(struct unpack *u, size_t dist,
+				       size_t len)
 {
-	u64 v = load64(src);
+	u8 *dst = u->out, *stop = dst + len;
+	const u8 *src = dst - dist;
 
-	__builtin_memcpy(dst, &v, 8);
-}
-
-/*
- * Repeats len bytes from dist bytes back.  The caller has checked that dist
- * is not more than what lies before dst and len not more than end - dst.
- * May scribble up to 7 bytes further, but never past end.
- */
-static always_inline void lz_copy(u8 *dst, size_t dist, size_t len,
-				  const u8 *end)
-{
-	const u8 *src = dst - dist, *stop = dst + len;
-
-	if (likely(dist >= 8 && (size_t)(end - dst) >= len + 7)) {
-		do {
-			copy8(dst, src);
-			dst += 8;
-			src += 8;
-		} while (dst < stop);
-		return;
-	}
+	if (dist - 1 >= (size_t)(dst - u->out_start) ||
+	    len > (size_t)(u->out_end - dst))
+		return false;
+	u->out = stop;
+	if (likely(dist >= 8 && u->out_end - stop >= 7))
+		for (; dst < stop; dst += 8, src += 8)
+			__builtin_memcpy(dst, src, 8);
 	while (dst < stop)
 		*dst++ = *src++;
+	return true;
+}
+
+/* A stream of bits, lowest first; pos may leave it on either side. */
+struct bits {
+	const u8 *start, *end;
+	s64 pos;
+};
+
+/* 57 bits or more from bit number pos on, zeros behind the end. */
+static always_inline u64 bits_at(const struct bits *b, u64 pos)
+{
+	const u8 *p = b->start + (pos >> 3);
+	u64 w = 0;
+
+	if (likely(b->end - p >= 8))
+		w = load64(p);
+	else
+		for (unsigned int i = 0; p < b->end; i += 8)
+			w |= (u64)*p++ << i;
+	return w >> (pos & 7);
+}
+
+/* The next n bits. */
+static always_inline u32 bits_next(struct bits *b, unsigned int n)
+{
+	u64 v = bits_at(b, b->pos);
+
+	b->pos += n;
+	return v & ((1UL << n) - 1);
 }
 
 #endif

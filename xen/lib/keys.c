@@ -7,8 +7,6 @@
 #include <domain/domain.h>
 #include <dev/dev.h>
 
-static void key_help(void);
-
 static void cpu_print(void *unused)
 {
 	show_regs(&current->regs);
@@ -32,34 +30,20 @@ static void key_dom0(void)
 {
 	struct vcpu *v;
 
-	if (!dom0)
-		return;
 	for_each_vcpu(dom0, v)
 		vcpu_dump(v);
 }
 
-static void key_memory(void)
-{
-	printk("Memory: %lu MiB, %lu MiB free, highest frame %#lx\n",
-	       total_pages >> 8, free_page_count() >> 8, max_mfn);
-}
-
 /* Stops everything but the vCPU that asks, which is in the hypervisor. */
-static void all_pause(bool pause)
+static void all_pause(void (*pause)(struct vcpu *v))
 {
 	struct domain *d;
 	struct vcpu *v;
 
-	for_each_domain(d) {
-		for_each_vcpu(d, v) {
-			if (v == current)
-				continue;
-			if (pause)
-				vcpu_pause(v);
-			else
-				vcpu_unpause(v);
-		}
-	}
+	for_each_domain(d)
+		for_each_vcpu(d, v)
+			if (v != current)
+				pause(v);
 }
 
 /* Counts every reference from scratch and compares; prints the result itself.
@@ -70,51 +54,30 @@ static void key_recount(void)
 
 	if (xchg(&busy, 1))
 		return;
-	all_pause(true);
+	all_pause(vcpu_pause);
 	frames_recount();
-	all_pause(false);
+	all_pause(vcpu_unpause);
 	store_release(&busy, 0);
 }
 
-static void key_reboot(void)
-{
-	printk("Reboot by debug key\n");
-	machine_restart();
-}
-
-static const struct debug_key {
-	char key;
-	void (*fn)(void);
-	const char *help;
-} table[] = {
-	{ 'h', key_help, "this list" },
-	{ '0', key_dom0, "registers of Dom0's vCPUs" },
-	{ 'c', key_recount, "recount all frame references" },
-	{ 'd', key_registers, "what each CPU runs" },
-	{ 'e', evtchn_dump, "event channels" },
-	{ 'g', grant_dump, "grant tables" },
-	{ 'm', key_memory, "memory" },
-	{ 'q', domain_dump, "domains and vCPUs" },
-	{ 'r', sched_dump, "run queues" },
-	{ 'R', key_reboot, "reboot the machine" },
-};
-
-static void key_help(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		printk(" '%c': %s\n", table[i].key, table[i].help);
-}
-
-/* Runs the handler of `key`; an unknown one is named.  No lock held. */
+/* No lock held.  An unknown key, like 'h', lists what there is. */
 void handle_debug_key(char key)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		if (table[i].key != key)
-			continue;
-		printk("Key '%c': %s\n", key, table[i].help);
-		table[i].fn();
+	printk("Key '%c'\n", key >= ' ' && key < 127 ? key : '?');
+	switch (key) {
+	case '0': return key_dom0();
+	case 'c': return key_recount();
+	case 'd': return key_registers();
+	case 'e': return evtchn_dump();
+	case 'g': return grant_dump();
+	case 'q': return domain_dump();
+	case 'r': return sched_dump();
+	case 'R': machine_restart();
+	case 'm':
+		printk("Memory: %lu MiB, %lu MiB free, highest frame %#lx\n",
+		       total_pages >> 8, free_page_count() >> 8, max_mfn);
 		return;
+	default:
+		printk("Keys: 0 registers of Dom0's vCPUs, c recount frame references, d what each CPU runs, e event channels, g grant tables, m memory, q domains and vCPUs, r run queues, R reboot\n");
 	}
-	printk("No debug key '%c'; 'h' lists them\n",
-	       key >= ' ' && key < 127 ? key : '?');
 }

@@ -23,7 +23,7 @@ struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with h, l, ll, z, width, 0, -, # and precision for %s.  A line gets
+ * %s %p with l, ll, z, width, 0, -, # and precision for %s.  A line gets
  * the prefix "(XEN) ".  Any context, NMI included.
  */
 void printk(const char *fmt, ...) __printf(1, 2);
@@ -32,13 +32,10 @@ void log_at(int level, const char *fmt, ...) __printf(2, 3);
 #define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	log_at(LOG_DEBUG, __VA_ARGS__)
 /* About a guest: prefixed "dN: ", filtered by guest_loglvl=, rate limited. */
 void guest_log(const struct domain *d, int level, const char *fmt, ...)
 	__printf(3, 4);
 extern int log_threshold, guest_log_threshold;
-
-int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 
 /* --- string.c -------------------------------------------------------- */
@@ -52,9 +49,9 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *find);
-/* Copies at most size-1 bytes, always terminates; returns strlen(src). */
+/* Copies at most size-1 bytes (size > 0), terminates; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size);
-/* Base 0, 8, 10 or 16; *end is the first character not used. */
+/* Base 0, 8, 10 or 16; *end is the first character not used.  Wraps. */
 u64 strtoull(const char *s, const char **end, int base);
 /* A size with suffix B, K, M, G or T (K when none): bytes. */
 u64 parse_size(const char *s, const char **end);
@@ -64,30 +61,24 @@ u64 parse_size(const char *s, const char **end);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 #define BUG_ON(c) do { if (unlikely(c)) \
 	panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); } while (0)
-#define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)
 #ifdef DEBUG
-#define ASSERT(c) BUG_ON(!(c))
+#define DEBUG_BUILD	1
 #else
-#define ASSERT(c) do { if (0 && (c)) { } } while (0)
+#define DEBUG_BUILD	0
 #endif
+#define ASSERT(c) do { if (DEBUG_BUILD) BUG_ON(!(c)); } while (0)
 /* Reboots after a pause, or stops if `noreboot` says so. */
 void machine_end(void) __noreturn;
 struct regs;
 /* Prints registers and, for ring 0, a symbolised call trace. */
 void show_regs(const struct regs *regs);
-/* Name of the function at addr and the offset in it; "?" when unknown. */
-const char *symbol_lookup(u64 addr, u64 *offset);
 
 /*
  * A hypercall refuses: in debug builds says where and why, once the log
  * level asks for it; otherwise only the value.  Use: return deny(-XEN_EPERM);
  */
 long deny_at(long rc, const char *file, int line);
-#ifdef DEBUG
-#define deny(rc) deny_at((rc), __FILE__, __LINE__)
-#else
-#define deny(rc) (rc)
-#endif
+#define deny(rc) (DEBUG_BUILD ? deny_at((rc), __FILE__, __LINE__) : (rc))
 
 /* --- spinlock.c ------------------------------------------------------ */
 /*
@@ -125,7 +116,6 @@ struct spinlock {
 		};
 	};
 	u16 order;		/* enum lock_order */
-	u16 cpu;		/* holder, debug builds */
 };
 #define SPINLOCK(o) ((struct spinlock){ .order = (o) })
 
@@ -137,23 +127,10 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_order o)
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
-bool spin_is_locked(const struct spinlock *l);
-
-/* Reader-writer lock, writers first.  Same rules and order numbers. */
-struct rwlock {
-	u32 word;		/* bit 31 writer, bit 30 writer waits, count */
-	u16 order;
-};
-#define RWLOCK(o) ((struct rwlock){ .order = (o) })
-void read_lock(struct rwlock *l);
-void read_unlock(struct rwlock *l);
-void write_lock(struct rwlock *l);
-void write_unlock(struct rwlock *l);
 
 /* --- keys.c ---------------------------------------------------------- */
 /* A debug key typed on the serial line after three Ctrl-A, or by sysctl. */
 void handle_debug_key(char key);
-/* Handlers are listed in keys.c's own table. */
 
 /* --- cmdline.c ------------------------------------------------------- */
 /* Value of option `name` on the hypervisor's command line, or NULL.  "" when
@@ -164,7 +141,7 @@ int cmdline_bool(const char *name);
 u64 cmdline_u64(const char *name, u64 dflt);
 /* Is `word` in the comma-separated value of option `name`? */
 bool cmdline_list_has(const char *name, const char *word);
-void cmdline_report_unknown(void);	/* end of boot: names stray words */
+void cmdline_report_unknown(void);	/* names stray words */
 extern char hypervisor_cmdline[1024];
 
 #endif

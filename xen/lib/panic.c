@@ -13,90 +13,47 @@
 #include <domain/domain.h>
 #include <dev/dev.h>
 
+/* Pages of a per-CPU block that are stacks, the CPU's own from bit 12 on. */
+#define STACK_PAGES	0xf550
+
 extern const u32 symbol_count, symbol_addr[];
 extern const char symbol_names[];
 extern const char _text_start[], _text_end[], _init_start[], _init_text_end[];
 
-static bool is_text(u64 a)
-{
-	return (a >= (u64)_text_start && a < (u64)_text_end) ||
-	       (a >= (u64)_init_start && a < (u64)_init_text_end);
-}
-
-/* Name of the function around addr and the distance from its start. */
-const char *symbol_lookup(u64 addr, u64 *offset)
+/* The function around addr and the distance from its start, if it is ours. */
+static void show_address(u64 addr)
 {
 	const char *name = symbol_names;
-	u32 lo = 0, hi = symbol_count;
+	u32 i = 0;
 
-	*offset = 0;
-	if (!is_text(addr))
-		return "?";
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (symbol_addr[mid] <= (u32)addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
-		return "?";
-	*offset = (u32)addr - symbol_addr[lo - 1];
-	while (--lo)
+	if ((addr <= (u64)_text_start || addr >= (u64)_text_end) &&
+	    (addr < (u64)_init_start || addr >= (u64)_init_text_end))
+		return;
+	for (; i + 1 < symbol_count && symbol_addr[i + 1] <= (u32)addr; i++)
 		name += strlen(name) + 1;
-	return name;
+	printk("  %016lx %s+%#x\n", addr, name, (u32)addr - symbol_addr[i]);
 }
 
-static void show_address(const char *what, u64 addr)
-{
-	u64 offset;
-	const char *name = symbol_lookup(addr, &offset);
-
-	printk("  %s%016lx %s+%#lx\n", what, addr, name, offset);
-}
-
-/* First byte behind the stack that sp points into, or 0 if it is none. */
-static u64 stack_end(u64 sp)
-{
-	u64 block = sp & ~(u64)(PERCPU_SIZE - 1), off = sp - block;
-
-	if (sp < PERCPU_BASE ||
-	    sp >= PERCPU_BASE + ((u64)NR_CPUS << PERCPU_SHIFT))
-		return 0;
-	if (off >= PERCPU_STACK_TOP - 4 * PAGE_SIZE)
-		return block + PERCPU_STACK_TOP;
-	if (off >= PERCPU_DF_TOP - PAGE_SIZE && !(off >> PAGE_SHIFT & 1) &&
-	    off < PERCPU_DB_TOP)
-		return (sp & PAGE_MASK) + PAGE_SIZE;
-	return 0;
-}
-
+/* From sp to the end of the stack that it points into, if it is one. */
 static void show_trace(u64 sp)
 {
-	u64 end = stack_end(sp & ~7UL);
-	unsigned int shown = 0;
+	u64 page = sp >> PAGE_SHIFT & 15;
+	u64 end = (sp | ((page < 12 ? PAGE_SIZE : PERCPU_SIZE) - 1)) + 1;
 
 	printk("Call trace, from the stack's contents:\n");
-	for (sp &= ~7UL; end && sp + 8 <= end && shown < 32; sp += 8) {
-		u64 value = *(const u64 *)sp;
-
-		if (is_text(value) && value != (u64)_text_start) {
-			show_address("", value);
-			shown++;
-		}
-	}
+	if (sp - PERCPU_BASE >= (u64)NR_CPUS << PERCPU_SHIFT ||
+	    !(STACK_PAGES >> page & 1))
+		return;
+	for (sp &= ~7UL; sp < end; sp += 8)
+		show_address(*(const u64 *)sp);
 }
 
 static void show_running(void)
 {
-	struct cpu *c = this_cpu();
-	struct vcpu *v = c->curr;
+	struct vcpu *v = current;
 
-	if (!v || v->is_idle)
-		printk("CPU %u, no domain running\n", c->id);
-	else
-		printk("CPU %u, running d%uv%u\n", c->id, v->domain->id, v->id);
+	printk("CPU %u, running d%dv%d\n", smp_processor_id(),
+	       v ? v->domain->id : -1, v ? (int)v->id : -1);
 }
 
 /* Registers of a trap frame, and the call trace if it is ring 0's. */
@@ -114,37 +71,22 @@ void show_regs(const struct regs *r)
 	       read_cr2(), read_cr3(), (u8)r->entry_vector, r->error_code);
 	if (regs_from_guest(r))
 		return;
-	show_address("at ", r->rip);
+	show_address(r->rip);
 	show_trace(r->rsp);
-}
-
-/* Other CPUs stop where they are: an INIT leaves them waiting for ever. */
-static void stop_others(void)
-{
-	unsigned int cpu;
-
-	for_each_cpu(cpu, cpus_online & ~(1UL << smp_processor_id()))
-		apic_send_init(cpu_ptr(cpu)->apic_id);
-}
-
-/* Long enough to read, if the clock rate is known. */
-static void wait_seconds(u64 n)
-{
-	u64 end = rdtsc() + n * boot_cpu.tsc_khz * 1000;
-
-	while (rdtsc() < end)
-		cpu_relax();
 }
 
 /* Nothing more can be done: the operator's `noreboot` says what follows. */
 void machine_end(void)
 {
+	u64 end = rdtsc() + 5000 * boot_cpu.tsc_khz;	/* to be read */
+
 	if (cmdline_bool("noreboot") > 0) {
 		printk("Stopped (noreboot). Reset the machine.\n");
 		machine_halt();
 	}
 	printk("Reboot in five seconds\n");
-	wait_seconds(5);
+	while (rdtsc() < end)
+		cpu_relax();
 	machine_restart();
 }
 
@@ -152,15 +94,16 @@ void machine_end(void)
 void panic(const char *fmt, ...)
 {
 	static u32 panicking;
+	unsigned int cpu;
 	va_list ap;
 
 	irq_disable();
-	if (xchg(&panicking, 1U)) {
-		for (;;)
-			__asm__ volatile("hlt");
-	}
+	while (xchg(&panicking, 1U))
+		__asm__ volatile("hlt");
 	console_force_unlock();
-	stop_others();
+	/* Others stop where they are: an INIT leaves them waiting for ever. */
+	for_each_cpu(cpu, cpus_online & ~(1UL << smp_processor_id()))
+		apic_send_init(cpu_ptr(cpu)->apic_id);
 	printk("\n*** Panic: ");
 	va_start(ap, fmt);
 	vprintk(fmt, ap);

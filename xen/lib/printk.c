@@ -19,183 +19,90 @@ int guest_log_threshold = LOG_WARN;
 #define PREFIX		"(XEN) "
 #define PREFIX_LEN	6
 #define LINE_MAX	400
+#define GUEST_RATE	32
 
 struct out {
 	char *buf;
 	size_t size, len;	/* len counts what does not fit, too */
 };
 
-struct spec {
-	bool minus, zero, hash, plus;
-	int width, precision;	/* precision -1: none */
-	int size;		/* bytes of the integer argument */
-};
-
-static void out_char(struct out *o, char c)
+static void put(struct out *o, char c, s64 times)
 {
-	if (o->len + 1 < o->size)
-		o->buf[o->len] = c;
-	o->len++;
-}
-
-static void out_fill(struct out *o, char c, int n)
-{
-	while (n-- > 0)
-		out_char(o, c);
-}
-
-static void out_string(struct out *o, const char *s, const struct spec *sp)
-{
-	size_t n;
-
-	if (!s)
-		s = "(null)";
-	n = sp->precision >= 0 ? strnlen(s, (size_t)sp->precision) : strlen(s);
-	if (!sp->minus)
-		out_fill(o, ' ', sp->width - (int)n);
-	for (size_t i = 0; i < n; i++)
-		out_char(o, s[i]);
-	if (sp->minus)
-		out_fill(o, ' ', sp->width - (int)n);
-}
-
-static void out_number(struct out *o, u64 value, bool negative, char conv,
-		       const struct spec *sp)
-{
-	const char *digits = conv == 'X' ? "0123456789ABCDEF"
-					 : "0123456789abcdef";
-	unsigned int base = conv == 'o' ? 8 : (conv | 0x20) == 'x' ? 16 : 10;
-	const char *lead = negative ? "-" : sp->plus ? "+"
-			 : sp->hash && base == 16 && value ? "0x" : "";
-	int lead_len = (int)strlen(lead), n = 0, zeros = 0;
-	char tmp[24];
-
-	do {
-		tmp[n++] = digits[value % base];
-		value /= base;
-	} while (value);
-	if (sp->precision > n)
-		zeros = sp->precision - n;
-	else if (sp->zero && !sp->minus && sp->precision < 0)
-		zeros = max(sp->width - n - lead_len, 0);
-	if (!sp->minus)
-		out_fill(o, ' ', sp->width - n - lead_len - zeros);
-	while (*lead)
-		out_char(o, *lead++);
-	out_fill(o, '0', zeros);
-	for (int i = n; i > 0; i--)
-		out_char(o, tmp[i - 1]);
-	if (sp->minus)
-		out_fill(o, ' ', sp->width - n - lead_len - zeros);
-}
-
-static const char *parse_flags(const char *f, struct spec *sp)
-{
-	for (;; f++) {
-		if (*f == '-')
-			sp->minus = true;
-		else if (*f == '0')
-			sp->zero = true;
-		else if (*f == '#')
-			sp->hash = true;
-		else if (*f == '+')
-			sp->plus = true;
-		else if (*f != ' ')
-			return f;
-	}
-}
-
-static const char *parse_size_prefix(const char *f, struct spec *sp)
-{
-	sp->size = 4;
-	for (;; f++) {
-		if (*f == 'h')
-			sp->size /= 2;
-		else if (*f == 'l' || *f == 'z' || *f == 't' || *f == 'j')
-			sp->size = 8;
-		else
-			return f;
-	}
+	for (; times > 0; times--, o->len++)
+		if (o->len + 1 < o->size)
+			o->buf[o->len] = c;
 }
 
 /* snprintf() with a va_list: returns the length that it wanted to write. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	struct out o = { buf, size, 0 };
-	const char *f = fmt;
 
-	while (*f) {
-		struct spec sp = { .precision = -1 };
+	for (const char *f = fmt; *f; f++) {
+		bool left = false, zero = false, hash = false, wide = false;
+		char text[24], *digit = text + sizeof(text);
+		const char *body = text, *lead = "";
+		size_t width, n = 1, most = ~0UL;
+		s64 fill;
 		u64 v;
-		s64 s;
 
 		if (*f != '%') {
-			out_char(&o, *f++);
+			put(&o, *f, 1);
 			continue;
 		}
-		f = parse_flags(f + 1, &sp);
-		if (*f == '*') {
-			sp.width = va_arg(ap, int);
-			f++;
-		} else {
-			sp.width = (int)strtoull(f, &f, 10);
+		for (f++; *f == '-' || *f == '0' || *f == '#'; f++) {
+			left |= *f == '-';
+			zero |= *f == '0';
+			hash |= *f == '#';
 		}
-		if (*f == '.' && f[1] == '*') {
-			sp.precision = va_arg(ap, int);
-			f += 2;
-		} else if (*f == '.') {
-			sp.precision = (int)strtoull(f + 1, &f, 10);
+		width = strtoull(f, &f, 10);
+		if (*f == '.')
+			most = strtoull(f + 1, &f, 10);
+		for (; *f == 'l' || *f == 'z'; f++)
+			wide = true;
+		if (*f == 's') {
+			body = va_arg(ap, const char *);
+			body = body ? body : "(null)";
+			n = strnlen(body, most);
+		} else if (strchr("duxp", *f)) {
+			if (wide || *f == 'p')
+				v = va_arg(ap, u64);
+			else if (*f == 'd')
+				v = (u64)va_arg(ap, int);
+			else
+				v = va_arg(ap, u32);
+			if (*f == 'd' && (s64)v < 0) {
+				lead = "-";
+				v = -v;
+			} else if (hash && v) {
+				lead = "0x";
+			}
+			do {
+				u64 base = *f == 'd' || *f == 'u' ? 10 : 16;
+
+				*--digit = "0123456789abcdef"[v % base];
+				v /= base;
+			} while (v);
+			body = digit;
+			n = text + sizeof(text) - digit;
+		} else {	/* 'c', and "%%" */
+			text[0] = *f == 'c' ? (char)va_arg(ap, int) : *f;
 		}
-		f = parse_size_prefix(f, &sp);
-		switch (*f) {
-		case 'd':
-		case 'i':
-			s = sp.size == 8 ? va_arg(ap, s64) : va_arg(ap, int);
-			s = sp.size == 2 ? (s16)s : sp.size == 1 ? (s8)s : s;
-			out_number(&o, s < 0 ? -(u64)s : (u64)s, s < 0, 'd', &sp);
-			break;
-		case 'u':
-		case 'x':
-		case 'X':
-		case 'o':
-			v = sp.size == 8 ? va_arg(ap, u64) : va_arg(ap, u32);
-			v = sp.size == 2 ? (u16)v : sp.size == 1 ? (u8)v : v;
-			sp.plus = false;
-			out_number(&o, v, false, *f, &sp);
-			break;
-		case 'p':
-			sp.precision = 16;
-			out_number(&o, (u64)va_arg(ap, void *), false, 'x', &sp);
-			break;
-		case 'c':
-			out_char(&o, (char)va_arg(ap, int));
-			break;
-		case 's':
-			out_string(&o, va_arg(ap, const char *), &sp);
-			break;
-		case 0:
-			f--;
-			break;
-		default:
-			out_char(&o, *f);
-		}
-		f++;
+		fill = (s64)(width - n - strlen(lead));
+		if (!left && !zero)
+			put(&o, ' ', fill);
+		while (*lead)
+			put(&o, *lead++, 1);
+		if (zero)
+			put(&o, '0', fill);
+		for (; n; n--)
+			put(&o, *body++, 1);
+		if (left)
+			put(&o, ' ', fill);
 	}
 	if (size)
 		buf[min(o.len, size - 1)] = 0;
 	return (int)o.len;
-}
-
-/* As in C. */
-int snprintf(char *buf, size_t size, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(buf, size, fmt, ap);
-	va_end(ap);
-	return n;
 }
 
 /*
@@ -207,25 +114,19 @@ void vprintk(const char *fmt, va_list ap)
 {
 	static bool mid_line;
 	char buf[PREFIX_LEN + LINE_MAX];
-	char *text = buf + PREFIX_LEN, *end;
-	size_t len;
+	char *text = buf + PREFIX_LEN;
 
-	len = (size_t)vsnprintf(text, LINE_MAX, fmt, ap);
-	if (len >= LINE_MAX) {
-		len = LINE_MAX - 1;
-		text[len - 1] = '\n';
-	}
-	for (end = text + len; text < end; ) {
+	if (vsnprintf(text, LINE_MAX, fmt, ap) >= LINE_MAX)
+		text[LINE_MAX - 2] = '\n';
+	while (*text) {
 		char *next = strchr(text, '\n');
-		char *stop = next ? next + 1 : end;
+		char *stop = next ? next + 1 : text + strlen(text);
 
-		if (READ_ONCE(mid_line)) {
-			console_write(text, (size_t)(stop - text));
-		} else {
-			memcpy(text - PREFIX_LEN, PREFIX, PREFIX_LEN);
-			console_write(text - PREFIX_LEN,
-				      (size_t)(stop - text) + PREFIX_LEN);
+		if (!READ_ONCE(mid_line)) {
+			text -= PREFIX_LEN;
+			memcpy(text, PREFIX, PREFIX_LEN);
 		}
+		console_write(text, (size_t)(stop - text));
 		WRITE_ONCE(mid_line, !next);
 		text = stop;
 	}
@@ -254,41 +155,27 @@ void log_at(int level, const char *fmt, ...)
 }
 
 /*
- * Lets 32 messages pass at once and 8 a second for long, over all guests.
- * Races between CPUs only let a few more through.
+ * About a guest: filtered by guest_loglvl=, at most GUEST_RATE a second over
+ * all guests; races between CPUs only let a few more through.
  */
-static bool rate_allows(void)
-{
-	static u64 last_ns;
-	static u32 tokens = 32, missed;
-	u64 now = clock_ns();
-	u64 earned = (now - last_ns) / (NS_PER_SEC / 8);
-
-	if (earned) {
-		last_ns = now;
-		tokens = (u32)min(earned + tokens, 32UL);
-	}
-	if (!tokens) {
-		missed++;
-		return false;
-	}
-	tokens--;
-	if (missed) {
-		u32 n = missed;
-
-		missed = 0;
-		printk("%u messages about guests left out\n", n);
-	}
-	return true;
-}
-
-/* About a guest: filtered by guest_loglvl=, rate limited. */
 void guest_log(const struct domain *d, int level, const char *fmt, ...)
 {
+	static u64 last_second;
+	static u32 count;
 	char line[200];
+	u64 second = clock_ns() / NS_PER_SEC;
 	va_list ap;
 
-	if (level > guest_log_threshold || !rate_allows())
+	if (level > guest_log_threshold)
+		return;
+	if (second != last_second) {
+		if (count > GUEST_RATE)
+			printk("%u messages about guests left out\n",
+			       count - GUEST_RATE);
+		last_second = second;
+		count = 0;
+	}
+	if (count++ >= GUEST_RATE)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);

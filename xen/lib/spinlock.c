@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ticket locks and reader-writer locks.
+ * Ticket locks.
  *
  * Invariant: a CPU only ever waits for a lock whose order number is at least
  * that of every lock it holds (debug builds check it against the per-CPU
- * stack of orders), so no circle of waiters can form.  A waiter serves
+ * list of orders), so no circle of waiters can form.  A waiter serves
  * shootdown and call requests, so a holder may wait for such a request.
  *
  * Interrupts are off throughout; NMI and machine-check handlers take no lock.
@@ -13,45 +13,36 @@
  */
 #include <cpu/cpu.h>
 
-#ifdef DEBUG
-static void order_push(u16 order, const void *lock)
+/* Before waiting for the lock. */
+static void order_check(const struct spinlock *l)
 {
 	struct cpu *c = this_cpu();
 
-	BUG_ON(c->lock_depth >= sizeof(c->lock_stack));
-	c->lock_stack[c->lock_depth++] = (u8)order;
-}
-
-/* Before waiting for `lock`. */
-static void order_check(u16 order, const void *lock)
-{
-	struct cpu *c = this_cpu();
-
-	for (u32 i = 0; i < c->lock_depth; i++)
-		if (c->lock_stack[i] > order)
+	for (u32 i = 0; DEBUG_BUILD && i < c->lock_depth; i++)
+		if (c->lock_stack[i] > l->order)
 			panic("lock %p of order %u taken under one of order %u",
-			      lock, order, c->lock_stack[i]);
+			      l, l->order, c->lock_stack[i]);
 }
 
-/* Locks need not be released in reverse order. */
-static void order_pop(u16 order, const void *lock)
+/* Taken, or given back: in any order. */
+static void order_note(const struct spinlock *l, bool taken)
 {
 	struct cpu *c = this_cpu();
-	u32 i = c->lock_depth;
+	u32 i = 0;
 
-	while (i && c->lock_stack[i - 1] != order)
-		i--;
-	if (!i)
-		panic("lock %p of order %u released but not held", lock, order);
-	for (; i < c->lock_depth; i++)
-		c->lock_stack[i - 1] = c->lock_stack[i];
-	c->lock_depth--;
+	if (!DEBUG_BUILD)
+		return;
+	BUG_ON(taken && c->lock_depth == sizeof(c->lock_stack));
+	if (taken) {
+		c->lock_stack[c->lock_depth++] = (u8)l->order;
+		return;
+	}
+	while (i < c->lock_depth && c->lock_stack[i] != l->order)
+		i++;
+	if (i == c->lock_depth)
+		panic("lock %p of order %u released but not held", l, l->order);
+	c->lock_stack[i] = c->lock_stack[--c->lock_depth];
 }
-#else
-static inline void order_push(u16 order, const void *lock) { }
-static inline void order_check(u16 order, const void *lock) { }
-static inline void order_pop(u16 order, const void *lock) { }
-#endif
 
 static noinline void spin_wait(struct spinlock *l, u16 ticket)
 {
@@ -66,17 +57,17 @@ void spin_lock(struct spinlock *l)
 {
 	u32 old;
 
-	order_check(l->order, l);
+	order_check(l);
 	old = __atomic_fetch_add(&l->word, 1U << 16, __ATOMIC_ACQUIRE);
 	if (unlikely((u16)old != old >> 16))
 		spin_wait(l, (u16)(old >> 16));
-	order_push(l->order, l);
+	order_note(l, true);
 }
 
 /* Gives it to the next in line. */
 void spin_unlock(struct spinlock *l)
 {
-	order_pop(l->order, l);
+	order_note(l, false);
 	store_release(&l->owner, (u16)(l->owner + 1));
 }
 
@@ -88,71 +79,6 @@ bool spin_trylock(struct spinlock *l)
 	if ((u16)old != old >> 16 ||
 	    cmpxchg(&l->word, old, old + (1U << 16)) != old)
 		return false;
-	order_push(l->order, l);
+	order_note(l, true);
 	return true;
-}
-
-/* Held by anybody?  For assertions and dumps. */
-bool spin_is_locked(const struct spinlock *l)
-{
-	u32 w = READ_ONCE(l->word);
-
-	return (u16)w != w >> 16;
-}
-
-#define RW_WRITER	(1U << 31)
-#define RW_WAITING	(1U << 30)
-
-static bool read_try(struct rwlock *l)
-{
-	u32 old = READ_ONCE(l->word);
-
-	return !(old & (RW_WRITER | RW_WAITING)) &&
-	       cmpxchg(&l->word, old, old + 1) == old;
-}
-
-/* Shared.  Not recursive: a writer that waits in between would block both. */
-void read_lock(struct rwlock *l)
-{
-	order_check(l->order, l);
-	while (unlikely(!read_try(l))) {
-		cpu_poll();
-		cpu_relax();
-	}
-	order_push(l->order, l);
-}
-
-void read_unlock(struct rwlock *l)
-{
-	order_pop(l->order, l);
-	atomic_sub(&l->word, 1U);
-}
-
-/* Takes it if free; otherwise notes that a writer waits, to hold up readers. */
-static bool write_try(struct rwlock *l)
-{
-	u32 old = READ_ONCE(l->word);
-
-	if (!(old & ~RW_WAITING))
-		return cmpxchg(&l->word, old, RW_WRITER) == old;
-	if (!(old & RW_WAITING))
-		atomic_or(&l->word, RW_WAITING);
-	return false;
-}
-
-/* Exclusive. */
-void write_lock(struct rwlock *l)
-{
-	order_check(l->order, l);
-	while (unlikely(!write_try(l))) {
-		cpu_poll();
-		cpu_relax();
-	}
-	order_push(l->order, l);
-}
-
-void write_unlock(struct rwlock *l)
-{
-	order_pop(l->order, l);
-	atomic_and(&l->word, ~RW_WRITER);
 }

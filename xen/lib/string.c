@@ -60,16 +60,6 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-/* As in C. */
-size_t strlen(const char *s)
-{
-	const char *p = s;
-
-	while (*p)
-		p++;
-	return (size_t)(p - s);
-}
-
 /* strlen(), but looks at no more than max bytes. */
 size_t strnlen(const char *s, size_t max)
 {
@@ -81,11 +71,9 @@ size_t strnlen(const char *s, size_t max)
 }
 
 /* As in C. */
-int strcmp(const char *a, const char *b)
+size_t strlen(const char *s)
 {
-	while (*a && *a == *b)
-		a++, b++;
-	return (u8)*a - (u8)*b;
+	return strnlen(s, ~0UL);
 }
 
 /* As in C. */
@@ -95,6 +83,12 @@ int strncmp(const char *a, const char *b, size_t n)
 		if (*a != *b || !*a)
 			return (u8)*a - (u8)*b;
 	return 0;
+}
+
+/* As in C. */
+int strcmp(const char *a, const char *b)
+{
+	return strncmp(a, b, ~0UL);
 }
 
 /* As in C. */
@@ -111,86 +105,68 @@ char *strstr(const char *s, const char *find)
 {
 	size_t n = strlen(find);
 
-	for (; *s; s++)
-		if (!strncmp(s, find, n))
-			return (char *)s;
-	return n ? NULL : (char *)s;
+	for (; strncmp(s, find, n); s++)
+		if (!*s)
+			return NULL;
+	return (char *)s;
 }
 
 /* Copies at most size - 1 bytes and terminates; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
-	size_t n = strlen(src);
+	size_t n = strlen(src), take = min(n, size - 1);
 
-	if (size) {
-		size_t take = min(n, size - 1);
-
-		memcpy(dst, src, take);
-		dst[take] = 0;
-	}
+	memcpy(dst, src, take);
+	dst[take] = 0;
 	return n;
-}
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 36;
 }
 
 /*
  * Unsigned number in base 10, 16, 8, or as its prefix says for base 0.  *end
- * is the first character not used: s itself if there was no number.  A value
- * beyond 64 bits comes back as ~0.
+ * is the first character not used: s itself if there was no number.  Wraps.
  */
 u64 strtoull(const char *s, const char **end, int base)
 {
-	bool hex = s[0] == '0' && (s[1] | 0x20) == 'x' &&
-		   digit_value(s[2]) < 16;
+	static const char digits[] = "0123456789abcdef";
 	u64 value = 0;
-	bool overflow = false;
+	bool hex = s[0] == '0' && (s[1] | 0x20) == 'x' && s[2] &&
+		   strchr(digits, s[2] | 0x20);
 
-	if (hex && (base == 0 || base == 16))
-		s += 2, base = 16;
-	else if (base == 0)
-		base = s[0] == '0' ? 8 : 10;
-	for (; digit_value(*s) < base; s++) {
-		u64 next;
+	if (!base)
+		base = hex ? 16 : s[0] == '0' ? 8 : 10;
+	s += hex && base == 16 ? 2 : 0;
+	for (; *s; s++) {
+		const char *digit = strchr(digits, *s | 0x20);
 
-		overflow |= __builtin_mul_overflow(value, (u64)base, &next) ||
-			    __builtin_add_overflow(next, digit_value(*s), &next);
-		value = next;
+		if (!digit || digit - digits >= base)
+			break;
+		value = value * base + (digit - digits);
 	}
 	if (end)
 		*end = s;
-	return overflow ? ~0UL : value;
+	return value;
 }
 
 /* A size with suffix B, K, M, G or T, or in KiB when there is none. */
 u64 parse_size(const char *s, const char **end)
 {
 	static const char suffix[] = "bkmgt";
-	const char *rest, *unit;
-	u64 value = strtoull(s, &rest, 0);
-	unsigned int shift = 10;
+	u64 value = strtoull(s, end, 0);
+	const char *unit = **end ? strchr(suffix, **end | 0x20) : NULL;
 
-	unit = *rest && rest != s ? strchr(suffix, *rest | 0x20) : NULL;
-	if (unit && *unit) {
-		shift = 10 * (unsigned int)(unit - suffix);
-		rest++;
-	}
-	if (end)
-		*end = rest;
-	return value > ~0UL >> shift ? ~0UL : value << shift;
+	if (!unit || *end == s)
+		return value << 10;
+	++*end;
+	return value << 10 * (unit - suffix);
 }
 
 /* The compiler calls it for __builtin_popcountll(). */
 int __popcountdi2(u64 x);
 int __popcountdi2(u64 x)
 {
-	x -= x >> 1 & 0x5555555555555555UL;
-	x = (x & 0x3333333333333333UL) + (x >> 2 & 0x3333333333333333UL);
-	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
-	return (int)(x * 0x0101010101010101UL >> 56);
+	int n = 0;
+
+	for (; x; x &= x - 1)
+		n++;
+	return n;
 }

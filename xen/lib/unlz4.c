@@ -2,80 +2,46 @@
 /*
  * LZ4, legacy frame: as `lz4 -l` writes it and Linux packs kernels with.
  *
- * Magic, then blocks, each a 32-bit length and that many bytes; a block
- * unpacks to at most 8 MiB and refers to nothing before itself.  There is no
+ * Magic, then blocks, each a 32-bit length and that many bytes.  There is no
  * end mark and no checksum: the output's known size ends it.
  */
 #include <lib/decompress.h>
 
-/* A length that did not fit its four bits goes on in bytes of 255. */
-static __unpack bool more_length(const u8 **in, const u8 *end, size_t *len)
+/* A length that does not fit its four bits goes on in bytes of 255. */
+static size_t lz4_length(struct unpack *u, size_t len)
 {
-	u8 b;
+	bool more = len == 15;
 
-	do {
-		if (*in == end)
+	while (more && u->in < u->in_end) {
+		more = *u->in == 255;
+		len += *u->in++;
+	}
+	return len;
+}
+
+bool unlz4(struct unpack *u)
+{
+	for (u->in += 4; u->in_end - u->in >= 4 && u->out < u->out_end; ) {
+		const u8 *end = u->in + 4 + load32(u->in);
+
+		if (end > u->in_end)
 			return false;
-		b = *(*in)++;
-		*len += b;
-	} while (b == 255);
+		for (u->in += 4; u->in < end; ) {
+			u8 token = *u->in++;
+			u32 dist;
+
+			if (!unpack_copy(u, lz4_length(u, token >> 4)))
+				return false;
+			if (u->in == end)	/* the last has no match */
+				break;
+			if (end - u->in < 2)
+				return false;
+			dist = load16(u->in);
+			u->in += 2;
+			if (!unpack_match(u, dist,
+					  lz4_length(u, token & 15) + 4))
+				return false;
+		}
+	}
 	return true;
-}
-
-/* One block from in to in_end; returns the end of its output, or NULL. */
-static __unpack u8 *lz4_block(const u8 *in, const u8 *in_end, u8 *out,
-			      const u8 *out_end)
-{
-	const u8 *start = out;
-
-	while (in < in_end) {
-		u8 token = *in++;
-		size_t len = token >> 4, dist;
-
-		if (len == 15 && !more_length(&in, in_end, &len))
-			return NULL;
-		if (len > (size_t)(in_end - in) ||
-		    len > (size_t)(out_end - out))
-			return NULL;
-		memcpy(out, in, len);
-		in += len;
-		out += len;
-		if (in == in_end)	/* the last sequence has no match */
-			return out;
-		if (in_end - in < 2)
-			return NULL;
-		dist = load16(in);
-		in += 2;
-		len = token & 15;
-		if (len == 15 && !more_length(&in, in_end, &len))
-			return NULL;
-		len += 4;
-		if (!dist || dist > (size_t)(out - start) ||
-		    len > (size_t)(out_end - out))
-			return NULL;
-		lz_copy(out, dist, len, out_end);
-		out += len;
-	}
-	return NULL;
-}
-
-__unpack const char *unlz4(struct unpack *u)
-{
-	const u8 *in = u->in + 4, *end = u->in + u->in_len;
-	const u8 *out_end = u->out + u->out_len;
-	u8 *pos = u->out;
-
-	while (end - in >= 4 && pos < out_end) {
-		size_t len = load32(in);
-
-		in += 4;
-		if (len > (size_t)(end - in))
-			return "lz4: data ends early";
-		pos = lz4_block(in, in + len, pos, out_end);
-		if (!pos)
-			return "lz4: damaged block";
-		in += len;
-		u->produced = pos - u->out;
-	}
-	return NULL;
 }

@@ -2,133 +2,109 @@
 /*
  * Zstandard (RFC 8878): one frame, no dictionary, checksum verified.
  *
- * The output buffer is the window, so any window size will do.  Streams that
- * are read from their end may be read up to eight bytes in front of their
- * start; at least thirteen bytes of headers lie there.  What comes from there
- * is never used: a position below zero is an error.
+ * The output buffer is the window, so any window size will do.  While a block
+ * is unpacked u->in_end is its end.  Huffman and sequence streams are read from
+ * their end: there a bit position below zero means damage.
  */
 #include <lib/decompress.h>
 
 #define MAX_BLOCK	(128 * 1024)
 #define HUF_BITS	11
-#define LL_BITS		9
-#define OF_BITS		8
-#define ML_BITS		9
-#define LL_CODES	36
-#define OF_CODES	32
-#define ML_CODES	53
-
-struct fse_entry {
-	u16 base;		/* next state = base + bits read */
-	u8 symbol, bits;
-};
+#define MAX_FSE_BITS	9
+#define CODES		53		/* of the kind that has most */
 
 struct fse_table {
-	struct fse_entry e[1 << LL_BITS];
+	struct {
+		u16 base;		/* next state = base + bits read */
+		u8 symbol, bits;
+	} e[1 << MAX_FSE_BITS];
 	u8 log;
-	bool valid;
 };
 
-struct huf_entry {
-	u8 symbol, bits;
-};
-
+/* All zero at first: a table that was never built has one code of no bits. */
 struct zstd {
-	u8 literals[MAX_BLOCK + 8];
+	struct unpack *u;
+	u8 literals[MAX_BLOCK];
 	size_t nr_literals;
-	struct huf_entry huf[1 << HUF_BITS];
-	unsigned int huf_log;		/* 0: no table yet */
-	struct fse_table ll, of, ml, weights;
-	u32 ll_base[LL_CODES], ml_base[ML_CODES];
+	struct {
+		u8 symbol, bits;
+	} huf[1 << HUF_BITS];
+	unsigned int huf_log;
+	struct fse_table weights;
+	struct fse_table table[3];	/* by kind */
+	u32 base[3][CODES];
 	u32 repeat[3];
-	u8 *out, *out_start;
-	const u8 *out_end;
 };
 
-/* Bits that a length code is followed by; the bases are their sums. */
-static const u8 ll_bits[LL_CODES] = {
-	[16] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
-};
-static const u8 ml_bits[ML_CODES] = {
-	[32] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-	16
-};
+/*
+ * Three kinds of codes: lengths of literals, offsets, lengths of matches.
+ * Each code is followed by bits that are added to its base; the bases are the
+ * sums of the bits' ranges, counted from `first`.
+ */
+enum kind { LL, OF, ML };
 
-/* The distributions every decoder knows. */
-static const s8 ll_default[LL_CODES] = {
-	4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2,
-	2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1
-};
-static const s8 of_default[29] = {
-	1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	-1, -1, -1, -1, -1
-};
-static const s8 ml_default[ML_CODES] = {
-	1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	-1, -1, -1, -1, -1, -1, -1
-};
+static const struct fse_kind {
+	s16 counts[CODES];		/* the distribution all decoders know */
+	u8 log, max_log, nr, first;
+	u8 bits[CODES];
+} kinds[] = { {
+	{ 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2,
+	  2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1 }, 6, 9, 36, 0,
+	{ [16] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+	  15, 16 }
+}, {
+	{ 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	  1, 1, -1, -1, -1, -1, -1 }, 5, 8, 32, 1,
+	{ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+	  19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 }
+}, {
+	{ 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	  1, 1, -1, -1, -1, -1, -1, -1, -1 }, 6, 9, 53, 3,
+	{ [32] = 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13,
+	  14, 15, 16 }
+} };
 
 /* --- bits from the end ----------------------------------------------- */
-struct bits {
-	const u8 *start;
-	s64 left;		/* bits not yet read; negative: overrun */
-};
-
 /* The last byte's highest set bit marks the end of the stream. */
-static __unpack bool bits_init(struct bits *b, const u8 *start, size_t n)
+static bool back_init(struct bits *b, const u8 *start, const u8 *end)
 {
-	if (!n || !start[n - 1])
+	if (start >= end || !end[-1])
 		return false;
-	b->start = start;
-	b->left = (s64)(n - 1) * 8 + fls64(start[n - 1]);
+	*b = (struct bits){ start, end,
+			    (end - start - 1) * 8 + fls64(end[-1]) };
 	return true;
 }
 
-/* The next 57 bits or more, at the top of the word.  left >= 0. */
-static always_inline u64 bits_peek(const struct bits *b)
+/* The n bits in front of the position, zero when they are not all there. */
+static always_inline u32 bits_back(struct bits *b, unsigned int n)
 {
-	return load64(b->start + ((b->left + 7) >> 3) - 8) << (-b->left & 7);
-}
-
-/* n may be 0 and at most 32. */
-static always_inline u32 bits_read(struct bits *b, unsigned int n)
-{
-	u64 w = bits_peek(b);
-
-	b->left -= n;
-	return w >> 1 >> (63 - n);
+	b->pos -= n;
+	return b->pos < 0 ? 0 : bits_at(b, b->pos) & ((1UL << n) - 1);
 }
 
 /* --- FSE tables ------------------------------------------------------ */
 /* From a distribution (-1: less than one) of n symbols to a table. */
-static __unpack bool fse_build(struct fse_table *t, const s8 *small,
-			       const s16 *counts, unsigned int n,
-			       unsigned int log)
+static bool fse_build(struct fse_table *t, const s16 *counts, unsigned int n,
+		      unsigned int log)
 {
 	unsigned int size = 1U << log, high = size, pos = 0;
 	unsigned int step = (size >> 1) + (size >> 3) + 3;
 	u16 next[256];
 
 	for (unsigned int s = 0; s < n; s++) {
-		int count = small ? small[s] : counts[s];
-
-		next[s] = count < 0 ? 1 : count;
-		if (count < 0)
+		next[s] = counts[s] < 0 ? 1 : counts[s];
+		if (counts[s] < 0)
 			t->e[--high].symbol = s;
 	}
 	for (unsigned int s = 0; s < n; s++) {
-		int count = small ? small[s] : counts[s];
-
-		for (; count > 0; count--) {
+		for (int i = 0; i < counts[s]; i++) {
 			t->e[pos].symbol = s;
 			do
 				pos = (pos + step) & (size - 1);
 			while (pos >= high);
 		}
 	}
-	if (pos)
-		return false;
 	for (unsigned int i = 0; i < size; i++) {
 		unsigned int x = next[t->e[i].symbol]++;
 
@@ -136,445 +112,294 @@ static __unpack bool fse_build(struct fse_table *t, const s8 *small,
 		t->e[i].base = (x << t->e[i].bits) - size;
 	}
 	t->log = log;
-	t->valid = true;
-	return true;
+	return !pos;
 }
 
-/* n bits at bit position pos of the input, zeros behind its end. */
-static __unpack u32 header_bits(const u8 *in, size_t len, size_t pos,
-				unsigned int n)
+/* A packed distribution; returns what follows it, NULL for a bad one. */
+static const u8 *fse_header(struct fse_table *t, const u8 *in, const u8 *end,
+			    unsigned int max_log, unsigned int max_nr)
 {
-	u32 v = 0;
-
-	for (unsigned int i = 0; i < 4 && pos / 8 + i < len; i++)
-		v |= (u32)in[pos / 8 + i] << (8 * i);
-	return v >> (pos & 7) & ((1U << n) - 1);
-}
-
-/* A packed distribution; returns the bytes it took, 0 for a bad one. */
-static __unpack size_t fse_header(struct fse_table *t, const u8 *in, size_t len,
-				  unsigned int max_log, unsigned int max_sym)
-{
-	unsigned int log = header_bits(in, len, 0, 4) + 5, n = 0;
+	struct bits b = { in, end, 0 };
+	unsigned int log = bits_next(&b, 4) + 5, n = 0;
 	int left = 1 << log;
-	size_t pos = 4;
-	s16 counts[256];
+	s16 counts[CODES + 3] = { 0 };
 
 	if (log > max_log)
-		return 0;
+		return NULL;
 	while (left > 0) {
-		unsigned int bits = fls64(left + 1) + 1, again;
-		u32 v = header_bits(in, len, pos, bits);
-		u32 low = v & ((1U << (bits - 1)) - 1);
-		u32 spare = (1U << bits) - 2 - left;
-		int count;
+		unsigned int bits = fls64(left + 1) + 1;
+		u32 half = 1U << (bits - 1), spare = 2 * half - 2 - left;
+		u32 v = bits_next(&b, bits), again = 3;
 
 		/* The `spare` smallest values need one bit less. */
-		if (low < spare) {
-			v = low;
-			bits--;
-		} else if (v >= 1U << (bits - 1)) {
+		if ((v & (half - 1)) < spare) {
+			v &= half - 1;
+			b.pos--;
+		} else if (v >= half) {
 			v -= spare;
 		}
-		pos += bits;
-		if (n > max_sym || pos > len * 8)
-			return 0;
-		count = (int)v - 1;
-		counts[n++] = count;
-		left -= count < 0 ? 1 : count;
-		if (count)
-			continue;
-		do {		/* how many zeros more, two bits at a time */
-			again = header_bits(in, len, pos, 2);
-			pos += 2;
-			if (n + again > max_sym + 1 || pos > len * 8)
-				return 0;
-			for (unsigned int i = 0; i < again; i++)
-				counts[n++] = 0;
-		} while (again == 3);
+		if (n >= max_nr)
+			return NULL;
+		counts[n++] = v - 1;
+		left -= v ? v - 1 : 1;
+		/* Behind a zero: how many more, two bits at a time. */
+		while (v == 1 && again == 3 && n < max_nr) {
+			again = bits_next(&b, 2);
+			n += again;
+		}
 	}
-	if (left || !fse_build(t, NULL, counts, n, log))
-		return 0;
-	return DIV_ROUND_UP(pos, 8);
+	if (left || n > max_nr || b.pos > (end - in) * 8 ||
+	    !fse_build(t, counts, n, log))
+		return NULL;
+	return in + (b.pos + 7) / 8;
 }
 
-static always_inline void fse_step(const struct fse_table *t, u32 *state,
-				   struct bits *b)
+static always_inline u32 fse_step(const struct fse_table *t, u32 state,
+				  struct bits *b)
 {
-	const struct fse_entry *e = &t->e[*state];
-
-	*state = e->base + bits_read(b, e->bits);
+	return t->e[state].base + bits_back(b, t->e[state].bits);
 }
 
 /* --- literals -------------------------------------------------------- */
 /* Two states take turns until the stream is used up; 0 if it is bad. */
-static __unpack unsigned int fse_weights(struct zstd *z, const u8 *in,
-					 size_t len, u8 *weights)
+static unsigned int fse_weights(struct fse_table *t, const u8 *in,
+				const u8 *end, u8 *weights)
 {
-	struct fse_table *t = &z->weights;
-	size_t used = fse_header(t, in, len, 6, 12);
 	unsigned int n = 0;
 	struct bits b;
 	u32 state[2];
 
-	if (!used || !bits_init(&b, in + used, len - used))
+	in = fse_header(t, in, end, 6, HUF_BITS + 1);
+	if (!in || !back_init(&b, in, end))
 		return 0;
-	state[0] = bits_read(&b, t->log);
-	if (b.left < 0)
-		return 0;
-	state[1] = bits_read(&b, t->log);
-	if (b.left < 0)
-		return 0;
-	while (b.left >= 0 && n < 254) {
+	state[0] = bits_back(&b, t->log);
+	state[1] = bits_back(&b, t->log);
+	while (b.pos >= 0 && n < 254) {
 		u32 *s = &state[n & 1];
 
 		weights[n++] = t->e[*s].symbol;
-		fse_step(t, s, &b);
+		*s = fse_step(t, *s, &b);
 	}
-	if (b.left >= 0)
-		return 0;
 	weights[n] = t->e[state[n & 1]].symbol;
-	return n + 1;
+	return n && b.pos < 0 ? n + 1 : 0;
 }
 
 /* Codes from weights; the last symbol's weight fills up the tree. */
-static __unpack bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
+static bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
 {
 	u32 total = 0, rest, pos = 0;
 	unsigned int log;
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (weights[i] > HUF_BITS)
-			return false;
+	for (unsigned int i = 0; i < n; i++)
 		total += 1U << weights[i] >> 1;
-	}
-	if (!total)
-		return false;
-	log = fls64(total) + 1;
+	log = fls64(total | 1) + 1;
 	rest = (1U << log) - total;
-	if (log > HUF_BITS || rest & (rest - 1))
+	if (!total || log > HUF_BITS || rest & (rest - 1))
 		return false;
 	weights[n++] = fls64(rest) + 1;
 	for (unsigned int w = 1; w <= log; w++) {
 		for (unsigned int i = 0; i < n; i++) {
-			if (weights[i] != w)
-				continue;
-			for (u32 k = 1U << (w - 1); k; k--)
-				z->huf[pos++] =
-					(struct huf_entry){ i, log + 1 - w };
+			for (u32 k = 0; weights[i] == w && k < 1U << (w - 1);
+			     k++, pos++) {
+				z->huf[pos].symbol = i;
+				z->huf[pos].bits = log + 1 - w;
+			}
 		}
 	}
 	z->huf_log = log;
 	return true;
 }
 
-/* Reads the description of a Huffman tree; bytes used, 0 for a bad one. */
-static __unpack size_t huf_header(struct zstd *z, const u8 *in, size_t len)
+/* Reads the description of a Huffman tree; what follows it, NULL bad. */
+static const u8 *huf_header(struct zstd *z, const u8 *in, const u8 *end)
 {
 	u8 weights[256];
-	unsigned int n;
-	size_t used;
+	unsigned int head = in < end ? *in++ : 0, n = 0;
+	size_t size = head < 128 ? head : (head - 126) / 2;
 
-	if (!len)
-		return 0;
-	if (in[0] < 128) {
-		used = 1 + in[0];
-		if (used > len)
-			return 0;
-		n = fse_weights(z, in + 1, in[0], weights);
-	} else {
-		n = in[0] - 127;
-		used = 1 + (n + 1) / 2;
-		if (used > len)
-			return 0;
-		for (unsigned int i = 0; i < n; i++)
-			weights[i] = i & 1 ? in[1 + i / 2] & 15
-					   : in[1 + i / 2] >> 4;
-	}
-	return n && huf_build(z, weights, n) ? used : 0;
+	if (size > (size_t)(end - in))
+		return NULL;
+	if (head < 128)
+		n = fse_weights(&z->weights, in, in + size, weights);
+	for (; head >= 128 && n < head - 127; n++)
+		weights[n] = n & 1 ? in[n / 2] & 15 : in[n / 2] >> 4;
+	return n && huf_build(z, weights, n) ? in + size : NULL;
 }
 
 /* One stream into n bytes; it must be used up exactly. */
-static __unpack bool huf_stream(const struct zstd *z, const u8 *in, size_t len,
-				u8 *out, size_t n)
+static bool huf_stream(const struct zstd *z, const u8 *in, const u8 *end,
+		       u8 *out, size_t n)
 {
-	const struct huf_entry *huf = z->huf;
-	unsigned int shift = 64 - z->huf_log;
-	u8 *end = out + n;
+	u64 mask = (1UL << z->huf_log) - 1;
 	struct bits b;
 
-	if (!bits_init(&b, in, len))
+	if (!back_init(&b, in, end))
 		return false;
-	while (out < end && b.left >= 0) {
-		u64 w = bits_peek(&b);
+	for (; n && b.pos > 0; n--) {
+		s64 at = b.pos - z->huf_log;
+		u64 code = at >= 0 ? bits_at(&b, at) : bits_at(&b, 0) << -at;
 
-		for (unsigned int i = end - out < 4 ? end - out : 4; i; i--) {
-			struct huf_entry e = huf[w >> shift];
-
-			*out++ = e.symbol;
-			w <<= e.bits;
-			b.left -= e.bits;
-		}
+		*out++ = z->huf[code & mask].symbol;
+		b.pos -= z->huf[code & mask].bits;
 	}
-	return !b.left && out == end;
+	return !b.pos && !n;
 }
 
-static __unpack bool huf_streams(struct zstd *z, const u8 *in, size_t len)
+/* The literals section of a block. */
+static bool read_literals(struct zstd *z)
 {
-	size_t n = z->nr_literals, quarter = (n + 3) / 4;
-	const u8 *sizes = in;
-	u8 *out = z->literals;
+	struct unpack *u = z->u;
+	struct bits b = { u->in, u->in_end, 0 };
+	u32 type = bits_next(&b, 2), format = bits_next(&b, 2);
+	unsigned int width = format < 2 ? 10 : format * 4 + 6;
+	size_t n, packed, part;
+	const u8 *in, *sizes;
 
-	if (len < 6 || n < 3 * quarter)
-		return false;
-	in += 6;
-	len -= 6;
-	for (unsigned int i = 0; i < 3; i++) {
-		size_t part = load16(sizes + 2 * i);
-
-		if (part > len || !huf_stream(z, in, part, out, quarter))
-			return false;
-		in += part;
-		len -= part;
-		out += quarter;
+	if (type < 2) {
+		b.pos -= !(format & 1);
+		n = bits_next(&b, format == 1 ? 12 : format == 3 ? 20 : 5);
+		packed = type ? 1 : n;
+	} else {
+		n = bits_next(&b, width);
+		packed = bits_next(&b, width);
 	}
-	return huf_stream(z, in, len, out, n - 3 * quarter);
-}
-
-/* Literals that are there or one byte repeated; bytes used, 0 bad. */
-static __unpack size_t plain_literals(struct zstd *z, const u8 *in, size_t len)
-{
-	size_t header = in[0] & 4 ? (in[0] & 8 ? 3 : 2) : 1, n;
-	bool rle = in[0] & 1;
-
-	if (len < header + rle)
-		return 0;
-	n = header == 1 ? in[0] >> 3 : in[0] >> 4 | in[1] << 4;
-	if (header == 3)
-		n |= in[2] << 12;
-	if (n > MAX_BLOCK || (!rle && n > len - header))
-		return 0;
-	if (rle)
-		memset(z->literals, in[header], n);
-	else
-		memcpy(z->literals, in + header, n);
+	in = u->in + b.pos / 8;
+	if (n > MAX_BLOCK || (s64)packed > u->in_end - in)
+		return false;
+	u->in = in + packed;
 	z->nr_literals = n;
-	return header + (rle ? 1 : n);
-}
+	if (type == 0)
+		memcpy(z->literals, in, n);
+	if (type == 1)
+		memset(z->literals, *in, n);
+	if (type == 2)
+		in = huf_header(z, in, u->in);
+	if (type < 2)
+		return true;
+	if (!in)
+		return false;
+	/* One stream, or four: then the sizes of three are in front. */
+	sizes = in;
+	part = format ? (n + 3) / 4 : 0;
+	in += format ? 6 : 0;
+	if (in > u->in || n < 3 * part)
+		return false;
+	for (unsigned int i = 0; format && i < 3; i++) {
+		const u8 *stop = in + load16(sizes + 2 * i);
 
-/* The literals section of a block: bytes used, 0 if it is bad. */
-static __unpack size_t read_literals(struct zstd *z, const u8 *in, size_t len)
-{
-	unsigned int format, header, width;
-	size_t packed, used = 0;
-	u64 sizes;
-	bool ok;
-
-	if (!len)
-		return 0;
-	if (!(in[0] & 2))
-		return plain_literals(z, in, len);
-	format = in[0] >> 2 & 3;
-	header = format < 2 ? 3 : format + 2;
-	width = format < 2 ? 10 : format == 2 ? 14 : 18;
-	if (len < header)
-		return 0;
-	sizes = (u64)header_bits(in, header, 4, 20) |
-		(u64)header_bits(in, header, 24, 16) << 20;
-	z->nr_literals = sizes & ((1U << width) - 1);
-	packed = sizes >> width & ((1U << width) - 1);
-	if (z->nr_literals > MAX_BLOCK || packed > len - header)
-		return 0;
-	in += header;
-	if (!(in[-(int)header] & 1)) {
-		used = huf_header(z, in, packed);
-		if (!used)
-			return 0;
+		if (stop > u->in || !huf_stream(z, in, stop, z->literals +
+						i * part, part))
+			return false;
+		in = stop;
 	}
-	if (!z->huf_log)
-		return 0;
-	ok = format ? huf_streams(z, in + used, packed - used) :
-		      huf_stream(z, in + used, packed - used, z->literals,
-				 z->nr_literals);
-	return ok ? header + packed : 0;
+	return huf_stream(z, in, u->in, z->literals + 3 * part, n - 3 * part);
 }
 
 /* --- sequences ------------------------------------------------------- */
-struct fse_kind {
-	const s8 *dflt;
-	u8 nr_dflt, dflt_log, max_log, max_sym;
-};
-
-static const struct fse_kind ll_kind = { ll_default, 36, 6, LL_BITS, 35 };
-static const struct fse_kind of_kind = { of_default, 29, 5, OF_BITS, 31 };
-static const struct fse_kind ml_kind = { ml_default, 53, 6, ML_BITS, 52 };
-
-/* Mode 0 default, 1 one symbol, 2 described, 3 as before.  NULL: bad. */
-static __unpack const u8 *sequence_table(struct fse_table *t, unsigned int mode,
-					 const struct fse_kind *k, const u8 *in,
-					 const u8 *end)
+/* Mode 0 default, 1 one symbol, 2 described, 3 as before. */
+static bool sequence_table(struct zstd *z, enum kind k, unsigned int mode)
 {
-	size_t used;
+	const struct fse_kind *kind = &kinds[k];
+	struct fse_table *t = &z->table[k];
+	struct unpack *u = z->u;
+	s16 one[CODES] = { 0 };
 
 	switch (mode) {
-	case 0:
-		fse_build(t, k->dflt, NULL, k->nr_dflt, k->dflt_log);
-		return in;
+	case 0: return fse_build(t, kind->counts, kind->nr, kind->log);
 	case 1:
-		if (in == end || *in > k->max_sym)
-			return NULL;
-		t->log = 0;
-		t->e[0] = (struct fse_entry){ .symbol = *in };
-		t->valid = true;
-		return in + 1;
+		if (u->in == u->in_end || *u->in >= kind->nr)
+			return false;
+		one[*u->in++] = 1;
+		return fse_build(t, one, kind->nr, 0);
 	case 2:
-		t->valid = false;
-		used = fse_header(t, in, end - in, k->max_log, k->max_sym);
-		return used ? in + used : NULL;
-	default:
-		return t->valid ? in : NULL;
+		u->in = fse_header(t, u->in, u->in_end, kind->max_log,
+				   kind->nr);
+		return u->in;
+	default: return true;
 	}
 }
 
-/* Offset values 1 to 3 name recent offsets, one further if ll is 0. */
-static always_inline u32 real_offset(u32 *repeat, u32 value, bool no_literals)
+static always_inline u32 sequence_value(const struct zstd *z, enum kind k,
+					const u32 *state, struct bits *b)
 {
-	u32 offset;
+	u32 code = z->table[k].e[state[k]].symbol;
 
-	if (value > 3) {
-		offset = value - 3;
-	} else {
-		value += no_literals;
-		if (value == 1)
-			return repeat[0];
-		offset = value == 4 ? repeat[0] - 1 : repeat[value - 1];
-		if (value == 2) {
-			repeat[1] = repeat[0];
-			return repeat[0] = offset;
-		}
-	}
-	repeat[2] = repeat[1];
-	repeat[1] = repeat[0];
-	return repeat[0] = offset;
+	return z->base[k][code] + bits_back(b, kinds[k].bits[code]);
 }
 
-/* Short copy that may scribble 7 bytes behind len in both buffers. */
-static always_inline void copy_literals(u8 *dst, const u8 *src, size_t len,
-					const u8 *end)
+/* Literals, then a repetition, nr times; then the rest of the literals. */
+static bool run_sequences(struct zstd *z, struct bits *b, unsigned int nr)
 {
-	const u8 *stop = dst + len;
+	const u8 *lit = z->literals, *end = lit + z->nr_literals;
+	u32 *repeat = z->repeat, state[3];
+	struct unpack u = *z->u;
+	size_t n;
 
-	if (unlikely((size_t)(end - dst) < len + 7)) {
-		memcpy(dst, src, len);
-		return;
-	}
-	for (; dst < stop; dst += 8, src += 8)
-		copy8(dst, src);
-}
-
-static __unpack const char *run_sequences(struct zstd *z, struct bits *b,
-					  unsigned int nr)
-{
-	const u8 *lit = z->literals, *lit_end = lit + z->nr_literals;
-	u32 ll = bits_read(b, z->ll.log), of = 0, ml = 0;
-
-	if (b->left >= 0)
-		of = bits_read(b, z->of.log);
-	if (b->left >= 0)
-		ml = bits_read(b, z->ml.log);
+	for (unsigned int k = 0; nr && k < 3; k++)
+		state[k] = bits_back(b, z->table[k].log);
 	for (; nr; nr--) {
-		u32 of_code = z->of.e[of].symbol, offset;
-		u32 ml_code = z->ml.e[ml].symbol, ll_code = z->ll.e[ll].symbol;
-		size_t match, run;
-		u64 w;
+		u32 offset = sequence_value(z, OF, state, b), recent = 3;
+		size_t match = sequence_value(z, ML, state, b);
 
-		if (b->left < 0)
-			return "zstd: sequences end early";
-		offset = (1U << of_code) + bits_read(b, of_code);
-		if (b->left < 0)
-			return "zstd: sequences end early";
-		w = bits_peek(b);
-		match = z->ml_base[ml_code] +
-			(w >> 1 >> (63 - ml_bits[ml_code]));
-		w <<= ml_bits[ml_code];
-		run = z->ll_base[ll_code] + (w >> 1 >> (63 - ll_bits[ll_code]));
-		b->left -= ml_bits[ml_code] + ll_bits[ll_code];
-		offset = real_offset(z->repeat, offset, !run);
-		if (nr > 1 && b->left >= 0) {
-			struct fse_entry le = z->ll.e[ll], me = z->ml.e[ml];
-			struct fse_entry oe = z->of.e[of];
-
-			w = bits_peek(b);
-			ll = le.base + (w >> 1 >> (63 - le.bits));
-			w <<= le.bits;
-			ml = me.base + (w >> 1 >> (63 - me.bits));
-			w <<= me.bits;
-			of = oe.base + (w >> 1 >> (63 - oe.bits));
-			b->left -= le.bits + me.bits + oe.bits;
+		n = sequence_value(z, LL, state, b);
+		/* Values 1 to 3 name recent offsets, one further if n is 0. */
+		if (offset <= 3)
+			recent = offset - 1 + !n;
+		offset = offset > 3 ? offset - 3 :
+			 recent < 3 ? repeat[recent] : repeat[0] - 1;
+		if (recent >= 2)
+			repeat[2] = repeat[1];
+		if (recent >= 1)
+			repeat[1] = repeat[0];
+		repeat[0] = offset;
+		if (nr > 1) {
+			state[LL] = fse_step(&z->table[LL], state[LL], b);
+			state[ML] = fse_step(&z->table[ML], state[ML], b);
+			state[OF] = fse_step(&z->table[OF], state[OF], b);
 		}
-		if (run > (size_t)(lit_end - lit) ||
-		    run + match > (size_t)(z->out_end - z->out))
-			return "zstd: too much data";
-		copy_literals(z->out, lit, run, z->out_end);
-		z->out += run;
-		lit += run;
-		if (offset - 1 >= (size_t)(z->out - z->out_start))
-			return "zstd: bad offset";
-		lz_copy(z->out, offset, match, z->out_end);
-		z->out += match;
+		if (b->pos < 0 || n > (size_t)(end - lit) ||
+		    n > (size_t)(u.out_end - u.out))
+			return false;
+		memcpy(u.out, lit, n);
+		lit += n;
+		u.out += n;
+		if (!unpack_match(&u, offset, match))
+			return false;
 	}
-	if (b->left)
-		return "zstd: sequences are damaged";
-	if (lit_end - lit > z->out_end - z->out)
-		return "zstd: too much data";
-	memcpy(z->out, lit, lit_end - lit);
-	z->out += lit_end - lit;
-	return NULL;
+	n = end - lit;
+	if (b->pos || n > (size_t)(u.out_end - u.out))
+		return false;
+	memcpy(u.out, lit, n);
+	z->u->out = u.out + n;
+	return true;
 }
 
-static __unpack const char *packed_block(struct zstd *z, const u8 *in,
-					 size_t len)
+/* A packed block: literals, the number of sequences, tables, sequences. */
+static bool packed_block(struct zstd *z)
 {
-	static const char bad[] = "zstd: damaged sequences header";
-	const u8 *end = in + len;
-	size_t used = read_literals(z, in, len);
+	struct unpack *u = z->u;
+	unsigned int nr, modes = 0;
 	struct bits b;
-	unsigned int nr, modes;
 
-	if (!used)
-		return "zstd: damaged literals";
-	in += used;
-	if (in == end)
-		return bad;
-	nr = *in++;
-	if (nr >= 128) {
-		if (end - in < 1 + (nr == 255))
-			return bad;
-		if (nr == 255) {
-			nr = load16(in) + 0x7f00;
-			in++;
-		} else {
-			nr = (nr - 128) << 8 | *in;
-		}
-		in++;
-	}
-	if (!nr) {
-		if (z->nr_literals > (size_t)(z->out_end - z->out))
-			return "zstd: too much data";
-		memcpy(z->out, z->literals, z->nr_literals);
-		z->out += z->nr_literals;
-		return in == end ? NULL : bad;
-	}
-	if (in == end)
-		return bad;
-	modes = *in++;
-	in = sequence_table(&z->ll, modes >> 6, &ll_kind, in, end);
-	if (in)
-		in = sequence_table(&z->of, modes >> 4 & 3, &of_kind, in, end);
-	if (in)
-		in = sequence_table(&z->ml, modes >> 2 & 3, &ml_kind, in, end);
-	if (!in || modes & 3 || !bits_init(&b, in, end - in))
-		return bad;
+	if (!read_literals(z))
+		return false;
+	b = (struct bits){ u->in, u->in_end, 0 };
+	nr = bits_next(&b, 8);
+	if (nr == 255)
+		nr = bits_next(&b, 16) + 0x7f00;
+	else if (nr > 127)
+		nr = (nr - 128) << 8 | bits_next(&b, 8);
+	if (nr)
+		modes = bits_next(&b, 8);
+	u->in += b.pos / 8;
+	b.pos = 0;
+	if (u->in > u->in_end)
+		return false;
+	for (unsigned int k = 0; nr && k < 3; k++)
+		if (!sequence_table(z, k, modes >> (6 - 2 * k) & 3))
+			return false;
+	if (nr && !back_init(&b, u->in, u->in_end))
+		return false;
 	return run_sequences(z, &b, nr);
 }
 
@@ -596,7 +421,7 @@ static always_inline u64 xxh_round(u64 acc, u64 lane)
 }
 
 /* XXH64 with seed 0: the frame's checksum is its low half. */
-static __unpack u64 xxh64(const u8 *p, size_t n)
+static u64 xxh64(const u8 *p, size_t n)
 {
 	u64 v[4] = { XXH_P1 + XXH_P2, XXH_P2, 0, -XXH_P1 }, h = XXH_P5;
 	size_t left = n;
@@ -622,94 +447,72 @@ static __unpack u64 xxh64(const u8 *p, size_t n)
 	return h ^ h >> 32;
 }
 
-/* Blocks up to the last; *inp moves behind it. */
-static __unpack const char *read_blocks(struct zstd *z, const u8 **inp,
-					const u8 *end)
+/* One block of size bytes, all of which are there. */
+static bool read_block(struct zstd *z, unsigned int type, size_t size)
 {
-	const u8 *in = *inp;
-	bool last = false;
+	struct unpack *u = z->u;
+	const u8 *end = u->in_end;
+	bool ok;
 
-	while (!last) {
-		const char *err = NULL;
-		size_t size, n;
-		u32 head;
-
-		if (end - in < 3)
-			return "zstd: data ends early";
-		head = in[0] | in[1] << 8 | in[2] << 16;
-		in += 3;
-		last = head & 1;
-		size = head >> 3;
-		n = (head >> 1 & 3) == 1 ? 1 : size;
-		if (n > (size_t)(end - in))
-			return "zstd: data ends early";
-		if (size > MAX_BLOCK)
-			return "zstd: block too large";
-		switch (head >> 1 & 3) {
-		case 0:
-		case 1:
-			if (size > (size_t)(z->out_end - z->out))
-				return "zstd: too much data";
-			if (head & 2)
-				memset(z->out, *in, size);
-			else
-				memcpy(z->out, in, size);
-			z->out += size;
-			break;
-		case 2:
-			err = packed_block(z, in, size);
-			break;
-		default:
-			err = "zstd: bad block type";
-		}
-		if (err)
-			return err;
-		in += n;
-	}
-	*inp = in;
-	return NULL;
-}
-
-static __unpack void sum_bases(u32 *base, const u8 *bits, unsigned int n,
-			       u32 first)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		base[i] = first;
-		first += 1U << bits[i];
+	switch (type) {
+	case 0: return unpack_copy(u, size);
+	case 1:
+		if (size > (size_t)(u->out_end - u->out))
+			return false;
+		memset(u->out, *u->in++, size);
+		u->out += size;
+		return true;
+	case 2:
+		u->in_end = u->in + size;
+		ok = packed_block(z);
+		u->in = u->in_end;
+		u->in_end = end;
+		return ok;
+	default: return false;
 	}
 }
 
-__unpack const char *unzstd(struct unpack *u)
+bool unzstd(struct unpack *u)
 {
-	const u8 *in = u->in, *end = in + u->in_len;
 	struct zstd *z = u->scratch;
-	const char *err;
-	size_t header;
+	u32 head;
 	u8 flags;
 
 	_Static_assert(sizeof(*z) <= DECOMPRESS_SCRATCH, "scratch too small");
-	if (u->in_len < 6)
-		return "zstd: data ends early";
-	flags = in[4];
-	if (flags & 8 || flags & 3)
-		return "zstd: reserved bit or dictionary";
+	if (u->in_end - u->in < 6)
+		return false;
 	/* Magic, flags, window unless single segment, content size. */
-	header = 5 + !(flags & 0x20) + (flags >> 6 ? 1 << (flags >> 6)
+	flags = u->in[4];
+	u->in += 5 + !(flags & 0x20) + (flags >> 6 ? 1 << (flags >> 6)
 						   : !!(flags & 0x20));
-	if (header > u->in_len)
-		return "zstd: data ends early";
-	z->out = z->out_start = u->out;
-	z->out_end = u->out + u->out_len;
+	if (flags & 0xb)		/* reserved, or a dictionary */
+		return false;
+	z->u = u;
 	z->repeat[0] = 1;
 	z->repeat[1] = 4;
 	z->repeat[2] = 8;
-	sum_bases(z->ll_base, ll_bits, LL_CODES, 0);
-	sum_bases(z->ml_base, ml_bits, ML_CODES, 3);
-	in += header;
-	err = read_blocks(z, &in, end);
-	u->produced = z->out - u->out;
-	if (!err && flags & 4 &&
-	    (end - in < 4 || load32(in) != (u32)xxh64(u->out, u->produced)))
-		err = "zstd: checksum is wrong";
-	return err;
+	for (unsigned int k = 0; k < 3; k++) {
+		z->base[k][0] = kinds[k].first;
+		for (unsigned int i = 1; i < CODES; i++)
+			z->base[k][i] = z->base[k][i - 1] +
+					(1U << kinds[k].bits[i - 1]);
+	}
+	do {
+		u32 type, size;
+
+		if (u->in_end - u->in < 3)
+			return false;
+		head = u->in[0] | u->in[1] << 8 | u->in[2] << 16;
+		type = head >> 1 & 3;
+		size = head >> 3;
+		u->in += 3;
+		if (size > MAX_BLOCK ||
+		    (type == 1 ? 1 : size) > u->in_end - u->in ||
+		    !read_block(z, type, size))
+			return false;
+	} while (!(head & 1));
+	return !(flags & 4) ||
+	       (u->in_end - u->in >= 4 &&
+		load32(u->in) ==
+			(u32)xxh64(u->out_start, u->out - u->out_start));
 }
