@@ -27,6 +27,14 @@
 #define REGS(field) REGS_##field(%rbx)
 #define HYP_AREA	(-16)	/* HYP_VIRT_START .. HYP_VIRT_END - 1, sar 43 */
 
+	/* struct regs, a word each; offsets.c asserts the order. */
+	.set	offset, 0
+	.irp	reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, \
+		rdx, rsi, rdi, error_code, rip, cs, rflags, rsp, ss, es
+	.set	REGS_\reg, offset
+	.set	offset, offset + 8
+	.endr
+
 	/* Resume at `target` when the next instruction faults. */
 	.macro FIXUP target
 	.pushsection .fixup_table, "a"
@@ -42,57 +50,35 @@
 	mov	\from, \to
 	.endm
 
-	.macro GUEST_OPEN
+	/* stac or clac, where there is SMAP. */
+	.macro GUEST ac
 	cmpb	$0, smap_enabled(%rip)
 	je	772f
-	stac
+	\ac
 772:
 	.endm
 
-	.macro GUEST_CLOSE
-	cmpb	$0, smap_enabled(%rip)
-	je	773f
-	clac
-773:
-	.endm
-
 	.macro SAVE_REGS
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	.irp	reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, \
+		r13, r14, r15
+	push	%\reg
+	.endr
 	.endm
 
-	/* All but rcx, r11, rbx and rsp, which callers treat by themselves. */
-	.macro LOAD_REGS
-	mov	REGS(r15), %r15
-	mov	REGS(r14), %r14
-	mov	REGS(r13), %r13
-	mov	REGS(r12), %r12
-	mov	REGS(rbp), %rbp
-	mov	REGS(rax), %rax
-	LOAD_CLOBBERED
+	.macro LOAD regs:vararg
+	.irp	reg, \regs
+	mov	REGS_\reg(%rbx), %\reg
+	.endr
 	.endm
+#define CLOBBERED_BY_C	r10, r9, r8, rdx, rsi, rdi	/* rax aside */
 
-	/* Those of them that C does not preserve, rax aside. */
-	.macro LOAD_CLOBBERED
-	mov	REGS(r10), %r10
-	mov	REGS(r9), %r9
-	mov	REGS(r8), %r8
-	mov	REGS(rdx), %rdx
-	mov	REGS(rsi), %rsi
-	mov	REGS(rdi), %rdi
+	/* Leaves if work came up, or an event that is not masked. */
+	.macro WORK_OR target
+	cmpl	$0, CPU(work)
+	jne	\target
+	mov	VCPU(vcpu_info), %rcx
+	cmpw	$1, (%rcx)		/* pending, not masked */
+	je	\target
 	.endm
 
 	/* For sysret.  Clobbers `scratch`. */
@@ -161,7 +147,7 @@ common_trap:
 	SAVE_REGS
 common_saved:
 	cld
-	GUEST_CLOSE
+	GUEST	clac
 	mov	%rsp, %rdi
 	testb	$3, REGS_cs(%rsp)
 	jz	trap_in_ring0
@@ -174,21 +160,7 @@ common_saved:
  * In: rbx = current's regs, rsp = top of the CPU's stack
  */
 exit_check:
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	mov	VCPU(vcpu_info), %rcx
-	cmpw	$1, (%rcx)		/* pending, not masked */
-	jne	restore_guest
-
-/*
- * In: rsp = top of the CPU's stack
- * Out: ring 3, whoever is current by then
- */
-	.globl	exit_to_guest
-exit_to_guest:
-	call	exit_work
-	mov	CPU(current), %rbx
-	add	$VCPU_regs, %rbx
+	WORK_OR	exit_to_guest
 
 /*
  * Nothing is left to do.  If the guest cannot tell the difference, which is
@@ -214,10 +186,19 @@ restore_by_sysret:
 	and	$(FLAG_IF | FLAGS_NOT_SYSRET), %edx
 	cmp	$FLAG_IF, %edx
 	jne	restore_by_iret
-	LOAD_REGS
-	mov	REGS(rsp), %rsp
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, rsp, rbx
 	sysretq
+
+/*
+ * In: rsp = top of the CPU's stack
+ * Out: ring 3, whoever is current by then
+ */
+	.globl	exit_to_guest
+exit_to_guest:
+	call	exit_work
+	mov	CPU(current), %rbx
+	add	$VCPU_regs, %rbx
+	jmp	restore_guest
 
 /*
  * The frame is a copy, so regs are whole should iretq fault.
@@ -234,11 +215,7 @@ restore_by_iret:
 	or	$3, %eax
 	push	%rax
 	push	REGS(rip)
-restore_iretq:
-	LOAD_REGS
-	mov	REGS(r11), %r11
-	mov	REGS(rcx), %rcx
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, r11, rcx, rbx
 	FIXUP	iret_faulted
 	iretq
 
@@ -260,10 +237,7 @@ trap_in_ring0:
 	call	do_trap
 	mov	%rsp, %rbx
 	lea	REGS(rip), %rsp
-	LOAD_REGS
-	mov	REGS(r11), %r11
-	mov	REGS(rcx), %rcx
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, r11, rcx, rbx
 	iretq
 
 /*
@@ -275,7 +249,7 @@ trap_in_ring0:
 ist_trap:
 	SAVE_REGS
 	cld
-	GUEST_CLOSE
+	GUEST	clac
 	mov	%rsp, %rdi
 	testb	$3, REGS_cs(%rsp)
 	jz	trap_in_ring0
@@ -310,7 +284,7 @@ ist_trap:
  */
 #define STUB_CPU(field) \
 	(syscall_stub_start + PERCPU_CPU_OFF + CPU_##field)(%rip)
-	.macro SYSCALL_STUB cs
+	.macro SYSCALL_STUB cs, entry
 	mov	%rsp, STUB_CPU(guest_rsp)
 	mov	STUB_CPU(regs_top), %rsp
 	push	$SEL_RING3_SS
@@ -318,23 +292,19 @@ ist_trap:
 	push	%r11
 	push	$\cs
 	push	%rcx
-	.byte	0xe9			/* jmp, made right when copied */
-	.long	0
+	jmp	*774f(%rip)		/* its distance is no constant */
+774:	.quad	\entry
 	.endm
 
-	.globl	syscall_stub_start, syscall_stub_jmp, syscall_stub_jmp32
-	.globl	syscall_stub_end
+	.globl	syscall_stub_start, syscall_stub_end
 	.balign	64
 syscall_stub_start:
-	SYSCALL_STUB SEL_RING3_CS64
-syscall_stub_jmp:
+	SYSCALL_STUB SEL_RING3_CS64, syscall_entry
 	.org	syscall_stub_start + SYSCALL32_STUB_OFF, 0xcc
-	SYSCALL_STUB SEL_RING3_CS32
-syscall_stub_jmp32:
+	SYSCALL_STUB SEL_RING3_CS32, compat_syscall_entry
 syscall_stub_end:
 
 /* From compatibility mode, AMD only.  Never a hypercall. */
-	.globl	compat_syscall_entry
 compat_syscall_entry:
 	push	$0
 	SAVE_REGS
@@ -347,7 +317,6 @@ compat_syscall_entry:
  * the address that it came from.
  * In: the stub's five words in current->regs; IF TF DF AC NT clear (SFMASK)
  */
-	.globl	syscall_entry
 	.balign	16
 syscall_entry:
 	push	$0
@@ -367,29 +336,16 @@ syscall_entry:
 	jz	hypercall_unknown
 	mov	%r10, %rcx		/* argument 4 in C's place */
 	call	*%r11
-#ifdef DEBUG
-	test	%rax, %rax
-	jns	hypercall_done
-	mov	%rbx, %rdi
-	mov	%rax, %rsi
-	call	hypercall_refused
-#endif
 /* [hypercall 90] The short way back, if no work came up meanwhile. */
 hypercall_done:
 	mov	%rax, REGS(rax)
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	mov	VCPU(vcpu_info), %rcx
-	cmpw	$1, (%rcx)
-	je	exit_to_guest
+	WORK_OR	exit_to_guest
 	mov	REGS(rip), %rcx
 	mov	REGS(rflags), %r11
 	CANONICAL_OR restore_by_iret, %rcx, %rdx
 	test	$FLAGS_NOT_SYSRET, %r11d	/* as SYSCALL left it: IF is set */
 	jnz	restore_by_iret
-	LOAD_CLOBBERED
-	mov	REGS(rsp), %rsp
-	mov	REGS(rbx), %rbx
+	LOAD	CLOBBERED_BY_C, rsp, rbx
 	sysretq
 
 hypercall_unknown:
@@ -423,7 +379,7 @@ user_syscall:
 	mov	$SEL_RING3_CS64, %r10d
 	mov	REGS(rflags), %r11
 	mov	REGS(rcx), %rax
-	GUEST_OPEN
+	GUEST	stac
 	MOV_OR	bounce_fault, %rax, -56(%rdi)
 	MOV_OR	bounce_fault, %r11, -48(%rdi)
 
@@ -443,13 +399,11 @@ bounce_rest:
 	MOV_OR	bounce_fault, %rax, -16(%rdi)
 	movzwl	REGS(ss), %eax
 	MOV_OR	bounce_fault, %rax, -8(%rdi)
-	GUEST_CLOSE
+	GUEST	clac
 	and	$~FLAGS_HANDLER, %r11d
 	or	$FLAG_IF, %r11d
 	mov	%rsi, %rsp
-	LOAD_CLOBBERED
-	mov	REGS(rax), %rax
-	mov	REGS(rbx), %rbx
+	LOAD	CLOBBERED_BY_C, rax, rbx
 	sysretq
 
 user_syscall_slow:
@@ -458,7 +412,7 @@ user_syscall_slow:
 	jmp	exit_check
 
 bounce_fault:
-	GUEST_CLOSE
+	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
 	call	bounce_stack_fault
 	jmp	exit_to_guest
@@ -475,9 +429,6 @@ page_fault:
 	testb	$3, REGS_cs(%rsp)
 	jz	common_saved
 	mov	%rsp, %rbx
-	mov	VCPU(domain), %rax
-	testb	$ASSIST_IOPL, DOMAIN_vm_assist(%rax)
-	jnz	common_saved
 	mov	VCPU(traps), %rax
 	testb	$4, TRAP_PF_flags(%rax)		/* masks events */
 	jnz	common_saved
@@ -520,7 +471,7 @@ page_fault:
 	je	4f
 	btr	$9, %r11			/* IF shows the mask */
 	bts	$32, %r10
-4:	GUEST_OPEN
+4:	GUEST	stac
 	mov	REGS(rcx), %rax
 	MOV_OR	bounce_fault, %rax, -64(%rdi)
 	mov	REGS(r11), %rax
@@ -543,7 +494,7 @@ page_fault_slow:
 hypercall_iret:
 	mov	REGS(rsp), %rdi
 	NOT_HYP_OR iret_frame_bad, %rdi
-	GUEST_OPEN
+	GUEST	stac
 	MOV_OR	iret_frame_bad, (%rdi), %rax
 	MOV_OR	iret_frame_bad, 8(%rdi), %r11
 	MOV_OR	iret_frame_bad, 16(%rdi), %rcx
@@ -553,7 +504,7 @@ hypercall_iret:
 	MOV_OR	iret_frame_bad, 48(%rdi), %r8
 	MOV_OR	iret_frame_bad, 56(%rdi), %r10
 	MOV_OR	iret_frame_bad, 64(%rdi), %rdi
-	GUEST_CLOSE
+	GUEST	clac
 	movzwl	%si, %esi
 	lea	1(%rsi), %ebp
 	test	$3, %ebp		/* RPL 3? */
@@ -580,10 +531,7 @@ hypercall_iret:
 	setz	1(%rcx)
 	cmpb	$0, VCPU(nmi_masked)
 	jne	iret_ends_nmi
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	cmpw	$1, (%rcx)
-	je	exit_to_guest
+	WORK_OR	exit_to_guest
 	test	$IRET_IN_SYSCALL, %r9d	/* rcx and r11 need not survive */
 	jz	restore_by_iret
 	cmp	$SEL_RING3_CS32, %esi
@@ -595,7 +543,7 @@ iret_ends_nmi:
 	jmp	exit_to_guest
 
 iret_frame_bad:
-	GUEST_CLOSE
+	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
 	call	iret_frame_fault
 	jmp	exit_to_guest
