@@ -36,10 +36,7 @@ struct tss {
 	u64 ist[7], reserved2;		/* ist[0] is IST 1 */
 	u16 reserved3, iomap_base;
 } __packed;
-#define IST_DF	1
-#define IST_NMI	2
-#define IST_MC	3
-#define IST_DB	4
+enum { IST_DF = 1, IST_NMI, IST_MC, IST_DB };
 
 /*
  * One per CPU, at PERCPU_BASE + (id << 16) + 0x1000; see layout.h.  The first
@@ -63,7 +60,6 @@ struct cpu {
 	u64 *gdt;		/* this CPU's own GDT: loaded while no guest is */
 	u64 irq_count, nmi_count, idle_ns;
 	u64 xcr0;		/* fpu.c: what XCR0 holds */
-	u64 private[4];		/* sched/timer per-CPU pointers, see there */
 	struct tss tss __aligned(16);
 };
 
@@ -123,16 +119,12 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
 #define F_ITSC		X86F(7, 8)
 #define F_IBPB_AMD	X86F(8, 12)
 #define F_IBRSB		X86F(9, 26)
-#define F_L1D_FLUSH	X86F(9, 28)
 #define F_ARCH_CAPS	X86F(9, 29)
 #define F_AUTO_IBRS	X86F(11, 8)
 #define NR_FEATURE_WORDS 19
 
 /* Sets of XSAVE components that guests may choose. */
-#define XCR0_X87	0x01UL
-#define XCR0_SSE	0x03UL
-#define XCR0_AVX	0x07UL
-#define XCR0_AVX512	0xe7UL
+enum { XCR0_X87 = 1, XCR0_SSE = 3, XCR0_AVX = 7, XCR0_AVX512 = 0xe7 };
 
 struct cpu_info {
 	u32 features[NR_FEATURE_WORDS];	/* boot CPU's, minus what we disable */
@@ -286,15 +278,19 @@ int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg);
 void irq_release_domain(struct domain *d);
 /* For dev/physdev.c, which has checked that the caller may: */
 struct msi;
-/* 0; -XEN_EINVAL no such line, -XEN_EEXIST in use, -XEN_EPERM the timer. */
+/* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
 u8 irq_gsi_vector(unsigned int gsi);	/* 0 before first use */
-/* Allocates a pirq (`want` unless -1) and a vector for m, whose nr must be 1,
- * and programs the device, masked.  The pirq, or negative error. */
+/* Allocates a pirq and a vector for m, whose nr must be 1 and want -1, and
+ * programs the device, masked.  The pirq, or negative error. */
 int pirq_map_msi(const struct msi *m, int want);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-int pirq_reserve(void);			/* a free number; -XEN_ENOSPC */
+/* A number before there is a source: only guests of another kind want it. */
+static inline int pirq_reserve(void)
+{
+	return -XEN_ENOSYS;
+}
 /* All messages of a device: written again; or given up. */
 void pirq_restore_device(u16 seg, u8 bus, u8 devfn);
 void pirq_release_device(u16 seg, u8 bus, u8 devfn);

@@ -53,7 +53,7 @@ static unsigned int nr_ioapics;
 
 unsigned int nr_gsi;
 
-enum pirq_kind { PIRQ_FREE, PIRQ_RESERVED, PIRQ_GSI, PIRQ_MSI };
+enum pirq_kind { PIRQ_FREE, PIRQ_GSI, PIRQ_MSI };
 
 static struct pirq {
 	u8 kind;
@@ -66,7 +66,7 @@ static struct pirq {
 	struct msi msi;
 } pirqs[NR_PIRQS];
 
-static u16 vector_pirq[256];	/* pirq + 1, 0 none */
+static u16 vector_pirq[256];	/* 0 none: line 0 is never used */
 static u8 next_vector = VEC_FIRST_DEVICE;
 
 static struct spinlock irq_lock = SPINLOCK(LOCK_IRQ);
@@ -75,9 +75,8 @@ void (*pirq_raise)(struct domain *d, unsigned int pirq);
 /* Dom0's pirq n with a source behind it, or NULL. */
 static struct pirq *pirq_get(const struct domain *d, unsigned int n)
 {
-	if (!d->is_privileged || n >= NR_PIRQS || pirqs[n].kind < PIRQ_GSI)
-		return NULL;
-	return &pirqs[n];
+	return d->is_privileged && n < NR_PIRQS && pirqs[n].kind ? &pirqs[n]
+								  : NULL;
 }
 
 /* A vector for pirq n; 0 none left. */
@@ -88,7 +87,7 @@ static u8 vector_alloc(unsigned int n)
 
 		next_vector = v < VEC_LAST_DEVICE ? v + 1 : VEC_FIRST_DEVICE;
 		if (v != VEC_SYSCALL32 && !vector_pirq[v]) {
-			vector_pirq[v] = n + 1;
+			vector_pirq[v] = n;
 			return v;
 		}
 	}
@@ -167,8 +166,6 @@ void __init ioapic_init(void)
 		log_info("IO-APIC at %lx: GSI %u-%u\n", io->pa, io->gsi_base,
 			 io->gsi_base + io->nr_pins - 1);
 	}
-	if (!nr_ioapics)
-		log_warn("no IO-APIC: only messages can interrupt\n");
 }
 
 /* After ioapic_init().  Trigger and polarity are those of the firmware's MADT
@@ -205,46 +202,42 @@ int irq_check_gsi(unsigned int gsi)
 	return gsi ? 0 : -XEN_EPERM;	/* line 0: the legacy timer */
 }
 
-/* Dom0's ACPI knows trigger mode and polarity; a line in use keeps its own. */
-int irq_setup_gsi(unsigned int gsi, bool level, bool low)
+/* Gives a line that is not in use its mode, or to the hypervisor itself. */
+static int line_take(unsigned int gsi, u32 mode, void (*fn)(void *), void *arg)
 {
+	struct pirq *p = &pirqs[gsi];
 	int rc = irq_check_gsi(gsi);
 
 	if (rc)
 		return rc;
 	spin_lock(&irq_lock);
-	rc = pirqs[gsi].bound || pirqs[gsi].fn ? -XEN_EEXIST :
-	     line_setup(gsi, (level ? RTE_LEVEL : 0) |
-			(low ? RTE_LOW_ACTIVE : 0));
-	spin_unlock(&irq_lock);
-	return rc;
-}
-
-u8 irq_gsi_vector(unsigned int gsi)
-{
-	return irq_check_gsi(gsi) ? 0 : pirqs[gsi].vector;
-}
-
-/*
- * A line for the hypervisor itself: fn(arg) runs with interrupts off for each
- * interrupt.  -XEN_EINVAL no such line, -XEN_EBUSY taken.
- */
-int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
-{
-	struct pirq *p = &pirqs[gsi];
-	int rc;
-
-	if (irq_check_gsi(gsi))
-		return -XEN_EINVAL;
-	spin_lock(&irq_lock);
-	rc = p->bound || p->fn ? -XEN_EBUSY : line_setup(gsi, p->rte);
-	if (!rc) {
+	rc = p->bound || p->fn ? -XEN_EEXIST : line_setup(gsi, mode);
+	if (!rc && fn) {
 		p->fn = fn;
 		p->arg = arg;
 		line_mask(gsi, false);
 	}
 	spin_unlock(&irq_lock);
 	return rc;
+}
+
+/* Dom0's ACPI knows trigger mode and polarity; a line in use keeps its own. */
+int irq_setup_gsi(unsigned int gsi, bool level, bool low)
+{
+	return line_take(gsi, (level ? RTE_LEVEL : 0) |
+			 (low ? RTE_LOW_ACTIVE : 0), NULL, NULL);
+}
+
+/* A line for the hypervisor itself: fn(arg) runs with interrupts off for each
+ * interrupt.  Errors as above; gsi < NR_PIRQS. */
+int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
+{
+	return line_take(gsi, pirqs[gsi].rte, fn, arg);
+}
+
+u8 irq_gsi_vector(unsigned int gsi)
+{
+	return irq_check_gsi(gsi) ? 0 : pirqs[gsi].vector;
 }
 
 bool ioapic_address_reserved(paddr_t pa)
@@ -273,10 +266,10 @@ int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value)
 
 void irq_handle(u8 vector)
 {
-	bool raise = false, level = false;
-	void (*fn)(void *) = NULL;
-	struct pirq *p = NULL;
-	unsigned int n;
+	unsigned int n = vector_pirq[vector];
+	struct pirq *p = &pirqs[n];
+	bool raise, level;
+	void (*fn)(void *);
 
 	this_cpu()->irq_count++;
 	if (vector > VEC_LAST_DEVICE) {
@@ -290,15 +283,11 @@ void irq_handle(u8 vector)
 		return;
 	}
 	spin_lock(&irq_lock);
-	n = vector_pirq[vector];
-	if (n) {
-		p = &pirqs[--n];
-		level = p->rte & RTE_LEVEL;
-		fn = p->fn;
-		raise = p->bound;
-		if (level)
-			line_mask(n, true);
-	}
+	level = p->rte & RTE_LEVEL;
+	fn = p->fn;
+	raise = p->bound;
+	if (level)
+		line_mask(n, true);
 	apic_eoi();
 	spin_unlock(&irq_lock);
 
@@ -328,10 +317,10 @@ int pirq_bind(struct domain *d, unsigned int n, bool will_share)
 
 	if (!p)
 		return -XEN_EINVAL;
-	if (irq_check_gsi(n) == -XEN_EPERM)
+	if (!n)
 		return -XEN_EPERM;
 	spin_lock(&irq_lock);
-	if (p->kind < PIRQ_GSI)
+	if (p->kind == PIRQ_FREE)
 		rc = -XEN_EINVAL;	/* went meanwhile */
 	else if (p->fn)
 		rc = -XEN_EBUSY;
@@ -413,58 +402,42 @@ static bool is_msi_of(unsigned int n, u16 seg, u8 bus, u8 devfn)
 	       m->devfn == devfn;
 }
 
-/* A free pirq above the lines, or the one that is wanted if not -1. */
-static int pirq_find(int want)
-{
-	if (want >= 0 && ((unsigned int)want < nr_gsi || want >= NR_PIRQS))
-		return -XEN_EINVAL;
-	if (want >= 0)
-		return pirqs[want].kind > PIRQ_RESERVED ? -XEN_EEXIST : want;
-	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
-		if (pirqs[n].kind == PIRQ_FREE)
-			return n;
-	return -XEN_ENOSPC;
-}
-
 /* Serialised by physdev_op's lock, as is all that makes or frees pirqs. */
 int pirq_map_msi(const struct msi *m, int want)
 {
-	struct pirq *p;
-	u8 vector = 0;
-	int first, rc;
+	struct pirq *found = NULL;
+	int rc;
 
-	if (m->nr != 1)
+	if (m->nr != 1 || want != -1)
 		return -XEN_EOPNOTSUPP;
-	/* Who held the same message before forgot it, or it is in use. */
-	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++) {
-		p = &pirqs[n];
-		if (!is_msi_of(n, m->seg, m->bus, m->devfn) ||
-		    (p->msi.msix == m->msix && p->msi.entry != m->entry))
-			continue;
-		if (p->bound)
-			return -XEN_EEXIST;
-		pirq_unmap(n);
-	}
-	spin_lock(&irq_lock);
-	first = pirq_find(want);
-	if (first >= 0)
-		vector = vector_alloc(first);
-	spin_unlock(&irq_lock);
-	if (!vector)
-		return first < 0 ? first : -XEN_ENOSPC;
+	for (unsigned int n = max(nr_gsi, 1U); n < NR_PIRQS; n++) {
+		struct pirq *p = &pirqs[n];
 
-	p = &pirqs[first];
-	*p = (struct pirq){ .kind = PIRQ_RESERVED, .vector = vector,
-			    .msi = *m };
-	rc = msi_open(&p->msi);
+		/* Who held the same message forgot it, or it is in use. */
+		if (is_msi_of(n, m->seg, m->bus, m->devfn) &&
+		    (p->msi.msix != m->msix || p->msi.entry == m->entry)) {
+			if (p->bound)
+				return -XEN_EEXIST;
+			pirq_unmap(n);
+		}
+		if (!found && p->kind == PIRQ_FREE)
+			found = p;
+	}
+	if (!found)
+		return -XEN_ENOSPC;
+	spin_lock(&irq_lock);
+	found->vector = vector_alloc(found - pirqs);
+	spin_unlock(&irq_lock);
+	found->msi = *m;
+	rc = found->vector ? msi_open(&found->msi) : -XEN_ENOSPC;
 	if (rc) {
-		p->msi.cap = 0;
-		pirq_unmap(first);
+		vector_pirq[found->vector] = 0;
+		*found = (struct pirq){ 0 };
 		return rc;
 	}
-	msi_write(&p->msi, vector, 0);
-	store_release(&p->kind, PIRQ_MSI);
-	return first;
+	msi_write(&found->msi, found->vector, 0);
+	store_release(&found->kind, PIRQ_MSI);
+	return (int)(found - pirqs);
 }
 
 /* Gives a pirq up, bound or not; a line stays known. */
@@ -477,25 +450,12 @@ int pirq_unmap(unsigned int n)
 	pirq_unbind(dom0, n);
 	if (p->kind == PIRQ_GSI)
 		return 0;
-	if (p->msi.cap)
-		msi_close(&p->msi);
+	msi_close(&p->msi);
 	spin_lock(&irq_lock);
 	vector_pirq[p->vector] = 0;
-	*p = (struct pirq){ .kind = PIRQ_FREE };
+	*p = (struct pirq){ 0 };
 	spin_unlock(&irq_lock);
 	return 0;
-}
-
-int pirq_reserve(void)
-{
-	int n;
-
-	spin_lock(&irq_lock);
-	n = pirq_find(-1);
-	if (n >= 0)
-		pirqs[n].kind = PIRQ_RESERVED;
-	spin_unlock(&irq_lock);
-	return n;
 }
 
 void pirq_restore_device(u16 seg, u8 bus, u8 devfn)

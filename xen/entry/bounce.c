@@ -21,9 +21,6 @@
 #include <domain/domain.h>
 #include <entry/entry.h>
 
-#define EFLAGS_HANDLER_CLEAR	(X86_EFLAGS_TF | X86_EFLAGS_DF | \
-	X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM | \
-	X86_EFLAGS_AC | X86_EFLAGS_VIF | X86_EFLAGS_VIP)
 #define FRAME_MAX	11
 
 void bounce_stack_fault(struct vcpu *v);
@@ -88,7 +85,7 @@ static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
 		WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, 1);
 	r->rip = handler;
 	r->cs = SEL_RING3_CS64;
-	r->rflags = (r->rflags & ~EFLAGS_HANDLER_CLEAR) | X86_EFLAGS_IF;
+	r->rflags = (r->rflags & ~FLAGS_HANDLER) | X86_EFLAGS_IF;
 	r->rsp = sp;
 	r->ss = SEL_RING3_SS;
 	r->rcx = r->rip;

@@ -316,17 +316,15 @@ static bool do_mov_control(struct vcpu *v, struct insn *i)
 #define MSR_MISC_FEATURES	0x140
 #define MSR_MCG_STATUS		0x17a
 #define MSR_DE_CFG		0xc0011029
-#define MSR_HYPERCALL_PAGE	0x40000000
 #define DE_CFG_LFENCE_SERIALISES (1UL << 1)
 #define MISC_ENABLE_OFF		(1UL << 7 | 1UL << 18)	/* PMU, MONITOR */
 #define MISC_ENABLE_ON		(1UL << 11 | 1UL << 12)	/* no BTS, no PEBS */
-#define ARCH_CAPS_SHOWN		0x1fbUL	/* what is not, and needs no, defence */
 
 /*
  * The guest reads the hardware's value & keep | set; it is #GP where the
  * hardware has none, or on the other vendor's processors.  A write is refused,
  * ignored, or must be what a read gives; those that do something are in
- * msr_write().
+ * msr_write().  Barriers and ARCH_CAPABILITIES are not in a guest's CPUID.
  */
 static const struct msr_rule {
 	u32 msr;
@@ -342,7 +340,6 @@ static const struct msr_rule {
 	{ MSR_PLATFORM_ID, INTEL, REFUSED, ~0UL, 0 },
 	{ MSR_APIC_BASE, ANY, SAME, 0, 0xfee00800 },
 	{ MSR_UCODE_REV, ANY, IGNORED, ~0UL, 0 },
-	{ MSR_ARCH_CAPABILITIES, INTEL, REFUSED, ARCH_CAPS_SHOWN, 0 },
 	{ MSR_MISC_FEATURES, INTEL, SAME, 0, 0 },
 	{ MSR_MCG_CAP, ANY, REFUSED, 0, 0 },
 	{ MSR_MCG_STATUS, ANY, IGNORED, 0, 0 },
@@ -351,15 +348,6 @@ static const struct msr_rule {
 	{ MSR_EFER, ANY, SAME, EFER_SCE | EFER_LME | EFER_LMA | EFER_NX, 0 },
 	{ MSR_DE_CFG, AMD, IGNORED, DE_CFG_LFENCE_SERIALISES, 0 },
 };
-
-/* Does v's CPUID show this bit of leaf 7's edx? */
-static bool guest_has_7d(const struct vcpu *v, unsigned int feature)
-{
-	struct cpuid_leaf l;
-
-	cpuid_guest(v, 7, 0, &l);
-	return l.d >> (feature & 31) & 1;
-}
 
 /* What rdmsr shows to v, the current vCPU; false: #GP. */
 static bool msr_read(struct vcpu *v, const struct msr_rule *r, u64 *val)
@@ -372,51 +360,30 @@ static bool msr_read(struct vcpu *v, const struct msr_rule *r, u64 *val)
 	*val = (*val & r->keep) | r->set;
 	if (r->msr == MSR_APIC_BASE && !v->id)
 		*val |= 1 << 8;		/* the boot processor */
-	return r->msr != MSR_ARCH_CAPABILITIES || guest_has_7d(v, F_ARCH_CAPS);
-}
-
-/* The guest asks for call stubs in one of its pages. */
-static bool fill_hypercall_page(struct domain *d, mfn_t mfn)
-{
-	if (!mfn_valid(mfn) ||
-	    frame_get_type(mfn_to_frame(mfn), d, TYPE_WRITABLE))
-		return false;
-	hypercall_page_init(mfn_to_virt(mfn));
-	frame_put_type(mfn_to_frame(mfn));
 	return true;
 }
 
 /* wrmsr by v, the current vCPU; false: #GP. */
-static bool msr_write(struct vcpu *v, const struct msr_rule *r, u32 msr,
-		      u64 val)
+static bool msr_write(struct vcpu *v, const struct msr_rule *r, u64 val)
 {
-	unsigned int needs = msr == MSR_PRED_CMD ? F_IBRSB : F_L1D_FLUSH;
 	u64 now;
 
-	switch (msr) {
+	switch (r->msr) {
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
 	case MSR_KERNEL_GS_BASE:
-		if (!va_canonical(val))
-			return false;
-		wrmsr(msr, val);
-		return true;
+		if (va_canonical(val))
+			wrmsr(r->msr, val);
+		return va_canonical(val);
 	case MSR_TSC_AUX:
 		if (val >> 32 || !cpu_has(F_RDTSCP))
 			return false;
 		v->tsc_aux = val;
-		wrmsr(msr, val);
+		wrmsr(r->msr, val);
 		return true;
-	case MSR_PRED_CMD:	/* a barrier for itself */
-	case MSR_FLUSH_CMD:
-		return !(val & ~1UL) && cpu_has(needs) &&
-		       guest_has_7d(v, needs) &&
-		       !(val && wrmsr_safe(msr, val));
-	case MSR_HYPERCALL_PAGE:
-		return fill_hypercall_page(v->domain, MFN(val >> PAGE_SHIFT));
 	}
-	return r && msr_read(v, r, &now) &&
-	       (r->write == IGNORED || (r->write == SAME && now == val));
+	return msr_read(v, r, &now) && (r->write == IGNORED ||
+					(r->write == SAME && now == val));
 }
 
 static void put_edx_eax(struct regs *r, u64 val)
@@ -428,23 +395,20 @@ static void put_edx_eax(struct regs *r, u64 val)
 /* 0f 30 and 0f 32. */
 static bool do_msr(struct vcpu *v, bool write)
 {
-	const struct msr_rule *rule = NULL;
 	struct regs *r = &v->regs;
 	u64 val = (u32)r->rax | r->rdx << 32;
-	u32 msr = r->rcx;
+	bool ok = false;
 
 	for (unsigned int n = 0; n < ARRAY_SIZE(msr_rules); n++)
-		if (msr_rules[n].msr == msr)
-			rule = &msr_rules[n];
-	if (write ? !msr_write(v, rule, msr, val)
-		  : !rule || !msr_read(v, rule, &val)) {
-		guest_log(v->domain, LOG_DEBUG, "%s %x refused, rip %lx\n",
-			  write ? "wrmsr" : "rdmsr", msr, r->rip);
-		return false;
-	}
-	if (!write)
+		if (msr_rules[n].msr == (u32)r->rcx)
+			ok = write ? msr_write(v, &msr_rules[n], val)
+				   : msr_read(v, &msr_rules[n], &val);
+	if (!ok)
+		guest_log(v->domain, LOG_DEBUG, "%s %lx refused, rip %lx\n",
+			  write ? "wrmsr" : "rdmsr", r->rcx, r->rip);
+	else if (!write)
 		put_edx_eax(r, val);
-	return true;
+	return ok;
 }
 
 /* --- the rest -- */

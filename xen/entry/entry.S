@@ -22,7 +22,8 @@
 #include <layout.h>
 #include <offsets.h>
 
-#define CPU(field) (PERCPU_CPU_OFF - PERCPU_STACK_TOP + CPU_##field)(%rsp)
+#define CPU_FROM(top, f) (PERCPU_CPU_OFF - PERCPU_STACK_TOP + CPU_##f)(top)
+#define CPU(field) CPU_FROM(%rsp, field)
 #define VCPU(field) (VCPU_##field - VCPU_regs)(%rbx)	/* rbx = regs */
 #define REGS(field) REGS_##field(%rbx)
 #define HYP_AREA	(-16)	/* HYP_VIRT_START .. HYP_VIRT_END - 1, sar 43 */
@@ -106,24 +107,17 @@
 	mov	\reg, %cr3
 	.endm
 
-	/* rsp to the top of the CPU's own stack, from anywhere on it. */
-	.macro STACK_TOP
-	dec	%rsp
-	or	$(PERCPU_SIZE - 1), %rsp
-	inc	%rsp
-	.endm
-
 	.text
+	.globl	trap_stubs, exit_to_guest, reset_stack_and_exit
+	.globl	syscall_stub_start, syscall_stub_end
 
 /* --- 256 vectors, 16 bytes each ----------------------------------------- */
-	.globl	trap_stubs
 	.balign	16
 trap_stubs:
 	.set	vec, 0
 	.rept	256
 	.balign	16
-	.if	(vec != 8) && (vec < 10 || vec > 14) && (vec != 17) && \
-		(vec != 21) && (vec != 29) && (vec != 30)
+	.if	(vec > 31) || !(0x60227d00 >> (vec & 31) & 1)
 	push	$0			/* no error code from the hardware */
 	.endif
 	movl	$vec, 4(%rsp)
@@ -142,7 +136,6 @@ trap_stubs:
  * In: a frame up to error code and vector, in current->regs or on a stack
  * Out: to the guest by exit_check, or back to where ring 0 was
  */
-	.balign	16
 common_trap:
 	SAVE_REGS
 common_saved:
@@ -193,7 +186,6 @@ restore_by_sysret:
  * In: rsp = top of the CPU's stack
  * Out: ring 3, whoever is current by then
  */
-	.globl	exit_to_guest
 exit_to_guest:
 	call	exit_work
 	mov	CPU(current), %rbx
@@ -219,17 +211,18 @@ restore_by_iret:
 	FIXUP	iret_faulted
 	iretq
 
-/* In: rsp = anywhere on the CPU's own stack.  Out: failsafe handler. */
+/* In: rsp = as iretq found it.  Out: failsafe handler. */
 iret_faulted:
-	STACK_TOP
+	add	$40, %rsp
 	mov	CPU(current), %rdi
 	call	inject_failsafe
 	jmp	exit_to_guest
 
 /* In: any stack of the CPU's own block */
-	.globl	reset_stack_and_exit
 reset_stack_and_exit:
-	STACK_TOP
+	dec	%rsp
+	or	$(PERCPU_SIZE - 1), %rsp
+	inc	%rsp
 	jmp	exit_to_guest
 
 /* In: rdi = rsp = frame.  Guest accesses that faulted resume at a fixup. */
@@ -262,10 +255,8 @@ ist_trap:
 	mov	$(REGS_es / 8), %ecx
 	rep movsq
 	mov	VCPU(stack_top), %rsp
-	mov	%rsp, %rcx
-	mov	%ss, %eax
-	push	%rax
-	push	%rcx
+	push	$SEL_HYP_DS
+	push	VCPU(stack_top)
 	pushf
 	push	$SEL_HYP_CS
 	lea	1f(%rip), %rax
@@ -296,7 +287,6 @@ ist_trap:
 774:	.quad	\entry
 	.endm
 
-	.globl	syscall_stub_start, syscall_stub_end
 	.balign	64
 syscall_stub_start:
 	SYSCALL_STUB SEL_RING3_CS64, syscall_entry
@@ -349,8 +339,7 @@ hypercall_done:
 	sysretq
 
 hypercall_unknown:
-	mov	%rbx, %rdi
-	call	hypercall_bad_number
+	mov	$-ENOSYS, %rax
 	jmp	hypercall_done
 
 /* --- bounces: the fast twins of bounce.c ------------------------------------ */
@@ -458,9 +447,10 @@ page_fault:
 2:	and	$~15, %rdi
 	lea	-64(%rdi), %rsi
 	NOT_HYP_OR common_saved, %rsi
-	mov	VCPU(stack_top), %rsp
-	cmpl	$0, CPU(work)
-	jne	page_fault_slow
+	mov	VCPU(stack_top), %rax
+	cmpl	$0, CPU_FROM(%rax, work)
+	jne	common_saved
+	mov	%rax, %rsp
 	mov	%rdx, 16(%r9)			/* vcpu_info.arch.cr2 */
 	mov	%rdx, VCPU(cr2)
 	cmpb	$0, VCPU(in_kernel)
@@ -478,10 +468,6 @@ page_fault:
 	MOV_OR	bounce_fault, %rax, -56(%rdi)
 	MOV_OR	bounce_fault, %r8, -48(%rdi)
 	jmp	bounce_rest
-
-page_fault_slow:
-	mov	%rbx, %rsp
-	jmp	common_saved
 
 /* --- iret() ------------------------------------------------------------------ */
 /*

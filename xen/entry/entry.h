@@ -18,6 +18,13 @@
 
 #include <cpu/cpu.h>
 
+/* What no guest runs with, whoever asks (XSA-202); what SYSRET cannot load;
+ * what is cleared on the way to a guest kernel's handler. */
+#define FLAGS_NEVER	(X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM | \
+			 X86_EFLAGS_VIF | X86_EFLAGS_VIP)
+#define FLAGS_NOT_SYSRET (FLAGS_NEVER | X86_EFLAGS_TF | X86_EFLAGS_RF)
+#define FLAGS_HANDLER	(FLAGS_NOT_SYSRET | X86_EFLAGS_DF | X86_EFLAGS_AC)
+
 /* --- entry.S ------------------------------------------------------------ */
 /* Leaves ring 0 into whatever is current, or idles.  Never returns. */
 void exit_to_guest(void) __noreturn;

@@ -51,16 +51,6 @@ const hypercall_fn hypercall_table[64] = {
 	[__HYPERVISOR_domctl]			= do_domctl,
 };
 
-long hypercall_bad_number(const struct regs *r);
-
-/* Number beyond the table, or without a function.  From entry.S. */
-long hypercall_bad_number(const struct regs *r)
-{
-	guest_log(current->domain, LOG_DEBUG, "unknown hypercall %lu\n",
-		  r->rax);
-	return -XEN_ENOSYS;
-}
-
 /*
  * Arranges that the hypercall in progress is made again with these arguments,
  * at most six; others stay as they are.  Returns what the handler must return:

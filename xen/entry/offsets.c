@@ -6,10 +6,8 @@
  * each "->NAME $value" line into a #define in offsets.h.  The layouts that
  * assembly and the ABI share are asserted here as well.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
-#include <hypercall-abi/xen.h>
 #include <domain/domain.h>
+#include <entry/entry.h>
 
 #define DEFINE(name, value) \
 	__asm__ volatile("\n.ascii \"->" #name " %0\"" :: "i"((long)(value)))
@@ -57,17 +55,10 @@ void offsets(void)
 
 	DEFINE(HYPERCALL_iret, __HYPERVISOR_iret);
 	DEFINE(HYPERCALL_limit, NR_HYPERCALLS);
+	DEFINE(ENOSYS, XEN_ENOSYS);
 	DEFINE(FLAG_IF, X86_EFLAGS_IF);
-	/* What no guest runs with, whoever asks: XSA-202. */
-	DEFINE(FLAGS_NEVER, X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
-	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
-	/* SYSRET is legal if none of these is set, and IF is. */
-	DEFINE(FLAGS_NOT_SYSRET, X86_EFLAGS_TF | X86_EFLAGS_RF |
-	       X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
-	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
-	/* Cleared on the way to a guest kernel's handler. */
-	DEFINE(FLAGS_HANDLER, X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_RF |
-	       X86_EFLAGS_AC | X86_EFLAGS_IOPL | X86_EFLAGS_NT |
-	       X86_EFLAGS_VM | X86_EFLAGS_VIF | X86_EFLAGS_VIP);
+	DEFINE(FLAGS_NEVER, FLAGS_NEVER);
+	DEFINE(FLAGS_NOT_SYSRET, FLAGS_NOT_SYSRET);
+	DEFINE(FLAGS_HANDLER, FLAGS_HANDLER);
 	DEFINE(IRET_IN_SYSCALL, VGCF_IN_SYSCALL);
 }
