@@ -88,6 +88,7 @@ extern unsigned int nr_cpus;		/* ids 0 .. nr_cpus-1, from the MADT */
 /* Bits of cpu.work: what exit_work() has to do before the guest runs. */
 #define WORK_SCHED	(1U << 0)	/* pick again who runs */
 #define WORK_TIMER	(1U << 1)	/* a deadline passed */
+#define WORK_NMI	(1U << 2)	/* boot CPU: one came */
 #define WORK_VCPU	(1U << 3)	/* current has something (v->work) */
 #define WORK_RCU	(1U << 4)
 #define WORK_KEYS	(1U << 5)	/* console input waits for a key handler */

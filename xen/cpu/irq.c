@@ -142,7 +142,7 @@ static int line_setup(unsigned int gsi, u32 mode)
 	return 0;
 }
 
-/* After acpi_init(); finds them and sets nr_gsi. */
+/* After acpi_init(); finds them, masks all and sets nr_gsi. */
 void __init ioapic_init(void)
 {
 	for (unsigned int i = 0; i < acpi.nr_ioapic; i++) {
@@ -155,26 +155,15 @@ void __init ioapic_init(void)
 				  MAP_RW | PTE_PCD | PTE_PWT);
 		version = reg_read(io, REG_VERSION);
 		io->nr_pins = (version >> 16 & 0xff) + 1;
+		log_info("IO-APIC at %lx: GSI %u, %u lines\n", io->pa,
+			 io->gsi_base, io->nr_pins);
 		if (io->nr_pins > MAX_PINS ||
 		    io->gsi_base + io->nr_pins > NR_PIRQS / 2) {
-			log_warn("IO-APIC at %lx ignored: version %x\n",
-				 io->pa, version);
+			log_warn("IO-APIC ignored: version %x\n", version);
 			continue;
 		}
 		nr_ioapics++;
 		nr_gsi = max(nr_gsi, io->gsi_base + io->nr_pins);
-		log_info("IO-APIC at %lx: GSI %u-%u\n", io->pa, io->gsi_base,
-			 io->gsi_base + io->nr_pins - 1);
-	}
-}
-
-/* After ioapic_init().  Trigger and polarity are those of the firmware's MADT
- * until Dom0 knows better; everything is masked. */
-void __init irq_init(void)
-{
-	for (unsigned int i = 0; i < nr_ioapics; i++) {
-		const struct ioapic *io = &ioapics[i];
-
 		for (unsigned int pin = 0; pin < io->nr_pins; pin++) {
 			unsigned int gsi = io->gsi_base + pin;
 
@@ -185,6 +174,12 @@ void __init irq_init(void)
 				  this_cpu()->apic_id << 24);
 		}
 	}
+}
+
+/* After ioapic_init(): what the firmware's MADT says of lines that are unlike
+ * the others, until Dom0 knows better. */
+void __init irq_init(void)
+{
 	for (unsigned int i = 0; i < acpi.nr_override; i++) {
 		const struct acpi_override *o = &acpi.override[i];
 

@@ -31,30 +31,22 @@ struct insn {
 
 /* --- decoding -- */
 
-/* Is v's code segment one that needs no checks?  Says also whether 64-bit.
- * The processor has accepted it, so the entry exists. */
-static bool code_is_flat(const struct vcpu *v, bool *long_mode)
+/*
+ * Prefixes, opcode, and the byte behind it.  Behind what could be read are
+ * zeroes, which are no prefix.  The processor has accepted the code segment,
+ * so its descriptor exists; it must be a 64-bit one or flat.
+ */
+static bool fetch(const struct vcpu *v, struct insn *i)
 {
-	u16 sel = v->regs.cs;
-	u64 d;
+	u8 byte[INSN_MAX + 2] = { 0 }, *b = byte;
+	u64 sel = v->regs.cs, d;
+	size_t left;
 
 	if (sel & 4 || sel > SEL_RING3_CS64)
 		return false;
 	d = *(const u64 *)(GDT_VA(v->id) + (sel & ~7UL));
-	*long_mode = d >> 53 & 1;
-	/* 32-bit: base 0, limit 4 GiB. */
-	return (d >> 43 & 3) == 3 &&
-	       (*long_mode || (d & 0xff8f00ffffffffff) == 0x008f00000000ffff);
-}
-
-/* Prefixes, opcode, and the byte behind it.  Behind what could be read are
- * zeroes, which are no prefix. */
-static bool fetch(const struct vcpu *v, struct insn *i)
-{
-	u8 byte[INSN_MAX + 2] = { 0 }, *b = byte;
-	size_t left;
-
-	if (!code_is_flat(v, &i->long_mode))
+	i->long_mode = d >> 53 & 1;
+	if (!i->long_mode && (d & 0xffcf00ffffffffff) != 0x00cf00000000ffff)
 		return false;
 	left = copy_from_guest_partial(byte, v->regs.rip, INSN_MAX);
 	for (;; b++) {
@@ -255,24 +247,13 @@ static bool do_port_string(struct vcpu *v, struct insn *i, unsigned int bytes)
 #define CR4_HIDDEN	(X86_CR4_PGE | X86_CR4_UMIP | X86_CR4_FSGSBASE | \
 			 X86_CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP)
 
-/* What an earlier change left of a page table is taken down first. */
-static bool cr3_write(struct vcpu *v, struct insn *i, u64 val)
-{
-	int rc = vcpu_reap(v);
-
-	if (!rc)
-		rc = vcpu_set_kernel_l4(v, MFN(val >> PAGE_SHIFT));
-	if (rc == -XEN_ERESTART)
-		i->len = 0;
-	return !rc || rc == -XEN_ERESTART;
-}
-
 /* 0f 20-23: mov to and from control (even) and debug (odd) registers. */
 static bool do_mov_control(struct vcpu *v, struct insn *i)
 {
 	unsigned int n = (i->arg >> 3 & 7) | (i->rex & 4) << 1;
 	u64 *reg = gpr(&v->regs, (i->arg & 7) | (i->rex & 1) << 3);
 	u64 cr0 = (read_cr0() & ~X86_CR0_TS) | (v->guest_ts ? X86_CR0_TS : 0);
+	int rc;
 
 	if (i->opcode & 1 && (n & 6) == 4)
 		n += 2;
@@ -301,7 +282,14 @@ static bool do_mov_control(struct vcpu *v, struct insn *i)
 		v->cr2 = *reg;
 		v->vcpu_info->arch.cr2 = *reg;
 		return true;
-	case 0x0f223: return cr3_write(v, i, *reg);
+	case 0x0f223:
+		/* First what an earlier change left of a page table. */
+		rc = vcpu_reap(v);
+		if (!rc)
+			rc = vcpu_set_kernel_l4(v, MFN(*reg >> PAGE_SHIFT));
+		if (rc == -XEN_ERESTART)
+			i->len = 0;
+		return !rc || rc == -XEN_ERESTART;
 	case 0x0f224:	/* other bits are what they are */
 		v->cr4 = *reg & CR4_GUEST;
 		write_cr4(hyp_cr4 | (v->cr4 & CR4_NATIVE));

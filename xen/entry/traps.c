@@ -75,28 +75,22 @@ static void __noreturn fatal_trap(struct regs *r)
 	      r->rip);
 }
 
-/* Bits 7 and 6 of the reason port, until exit_work() tells Dom0. */
-static u8 nmi_reason;
-
 /* No lock is taken: ring 0 may be anywhere. */
 static void nmi(void)
 {
 	struct cpu *cpu = this_cpu();
-	u8 reason = cpu->id ? 0 : inb(PORT_NMI_REASON) & 0xc0;
 
 	cpu->nmi_count++;
-	if (reason) {
-		atomic_or(&nmi_reason, reason);
-		atomic_or(&cpu->work, WORK_VCPU);
-	}
+	if (cpu->id == 0)
+		atomic_or(&cpu->work, WORK_NMI);
 }
 
 /* The PC's parity or bus error line: the control domain decides. */
 static void nmi_report(void)
 {
-	u8 reason = xchg(&nmi_reason, 0);
+	u8 reason = inb(PORT_NMI_REASON) & 0xc0;
 
-	if (!dom0 || !dom0->shared_info || !dom0->vcpu[0])
+	if (!reason || !dom0 || !dom0->shared_info || !dom0->vcpu[0])
 		return;
 	atomic_or(&dom0->shared_info->arch.nmi_reason,
 		  (reason & 0x80 ? XEN_NMIREASON_pci_serr : 0) |
@@ -220,7 +214,7 @@ void do_trap(struct regs *r)
 	}
 }
 
-/* --- the way out ----------------------------------------------------------------- */
+/* --- the way out -- */
 
 static void idle(struct cpu *cpu)
 {
@@ -233,28 +227,15 @@ static void idle(struct cpu *cpu)
 	cpu->idle_ns += clock_ns() - since;
 }
 
-/* v is current; it waited for this, or will once iret() ends an NMI. */
-static void vcpu_work(struct vcpu *v)
+static void cpu_work(u32 work)
 {
-	if (v->work & VWORK_TIME)
-		vcpu_time_update(v);
-	if (v->work & VWORK_NMI && !v->nmi_masked) {
-		atomic_and(&v->work, ~VWORK_NMI);
-		inject_nmi(v);
-	}
-}
-
-static void cpu_work(struct cpu *cpu)
-{
-	u32 work = xchg(&cpu->work, 0);
-
 	if (work & WORK_TIMER)
 		timer_run_this();
 	if (work & WORK_KEYS)
 		console_poll();
 	if (work & WORK_RCU)
 		domain_reap();
-	if (unlikely(READ_ONCE(nmi_reason)))
+	if (work & WORK_NMI)
 		nmi_report();
 	if (work & WORK_SCHED)
 		schedule();
@@ -264,18 +245,24 @@ static void cpu_work(struct cpu *cpu)
 void exit_work(void)
 {
 	struct cpu *cpu = this_cpu();
-	struct vcpu *v;
 
 	for (;;) {
+		struct vcpu *v;
+
 		while (READ_ONCE(cpu->work))
-			cpu_work(cpu);
+			cpu_work(xchg(&cpu->work, 0));
 		v = cpu->curr;
 		if (v->is_idle) {
 			idle(cpu);
 			continue;
 		}
-		if (unlikely(READ_ONCE(v->work)))
-			vcpu_work(v);
+		if (READ_ONCE(v->work) & VWORK_TIME)
+			vcpu_time_update(v);
+		/* One that is masked waits until iret() ends the NMI. */
+		if (READ_ONCE(v->work) & VWORK_NMI && !v->nmi_masked) {
+			atomic_and(&v->work, ~VWORK_NMI);
+			inject_nmi(v);
+		}
 		if (vcpu_event_pending(v))
 			inject_event(v);
 		if (likely(!READ_ONCE(cpu->work)))
