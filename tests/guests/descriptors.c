@@ -91,6 +91,9 @@ static void ldt_use(void)
 	CHECK_EQ(mmuext(MMUEXT_SET_LDT, (u64)ldt, 8193), -XEN_EINVAL);
 	CHECK_EQ(mmuext(MMUEXT_SET_LDT, (u64)ldt, 512), 0);
 	CHECK_EQ(load_ds(0 * 8 + 7), 14);		/* mapped writable */
+	CHECK_EQ(VCPU0->arch.cr2, ldt);
+	CHECK_EQ(load_ds(5 * 8 + 7), 14);
+	CHECK_EQ(VCPU0->arch.cr2, &ldt[5]);
 	CHECK_EQ(make_readonly(ldt), 0);
 	CHECK_EQ(load_ds(0 * 8 + 7), 14);		/* holds a TSS */
 	CHECK_EQ(make_writable(ldt), 0);

@@ -109,12 +109,10 @@ static void segments_save(struct vcpu *v)
 /* Bases last: loading a selector overwrites its base. */
 static void segments_load(struct vcpu *v)
 {
-	u16 ds = v->regs.ds, es = v->regs.es, fs = v->regs.fs, gs = v->regs.gs;
-
-	LOAD_SEL(ds, ds);
-	LOAD_SEL(es, es);
-	LOAD_SEL(fs, fs);
-	LOAD_SEL(gs, gs);
+	LOAD_SEL(ds, v->regs.ds);
+	LOAD_SEL(es, v->regs.es);
+	LOAD_SEL(fs, v->regs.fs);
+	LOAD_SEL(gs, v->regs.gs);
 	wrmsr(MSR_FS_BASE, v->fs_base);
 	wrmsr(MSR_GS_BASE,
 	      v->in_kernel ? v->gs_base_kernel : v->gs_base_user);
@@ -127,30 +125,13 @@ static bool debug_active(const struct vcpu *v)
 	return v->debugreg[7] & 0xff;
 }
 
-static void debug_load(const struct vcpu *v)
-{
-	WRITE_DR(0, v->debugreg[0]);
-	WRITE_DR(1, v->debugreg[1]);
-	WRITE_DR(2, v->debugreg[2]);
-	WRITE_DR(3, v->debugreg[3]);
-	WRITE_DR(6, 0xffff0ff0);
-	WRITE_DR(7, v->debugreg[7]);
-}
-
-/* Brings home what cpu has loaded; the hardware keeps it. */
+/* Brings home what cpu has loaded, and stops its breakpoints. */
 static void state_save(struct vcpu *v)
 {
 	segments_save(v);
 	fpu_save(v);
 	if (debug_active(v))
 		WRITE_DR(7, 0x400);
-}
-
-/* XSA-254 and its kin: what one domain trained must not steer the next. */
-static void branch_barrier(void)
-{
-	if (spec_ibpb)
-		wrmsr(MSR_PRED_CMD, 1);
 }
 
 static void state_load(struct cpu *cpu, struct vcpu *v)
@@ -163,41 +144,34 @@ static void state_load(struct cpu *cpu, struct vcpu *v)
 	segments_load(v);
 	if (cpu_has(F_RDTSCP))
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
-	if (debug_active(v))
-		debug_load(v);
+	if (debug_active(v)) {
+		WRITE_DR(0, v->debugreg[0]);
+		WRITE_DR(1, v->debugreg[1]);
+		WRITE_DR(2, v->debugreg[2]);
+		WRITE_DR(3, v->debugreg[3]);
+		WRITE_DR(6, 0xffff0ff0);
+		WRITE_DR(7, v->debugreg[7]);
+	}
 	fpu_restore(v);
 	v->loaded_on = cpu->id + 1;
 	cpu->loaded = v;
 }
 
-static void dirty_clear(struct domain *d, const struct cpu *cpu)
-{
-	atomic_and(&d->dirty_cpus, ~(1UL << cpu->id));
-}
-
-/* Saves the guest that is loaded, if any, and loads the idle address space. */
-void context_unload_this(void)
+/* Saves *arg and loads the idle address space.  Runs on the CPU where it was
+ * loaded a moment ago. */
+static void unload_here(void *arg)
 {
 	struct cpu *cpu = this_cpu();
-	struct vcpu *v = cpu->loaded;
+	struct vcpu *v = arg;
 
-	if (!v)
+	if (cpu->loaded != v || cpu->curr == v)
 		return;
 	state_save(v);
 	descr_load(NULL);
 	cr3_load(virt_to_paddr(idle_l4), true);
-	dirty_clear(v->domain, cpu);
+	atomic_and(&v->domain->dirty_cpus, ~(1UL << cpu->id));
 	cpu->loaded = NULL;
 	store_release(&v->loaded_on, 0);
-}
-
-/* Runs on the CPU where *arg was loaded a moment ago. */
-static void unload_here(void *arg)
-{
-	struct cpu *cpu = this_cpu();
-
-	if (cpu->loaded == arg && cpu->curr != arg)
-		context_unload_this();
 }
 
 /*
@@ -209,16 +183,11 @@ void context_sync(struct vcpu *v)
 	struct cpu *cpu = this_cpu();
 	u32 on = load_acquire(&v->loaded_on);
 
-	if (!on)
-		return;
-	if (v == cpu->curr) {
-		state_save(v);
-		if (debug_active(v))
-			debug_load(v);
+	if (on && v == cpu->curr) {
+		segments_save(v);
+		fpu_save(v);
 		fpu_restore(v);
-	} else if (on == cpu->id + 1) {
-		context_unload_this();
-	} else {
+	} else if (on) {
 		cpu_call(1UL << (on - 1), unload_here, v);
 	}
 }
@@ -235,15 +204,16 @@ static void guest_switch(struct cpu *cpu, struct vcpu *next)
 
 	if (old)
 		state_save(old);
-	if (foreign) {
+	if (foreign)
 		atomic_or(&d->dirty_cpus, 1UL << cpu->id);
-		branch_barrier();
-	}
+	/* XSA-254 and its kin: what one domain trained must not steer another. */
+	if (foreign && spec_ibpb)
+		wrmsr(MSR_PRED_CMD, 1);
 	if (foreign || cpu->cr3 != vcpu_cr3(next))
 		cr3_load(vcpu_cr3(next), true);
 	if (old) {
 		if (foreign)
-			dirty_clear(old->domain, cpu);
+			atomic_and(&old->domain->dirty_cpus, ~(1UL << cpu->id));
 		/* An LDT fault below may serve others' calls after all: they
 		 * must not find old here, whose state is home. */
 		cpu->loaded = NULL;

@@ -19,15 +19,10 @@ struct regs {
 	u32 error_code;
 	u32 entry_vector;
 	u64 rip;
-	u16 cs, pad0[1];
+	u16 cs, pad0;
 	u8 saved_upcall_mask, pad1[3];
-	u64 rflags;
-	u64 rsp;
-	u16 ss, pad2[3];
-	u16 es, pad3[3];
-	u16 ds, pad4[3];
-	u16 fs, pad5[3];
-	u16 gs, pad6[3];
+	u64 rflags, rsp;
+	u16 ss, pad2[3], es, pad3[3], ds, pad4[3], fs, pad5[3], gs, pad6[3];
 };
 
 static inline bool regs_from_guest(const struct regs *r)
@@ -37,16 +32,11 @@ static inline bool regs_from_guest(const struct regs *r)
 
 struct tss {
 	u32 reserved0;
-	u64 rsp0, rsp1, rsp2;
-	u64 reserved1;
-	u64 ist[7];		/* ist[0] is IST 1 */
-	u64 reserved2;
+	u64 rsp0, rsp1, rsp2, reserved1;
+	u64 ist[7], reserved2;		/* ist[0] is IST 1 */
 	u16 reserved3, iomap_base;
 } __packed;
-#define IST_DF	1
-#define IST_NMI	2
-#define IST_MC	3
-#define IST_DB	4
+enum { IST_DF = 1, IST_NMI, IST_MC, IST_DB };
 
 /*
  * One per CPU, at PERCPU_BASE + (id << 16) + 0x1000; see layout.h.  The first
@@ -61,19 +51,15 @@ struct cpu {
 	struct vcpu *loaded;	/* whose FPU, selectors and cr3 are in the
 				 * hardware; current, or while idle the last */
 	u64 cr3;		/* what cr3 holds */
-	u32 apic_id;		/* local APIC id */
-	u32 acpi_id;		/* processor id in the MADT */
+	u32 apic_id, acpi_id;	/* local APIC's, and processor's in the MADT */
 	bool online;
 	bool in_window;		/* inside preempt_check()'s interrupt window */
 	u64 tlb_epoch;		/* mm/tlb.c: clock when last flushed */
 	u32 lock_depth;		/* debug: locks held, and their orders */
 	u8 lock_stack[12];
 	u64 *gdt;		/* this CPU's own GDT: loaded while no guest is */
-	u64 irq_count;
-	u64 idle_ns;
-	u64 nmi_count;
+	u64 irq_count, nmi_count, idle_ns;
 	u64 xcr0;		/* fpu.c: what XCR0 holds */
-	u64 private[4];		/* sched/timer per-CPU pointers, see there */
 	struct tss tss __aligned(16);
 };
 
@@ -102,7 +88,7 @@ extern unsigned int nr_cpus;		/* ids 0 .. nr_cpus-1, from the MADT */
 /* Bits of cpu.work: what exit_work() has to do before the guest runs. */
 #define WORK_SCHED	(1U << 0)	/* pick again who runs */
 #define WORK_TIMER	(1U << 1)	/* a deadline passed */
-#define WORK_IPI	(1U << 2)	/* function-call requests wait */
+#define WORK_NMI	(1U << 2)	/* boot CPU: one came */
 #define WORK_VCPU	(1U << 3)	/* current has something (v->work) */
 #define WORK_RCU	(1U << 4)
 #define WORK_KEYS	(1U << 5)	/* console input waits for a key handler */
@@ -122,37 +108,32 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
 #define X86F(word, bit)	((word) << 5 | (bit))
 #define F_FXSR		X86F(0, 24)
 #define F_PGE		X86F(0, 13)
-#define F_X2APIC	X86F(1, 21)
 #define F_TSC_DEADLINE	X86F(1, 24)
 #define F_XSAVE		X86F(1, 26)
 #define F_AVX		X86F(1, 28)
-#define F_PCID		X86F(1, 17)
 #define F_NX		X86F(2, 20)
-#define F_PAGE1GB	X86F(2, 26)
 #define F_RDTSCP	X86F(2, 27)
-#define F_XSAVEOPT	X86F(4, 0)
 #define F_FSGSBASE	X86F(5, 0)
 #define F_SMEP		X86F(5, 7)
-#define F_ERMS		X86F(5, 9)
-#define F_INVPCID	X86F(5, 10)
 #define F_SMAP		X86F(5, 20)
 #define F_UMIP		X86F(6, 2)
 #define F_ITSC		X86F(7, 8)
+#define F_IBPB_AMD	X86F(8, 12)
 #define F_IBRSB		X86F(9, 26)
-#define F_STIBP		X86F(9, 27)
-#define F_L1D_FLUSH	X86F(9, 28)
 #define F_ARCH_CAPS	X86F(9, 29)
-#define F_MD_CLEAR	X86F(9, 10)
+#define F_AUTO_IBRS	X86F(11, 8)
 #define NR_FEATURE_WORDS 19
+
+/* Sets of XSAVE components that guests may choose. */
+enum { XCR0_X87 = 1, XCR0_SSE = 3, XCR0_AVX = 7, XCR0_AVX512 = 0xe7 };
 
 struct cpu_info {
 	u32 features[NR_FEATURE_WORDS];	/* boot CPU's, minus what we disable */
 	u32 raw[NR_FEATURE_WORDS];	/* as the hardware says */
-	char vendor[13];		/* "GenuineIntel" ... */
-	char brand[49];
+	char vendor[16];		/* "GenuineIntel" ... */
 	u32 max_leaf, max_ext_leaf;
 	u32 signature;			/* 1.eax */
-	unsigned int phys_bits, virt_bits;
+	unsigned int phys_bits;
 	u64 xcr0;			/* all XSAVE components we can switch */
 	u32 xsave_size;			/* bytes for xcr0 */
 	u64 tsc_khz;
@@ -173,18 +154,16 @@ extern bool spec_ibpb;	/* IBPB when another domain's vCPU is loaded */
 /* One line per defence against speculative execution: on or missing. */
 void spec_ctrl_report(void);
 
+extern bool smap_enabled;
+
 static always_inline void stac(void)
 {
-	extern bool smap_enabled;
-
 	if (smap_enabled)
 		__asm__ volatile("stac" ::: "memory", "cc");
 }
 
 static always_inline void clac(void)
 {
-	extern bool smap_enabled;
-
 	if (smap_enabled)
 		__asm__ volatile("clac" ::: "memory", "cc");
 }
@@ -215,8 +194,6 @@ void context_switch(struct vcpu *prev, struct vcpu *next);
  * v must not be running.  Needed before reading or changing its context.
  */
 void context_sync(struct vcpu *v);
-/* Drops whatever is loaded on this CPU and loads the idle address space. */
-void context_unload_this(void);
 /* Kernel <-> user mode of the current vCPU: flips mode flag, GS base, cr3. */
 void context_toggle_mode(struct vcpu *v);
 /* Loads the selector that the guest's user mode will have in GS, NUL if the
@@ -241,40 +218,33 @@ void fpu_init_this(void);
 /* The guest's CR0.TS, in v and in the hardware (v = current). */
 void fpu_set_ts(struct vcpu *v, bool ts);
 
-/* --- apic.c: local APIC: IPIs, timer tick ------------------------------ */
+/* --- apic.c: local APIC: IPIs, calls between CPUs, timer tick ----------- */
 enum vectors {
 	VEC_FIRST_DEVICE = 0x20,
 	VEC_SYSCALL32	= 0x80,		/* a guest's INT 0x80 */
 	VEC_LAST_DEVICE	= 0xef,
 	VEC_TIMER	= 0xf0,
-	VEC_FLUSH	= 0xf1,		/* TLB shootdown */
 	VEC_CALL	= 0xf2,		/* cpu_call() */
 	VEC_KICK	= 0xf3,		/* only to leave the guest or idle */
-	VEC_ERROR	= 0xfe,
 	VEC_SPURIOUS	= 0xff,
 };
 void apic_init_boot(void);	/* finds and maps it; calibrates TSC and timer */
 void apic_init_this(void);
 void apic_eoi(void);
 void apic_send_ipi(unsigned int cpu, u8 vector);
-void apic_send_nmi(unsigned int cpu);
 void apic_send_init(u32 apic_id);
 void apic_send_sipi(u32 apic_id, u8 page);
 /* Programs this CPU's one deadline: absolute ns of clock_ns(); ~0 = none. */
 void apic_set_deadline(u64 ns);
 u32 apic_read_id(void);
-/* Dom0's APIC_READ/IO-APIC id questions are answered by ioapic.c. */
-
-/* --- ipi.c: calls and shootdowns between CPUs -------------------------- */
 /*
  * Runs fn(arg) on every CPU of mask (self included, directly) and waits.
  * fn runs with interrupts off and must be short.  While it waits this CPU
  * serves requests of others, so two CPUs may call each other.
  */
 void cpu_call(cpumask_t mask, void (*fn)(void *), void *arg);
-/* Serves pending shootdowns and calls; spinners call it (interrupts off). */
+/* Serves pending calls; spinners call it (interrupts off). */
 void cpu_poll(void);
-void ipi_handle(u8 vector);	/* VEC_FLUSH, VEC_CALL; acknowledges */
 /* The machine goes down: every other CPU stops for good at its next IPI or
  * cpu_poll().  Does not wait.  Any context, NMI included. */
 void cpu_stop_others(void);
@@ -286,9 +256,11 @@ void cpu_stop_others(void);
  */
 #define NR_PIRQS	512
 extern unsigned int nr_gsi;
+void ioapic_init(void);		/* first; sets nr_gsi */
 void irq_init(void);
-/* Guards vectors, pirqs and the IO-APICs; the only lock cpu/ioapic.c needs. */
-extern struct spinlock irq_lock;	/* LOCK_IRQ */
+bool ioapic_address_reserved(paddr_t pa);
+/* Register of the IO-APIC at physical base `pa`: 0, -XEN_EINVAL. */
+int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value);
 /* Any vector from VEC_FIRST_DEVICE up arrived (interrupts off); called from
  * entry/traps.c.  Acknowledges it at the local APIC. */
 void irq_handle(u8 vector);
@@ -305,38 +277,23 @@ extern void (*pirq_raise)(struct domain *d, unsigned int pirq);
 /* An interrupt of our own (serial line). */
 int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg);
 void irq_release_domain(struct domain *d);
-/* The vCPU that pirq's port is bound to now lives on `cpu`: interrupt there. */
-void pirq_set_cpu(struct domain *d, unsigned int pirq, unsigned int cpu);
 /* For dev/physdev.c, which has checked that the caller may: */
 struct msi;
-/* 0; -XEN_EINVAL no such line, -XEN_EEXIST in use, -XEN_EPERM the timer. */
+/* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
 u8 irq_gsi_vector(unsigned int gsi);	/* 0 before first use */
-/* Allocates m->nr consecutive pirqs (from `want` on unless -1) and vectors,
- * and programs the device, masked.  First pirq, or negative error. */
+/* Allocates a pirq and a vector for m, whose nr must be 1 and want -1, and
+ * programs the device, masked.  The pirq, or negative error. */
 int pirq_map_msi(const struct msi *m, int want);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-int pirq_reserve(void);			/* a free number; -XEN_ENOSPC */
+/* A number before there is a source: only guests of another kind want it. */
+static inline int pirq_reserve(void)
+{
+	return -XEN_ENOSYS;
+}
 /* All messages of a device: written again; or given up. */
 void pirq_restore_device(u16 seg, u8 bus, u8 devfn);
 void pirq_release_device(u16 seg, u8 bus, u8 devfn);
-void irq_dump(void);			/* debug key i */
-
-/* --- ioapic.c ---------------------------------------------------------- */
-/* All but ioapic_init(), _guest_read() and _address_reserved() want irq_lock
- * held by the caller. */
-void ioapic_init(void);
-/* Routes gsi to vector on cpu, masked.  trigger 0 edge 1 level, polarity 0
- * high 1 low. */
-int ioapic_route(unsigned int gsi, u8 vector, unsigned int cpu, int trigger,
-		 int polarity);
-void ioapic_mask(unsigned int gsi);
-void ioapic_unmask(unsigned int gsi);
-void ioapic_eoi(unsigned int gsi, u8 vector);
-bool ioapic_address_reserved(paddr_t pa);
-/* Register of the IO-APIC at physical base `pa`: 0, -XEN_EINVAL. */
-int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value);
-void ioapic_set_cpu(unsigned int gsi, unsigned int cpu);
 
 #endif

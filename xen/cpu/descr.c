@@ -28,6 +28,7 @@
 mfn_t gdt_reserved_mfn;
 
 #define OWN_OFF		(GDT_RESERVED_PAGE << PAGE_SHIFT)
+#define OWN_ENTRY(sel)	(((sel) - OWN_OFF) / 8)
 #define GDT_LIMIT	(OWN_OFF + PAGE_SIZE - 1)
 
 #define DESC_TYPE	(0xfUL << 40)
@@ -36,30 +37,27 @@ mfn_t gdt_reserved_mfn;
 #define DESC_PRESENT	(1UL << 47)
 #define TYPE_CALL_GATE	(0xcUL << 40)
 
-/* Accessed bits are set: the processor must not need to write the page. */
-static const struct { u16 sel; u64 desc; } flat[] = {
-	{ SEL_HYP_CS,	  0x00af9b000000ffff },
-	{ SEL_HYP_DS,	  0x00cf93000000ffff },
-	{ SEL_RING3_CS32, 0x00cffb000000ffff },
-	{ SEL_RING3_SS,	  0x00cff3000000ffff },
-	{ SEL_RING3_CS64, 0x00affb000000ffff },
+/* From SEL_HYP_CS on: our code and data; ring 3's 32-bit code, its data, its
+ * 64-bit code.  Accessed: the processor must not need to write the page. */
+static const u64 flat[] = {
+	0x00af9b000000ffff, 0x00cf93000000ffff, 0,
+	0x00cffb000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff,
 };
+_Static_assert(SEL_HYP_DS == SEL_HYP_CS + 8 &&
+	       SEL_RING3_CS32 == SEL_HYP_CS + 3 * 8 + 3 &&
+	       SEL_RING3_SS == SEL_HYP_CS + 4 * 8 + 3 &&
+	       SEL_RING3_CS64 == SEL_HYP_CS + 5 * 8 + 3, "order of flat[]");
 
 struct pseudo_desc {
 	u16 limit;
 	u64 base;
 } __packed;
 
-static inline void lgdt(u64 base)
+static void lgdt(u64 base)
 {
 	struct pseudo_desc d = { .limit = GDT_LIMIT, .base = base };
 
 	__asm__ volatile("lgdt %0" :: "m"(d) : "memory");
-}
-
-static inline void lldt(u16 sel)
-{
-	__asm__ volatile("lldt %0" :: "r"(sel));
 }
 
 static u64 own_base(const struct cpu *c)
@@ -67,82 +65,22 @@ static u64 own_base(const struct cpu *c)
 	return (u64)c->gdt - OWN_OFF;
 }
 
-static u64 *own_entry(const struct cpu *c, u16 sel)
-{
-	return &c->gdt[(sel - OWN_OFF) / 8];
-}
-
 /* A 16-byte system descriptor; type 9 is a free TSS, 2 an LDT. */
 static void set_system(u64 *e, u64 base, u64 limit, u64 type)
 {
 	e[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 |
-	       DESC_PRESENT | (limit >> 16 & 0xf) << 48 |
-	       (base >> 24 & 0xff) << 56;
+	       DESC_PRESENT | (base >> 24 & 0xff) << 56;
 	e[1] = base >> 32;
 }
 
 static u64 *new_flat_page(void)
 {
 	u64 *page = alloc_page();
-	unsigned int i;
 
 	if (!page)
 		panic("no memory for a GDT");
-	for (i = 0; i < ARRAY_SIZE(flat); i++)
-		page[(flat[i].sel - OWN_OFF) / 8] = flat[i].desc;
+	memcpy(&page[OWN_ENTRY(SEL_HYP_CS)], flat, sizeof(flat));
 	return page;
-}
-
-static void init_tss(struct cpu *c)
-{
-	u64 block = (u64)c - PERCPU_CPU_OFF;
-
-	c->tss.rsp0 = block + PERCPU_STACK_TOP;
-	c->tss.ist[IST_DF - 1] = block + PERCPU_DF_TOP;
-	c->tss.ist[IST_NMI - 1] = block + PERCPU_NMI_TOP;
-	c->tss.ist[IST_MC - 1] = block + PERCPU_MC_TOP;
-	c->tss.ist[IST_DB - 1] = block + PERCPU_DB_TOP;
-	c->tss.iomap_base = sizeof(c->tss);	/* beyond the limit: no ports */
-	set_system(own_entry(c, SEL_TSS), (u64)&c->tss, sizeof(c->tss) - 1, 9);
-}
-
-static void load_selectors(void)
-{
-	u64 scratch;
-
-	__asm__ volatile("pushq %1\n\t"
-			 "leaq 1f(%%rip),%0\n\t"
-			 "pushq %0\n\t"
-			 "lretq\n"
-			 "1:\tmovl %2,%k0\n\t"
-			 "movl %k0,%%ss\n\t"
-			 "xorl %k0,%k0\n\t"
-			 "movl %k0,%%ds\n\t"
-			 "movl %k0,%%es\n\t"
-			 "movl %k0,%%fs\n\t"
-			 "movl %k0,%%gs"
-			 : "=&r"(scratch)
-			 : "i"(SEL_HYP_CS), "i"(SEL_HYP_DS) : "memory");
-}
-
-/* Physical address behind one of our own 4 KiB mappings, in the live tables. */
-static paddr_t walk(u64 va)
-{
-	paddr_t table = read_cr3() & PTE_ADDR_MASK;
-	int shift;
-	u64 e;
-
-	for (shift = 39; shift >= 12; shift -= 9) {
-		e = ((u64 *)paddr_to_virt(table))[va >> shift & 511];
-		BUG_ON(!(e & PTE_P));
-		if (shift > 12 && shift < 39 && e & PTE_PSE) {
-			u64 mask = (1UL << shift) - 1;
-
-			return (e & PTE_ADDR_MASK & ~mask) | (va & mask);
-		}
-		table = e & PTE_ADDR_MASK;
-	}
-	return table | (va & ~PAGE_MASK);
 }
 
 /*
@@ -153,38 +91,52 @@ static paddr_t walk(u64 va)
 void descr_init_this(void)
 {
 	struct cpu *c = this_cpu();
-	u64 stub = (u64)c - PERCPU_CPU_OFF;
+	u64 block = (u64)c - PERCPU_CPU_OFF, scratch;
 
 	if (!gdt_reserved_mfn.m)
 		gdt_reserved_mfn = virt_to_mfn(new_flat_page());
 	c->gdt = new_flat_page();
-	init_tss(c);
+	c->tss.rsp0 = block + PERCPU_STACK_TOP;
+	c->tss.ist[IST_DF - 1] = block + PERCPU_DF_TOP;
+	c->tss.ist[IST_NMI - 1] = block + PERCPU_NMI_TOP;
+	c->tss.ist[IST_MC - 1] = block + PERCPU_MC_TOP;
+	c->tss.ist[IST_DB - 1] = block + PERCPU_DB_TOP;
+	c->tss.iomap_base = sizeof(c->tss);	/* beyond the limit: no ports */
+	set_system(&c->gdt[OWN_ENTRY(SEL_TSS)], (u64)&c->tss,
+		   sizeof(c->tss) - 1, 9);
 	lgdt(own_base(c));
-	load_selectors();
-	lldt(0);
-	__asm__ volatile("ltr %0" :: "r"((u16)SEL_TSS));
+	__asm__ volatile("pushq %1\n\t"
+			 "leaq 1f(%%rip), %0\n\t"
+			 "pushq %0\n\t"
+			 "lretq\n"
+			 "1:\tmovl %2, %%ss\n\t"
+			 "lldt %w3\n\t"
+			 "ltr %w4"
+			 : "=&r"(scratch)
+			 : "i"(SEL_HYP_CS), "r"(SEL_HYP_DS), "r"(0),
+			   "r"(SEL_TSS) : "memory");
 	idt_load();
-	syscall_stub_install(paddr_to_virt(walk(stub)), stub);
+	/* The stub's page is executable and so read-only; for once not. */
+	write_cr0(read_cr0() & ~X86_CR0_WP);
+	memcpy((void *)block, syscall_stub_start,
+	       (size_t)(syscall_stub_end - syscall_stub_start));
+	write_cr0(read_cr0() | X86_CR0_WP);
 }
 
 /* See cpu.h.  Touches only *desc, which is the caller's private copy. */
 bool descr_fixup(u64 *desc)
 {
-	u64 d = *desc;
+	u64 type = *desc & DESC_TYPE;
 
-	if (!(d & DESC_PRESENT))
+	if (!(*desc & DESC_PRESENT))
 		return true;	/* faults when used */
-	if (d & DESC_CODE_DATA) {
-		if ((d & DESC_DPL3) != DESC_DPL3)
-			*desc = d | DESC_DPL3;
-		return true;
-	}
-	if ((d & DESC_TYPE) == TYPE_CALL_GATE) {
-		*desc = d & ~DESC_PRESENT;
-		return true;
-	}
-	/* Type 0 faults too; it is also a 16-byte gate's upper half. */
-	return !(d & DESC_TYPE);
+	if (*desc & DESC_CODE_DATA)
+		*desc |= DESC_DPL3;
+	else if (type == TYPE_CALL_GATE)
+		*desc &= ~DESC_PRESENT;
+	else	/* Type 0 faults too; it is also a 16-byte gate's upper half. */
+		return !type;
+	return true;
 }
 
 /*
@@ -194,16 +146,15 @@ bool descr_fixup(u64 *desc)
 void descr_load(const struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
-	u64 *ldt = own_entry(c, SEL_LDT);
-	bool had_ldt = ldt[0] != 0;
+	u64 *ldt = &c->gdt[OWN_ENTRY(SEL_LDT)];
+	u16 sel = v && v->ldt_ents ? SEL_LDT : 0;
 
-	if (v && v->ldt_ents) {
+	if (sel || ldt[0]) {
+		ldt[0] = 0;
+		if (sel)
+			set_system(ldt, LDT_VA(v->id), v->ldt_ents * 8UL - 1, 2);
 		lgdt(own_base(c));
-		set_system(ldt, LDT_VA(v->id), v->ldt_ents * 8UL - 1, 2);
-		lldt(SEL_LDT);
-	} else if (had_ldt) {
-		ldt[0] = ldt[1] = 0;
-		lldt(0);
+		__asm__ volatile("lldt %0" :: "r"(sel));
 	}
 	lgdt(v ? GDT_VA(v->id) : own_base(c));
 }

@@ -8,42 +8,31 @@
  *
  * With XSAVE, all components that the machine has are switched under
  * XCR0 = boot_cpu.xcr0, whatever smaller set the guest chose; its own value is
- * loaded afterwards.  The area is in the standard, not the compacted form.
+ * loaded afterwards.  The area is in the standard, not the compacted form, and
+ * XSAVE, unlike its optimised kin, writes initial components as well: the
+ * legacy part of an area can always be handed out as it is.
+ *
  * Images come from guests and tools: one that XRSTOR refuses is replaced by
  * the reset state.
  */
 #include <domain/domain.h>
 
-#define FPU_FCW		0x37f
-#define FPU_MXCSR	0x1f80
-
 /* Start of an XSAVE area; all there is without XSAVE. */
 struct fxsave {
-	u16 fcw, fsw;
-	u8 ftw, reserved;
-	u16 fop;
+	u16 fcw, fsw, ftw, fop;
 	u64 fip, fdp;
 	u32 mxcsr, mxcsr_mask;
 	u8 st[128], xmm[256], rest[96];
 	u64 xstate_bv, xcomp_bv, header[6];	/* XSAVE only */
 };
 
-#define XSTATE_X87	1UL
-#define XSTATE_SSE	2UL
-#define XSTATE_AVX	4UL
-#define XSTATE_BND	0x18UL
-#define XSTATE_AVX512	0xe0UL
-
-static u32 mxcsr_mask = 0xffbf;
-
 static void xcr0_write(u64 val)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu->xcr0 == val)
+	if (!cpu_has(F_XSAVE) || cpu->xcr0 == val)
 		return;
-	__asm__ volatile("xsetbv" :: "c"(0), "a"((u32)val),
-			 "d"((u32)(val >> 32)));
+	__asm__ volatile("xsetbv" :: "c"(0), "a"((u32)val), "d"(0));
 	cpu->xcr0 = val;
 }
 
@@ -58,47 +47,31 @@ static void ts_write(bool ts)
 /* Every CPU, once CR4 is set. */
 void fpu_init_this(void)
 {
-	struct fxsave area __aligned(64);
-
-	ts_write(false);
-	if (cpu_has(F_XSAVE)) {
-		write_cr4(read_cr4() | X86_CR4_OSXSAVE);
-		this_cpu()->xcr0 = 0;
-		xcr0_write(boot_cpu.xcr0);
-	}
-	__asm__ volatile("fninit; fxsaveq %0" : "=m"(area));
-	if (area.mxcsr_mask)
-		mxcsr_mask = area.mxcsr_mask;
+	xcr0_write(boot_cpu.xcr0);
 }
 
-/* The reset state, as an image.  For XSAVE, "all initial" says it. */
-static void image_reset(struct fxsave *a)
+/* The reset state.  For XSAVE, an empty set says "all initial". */
+static void area_reset(struct fxsave *a)
 {
-	memset(a, 0, cpu_has(F_XSAVE) ? boot_cpu.xsave_size : 512);
-	a->fcw = FPU_FCW;
-	a->mxcsr = FPU_MXCSR;
+	memset(a, 0, boot_cpu.xsave_size);
+	a->fcw = 0x37f;
+	a->mxcsr = 0x1f80;
 }
 
 /* v must not be loaded. */
 void fpu_reset(struct vcpu *v)
 {
-	image_reset(v->fpu_area);
-	v->xcr0 = XSTATE_X87;
-	v->xcr0_accum = XSTATE_X87;
+	area_reset(v->fpu_area);
+	v->xcr0 = XCR0_X87;
+	v->xcr0_accum = XCR0_X87;
 }
 
-/* 0, or -XEN_ENOMEM.  The word before the area remembers the allocation. */
+/* 0, or -XEN_ENOMEM.  A page holds all components that we switch. */
 int fpu_alloc(struct vcpu *v)
 {
-	size_t size = cpu_has(F_XSAVE) ? boot_cpu.xsave_size : 512;
-	void *raw = heap_alloc(size + 64);
-	void **area;
-
-	if (!raw)
+	v->fpu_area = alloc_page();
+	if (!v->fpu_area)
 		return -XEN_ENOMEM;
-	area = (void **)ROUND_DOWN((u64)raw + 64, 64);
-	area[-1] = raw;
-	v->fpu_area = area;
 	fpu_reset(v);
 	return 0;
 }
@@ -107,7 +80,7 @@ int fpu_alloc(struct vcpu *v)
 void fpu_free(struct vcpu *v)
 {
 	if (v->fpu_area)
-		heap_free(((void **)v->fpu_area)[-1]);
+		free_page(v->fpu_area);
 	v->fpu_area = NULL;
 }
 
@@ -115,53 +88,39 @@ void fpu_free(struct vcpu *v)
 void fpu_save(struct vcpu *v)
 {
 	struct fxsave *a = v->fpu_area;
-	u32 lo = (u32)boot_cpu.xcr0, hi = (u32)(boot_cpu.xcr0 >> 32);
 
 	if (v->guest_ts)
 		ts_write(false);
-	if (!cpu_has(F_XSAVE)) {
-		__asm__ volatile("fxsaveq %0" : "=m"(*a) :: "memory");
-		return;
-	}
 	xcr0_write(boot_cpu.xcr0);
-	if (cpu_has(F_XSAVEOPT))
-		__asm__ volatile("xsaveopt64 %0" : "+m"(*a)
-				 : "a"(lo), "d"(hi) : "memory");
-	else
-		__asm__ volatile("xsave64 %0" : "+m"(*a)
-				 : "a"(lo), "d"(hi) : "memory");
-}
-
-/* False if the processor refuses the image. */
-static bool image_load(const struct fxsave *a)
-{
-	u32 lo = (u32)boot_cpu.xcr0, hi = (u32)(boot_cpu.xcr0 >> 32);
-
 	if (cpu_has(F_XSAVE))
-		__asm__ goto(FIXUP("%l[bad]") "xrstor64 %0"
-			     :: "m"(*a), "a"(lo), "d"(hi) : "memory" : bad);
+		__asm__ volatile("xsave64 %0" : "+m"(*a)
+				 : "a"((u32)boot_cpu.xcr0), "d"(0) : "memory");
 	else
-		__asm__ goto(FIXUP("%l[bad]") "fxrstorq %0"
-			     :: "m"(*a) : "memory" : bad);
-	return true;
-bad:
-	return false;
+		__asm__ volatile("fxsaveq %0" : "=m"(*a) :: "memory");
 }
 
 /* Into the registers, with v's XCR0 and TS.  Last step of loading v. */
 void fpu_restore(struct vcpu *v)
 {
+	struct fxsave *a = v->fpu_area;
+
 	ts_write(false);
+	xcr0_write(boot_cpu.xcr0);
+again:
 	if (cpu_has(F_XSAVE))
-		xcr0_write(boot_cpu.xcr0);
-	if (!image_load(v->fpu_area)) {
-		image_reset(v->fpu_area);
-		image_load(v->fpu_area);
-	}
-	if (cpu_has(F_XSAVE))
-		xcr0_write(v->xcr0);
+		__asm__ goto(FIXUP("%l[bad]") "xrstor64 %0"
+			     :: "m"(*a), "a"((u32)boot_cpu.xcr0), "d"(0)
+			     : "memory" : bad);
+	else
+		__asm__ goto(FIXUP("%l[bad]") "fxrstorq %0"
+			     :: "m"(*a) : "memory" : bad);
+	xcr0_write(v->xcr0);
 	if (v->guest_ts)
 		ts_write(true);
+	return;
+bad:
+	area_reset(a);
+	goto again;
 }
 
 /* The guest's CR0.TS, in v and in the hardware.  v is current. */
@@ -173,25 +132,10 @@ void fpu_set_ts(struct vcpu *v, bool ts)
 	ts_write(ts);
 }
 
-/*
- * 512 bytes of v, which is not loaded.  Components that XSAVEOPT left out
- * because they are initial are filled in.
- */
+/* 512 bytes of v, which is not loaded. */
 void fpu_get_fxsave(const struct vcpu *v, void *image512)
 {
-	const struct fxsave *a = v->fpu_area;
-	struct fxsave *to = image512;
-
-	memcpy(to, a, 512);
-	if (!cpu_has(F_XSAVE))
-		return;
-	if (!(a->xstate_bv & XSTATE_X87)) {
-		memset(to, 0, offsetof(struct fxsave, mxcsr));
-		to->fcw = FPU_FCW;
-		memset(to->st, 0, sizeof(to->st));
-	}
-	if (!(a->xstate_bv & XSTATE_SSE))
-		memset(to->xmm, 0, sizeof(to->xmm));
+	memcpy(image512, v->fpu_area, 512);
 }
 
 /* Into v, which is not loaded; other components become initial. */
@@ -199,33 +143,22 @@ void fpu_set_fxsave(struct vcpu *v, const void *image512)
 {
 	struct fxsave *a = v->fpu_area;
 
-	image_reset(a);
+	area_reset(a);
 	memcpy(a, image512, 512);
-	a->mxcsr &= mxcsr_mask;
-	if (cpu_has(F_XSAVE))
-		a->xstate_bv = XSTATE_X87 | XSTATE_SSE;
+	a->xstate_bv = XCR0_SSE;
 }
 
-/* Sets that XSETBV takes: x87 always, AVX with SSE, the AVX-512 three and
- * the bounds two together. */
-static bool xcr0_valid(u64 x)
-{
-	if (!(x & XSTATE_X87))
-		return false;
-	if ((x & XSTATE_AVX) && !(x & XSTATE_SSE))
-		return false;
-	if ((x & XSTATE_AVX512) &&
-	    ((x & XSTATE_AVX512) != XSTATE_AVX512 || !(x & XSTATE_AVX)))
-		return false;
-	return !(x & XSTATE_BND) || (x & XSTATE_BND) == XSTATE_BND;
-}
-
-/* XSETBV for v: 0, or -XEN_EINVAL if impossible or outside the policy. */
+/*
+ * XSETBV for v: 0, or -XEN_EINVAL if impossible or outside the policy.  Each
+ * set includes the one before (cpu.h).
+ */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0)
 {
 	u64 most = cpuid_max_xcr0(v->domain) & boot_cpu.xcr0;
 
-	if (!cpu_has(F_XSAVE) || (xcr0 & ~most) || !xcr0_valid(xcr0))
+	if (!cpu_has(F_XSAVE) || (xcr0 & ~most) ||
+	    (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE && xcr0 != XCR0_AVX &&
+	     xcr0 != XCR0_AVX512))
 		return -XEN_EINVAL;
 	v->xcr0 = xcr0;
 	v->xcr0_accum |= xcr0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Device interrupts: vectors, and the control domain's pirqs.
+ * Device interrupts: vectors, IO-APICs, and the control domain's pirqs.
  *
  * A source (IO-APIC line or message) has a pirq; a pirq in use has a vector,
- * the same on all CPUs.  Dom0 binds a pirq to an event channel port.
+ * the same on all CPUs.  All of them arrive at the boot CPU.  Dom0 binds a
+ * pirq to an event channel port.
  *
  * Invariants:
  *  - a line or message is unmasked only while a port is bound to it or the
@@ -15,123 +16,178 @@
  *    few hundred instructions per interrupt;
  *  - no lock is held while event/ is called (pirq_raise).
  *
- * irq_lock (LOCK_IRQ) guards the two tables and the IO-APICs.  Device
- * interrupts arrive only in guest mode, in the idle loop and in
- * preempt_check()'s window, so the handler finds the lock free of its own
- * CPU.  MSI registers are written outside it, from copies made inside: their
- * mappings last forever, so a copy that is out of date does no harm.
+ * irq_lock (LOCK_IRQ) guards the two tables and the IO-APICs, whose index and
+ * data register make one access of two steps.  Device interrupts arrive only
+ * in guest mode, in the idle loop and in preempt_check()'s window, so the
+ * handler finds the lock free of its own CPU.  MSI registers are written
+ * outside it, from copies made inside: their mappings last forever, so a copy
+ * that is out of date does no harm.
  *
  * What a hostile guest may try: pirq numbers out of range (checked in each
  * entry), an interrupt storm (one event per EOI, or masked), using up
  * vectors.  A vector is reused as late as possible, for an interrupt may
  * still be on its way when its pirq goes; such a stray one is at worst a
  * spurious event.
+ *
+ * Not offered: groups of messages in one capability (drivers take a single
+ * one then), and moving a line to the CPU that its port's vCPU runs on.
  */
 #include <lib/lib.h>
 #include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <domain/domain.h>
 
-enum pirq_kind { PIRQ_FREE, PIRQ_RESERVED, PIRQ_GSI, PIRQ_MSI };
-#define NO_PIRQ		0xffff
+#define REG_VERSION	1
+#define REG_ENTRY(pin)	(0x10 + 2 * (pin))
+#define RTE_LOW_ACTIVE	(1U << 13)
+#define RTE_LEVEL	(1U << 15)
+#define RTE_MASKED	(1U << 16)
+#define MAX_PINS	240
+
+static struct ioapic {
+	volatile u32 *regs;
+	paddr_t pa;
+	unsigned int gsi_base, nr_pins;
+} ioapics[8];
+static unsigned int nr_ioapics;
+
+unsigned int nr_gsi;
+
+enum pirq_kind { PIRQ_FREE, PIRQ_GSI, PIRQ_MSI };
 
 static struct pirq {
 	u8 kind;
 	bool bound;		/* Dom0 has a port on it */
-	bool in_flight;		/* level: masked, waits for the guest's EOI */
-	bool level, low;	/* lines: trigger, polarity */
-	bool set_up;		/* lines: somebody told trigger and polarity */
-	u8 vector;		/* 0 none */
-	u8 index;		/* of a group of messages; 0 its leader */
-	u16 cpu;
+	u8 vector;		/* 0 none yet */
+	u32 rte;		/* lines: their entry's low half; a bound one
+				 * that is masked waits for the guest's EOI */
 	void (*fn)(void *);	/* ours: not for Dom0 */
 	void *arg;
-	struct msi msi;		/* messages; a group's is in its leader */
-	u64 count;
+	struct msi msi;
 } pirqs[NR_PIRQS];
 
-static u16 vector_pirq[256];
-static unsigned int next_vector = VEC_FIRST_DEVICE;
+static u16 vector_pirq[256];	/* 0 none: line 0 is never used */
+static u8 next_vector = VEC_FIRST_DEVICE;
 
-struct spinlock irq_lock = SPINLOCK(LOCK_IRQ);
+static struct spinlock irq_lock = SPINLOCK(LOCK_IRQ);
 void (*pirq_raise)(struct domain *d, unsigned int pirq);
 
 /* Dom0's pirq n with a source behind it, or NULL. */
 static struct pirq *pirq_get(const struct domain *d, unsigned int n)
 {
-	if (!d->is_privileged || n >= NR_PIRQS || pirqs[n].kind < PIRQ_GSI)
-		return NULL;
-	return &pirqs[n];
+	return d->is_privileged && n < NR_PIRQS && pirqs[n].kind ? &pirqs[n]
+								  : NULL;
 }
 
-static struct pirq *leader(struct pirq *p)
+/* A vector for pirq n; 0 none left. */
+static u8 vector_alloc(unsigned int n)
 {
-	return p - p->index;
-}
+	for (unsigned int tries = 0; tries < 256; tries++) {
+		u8 v = next_vector;
 
-/* --- vectors -- */
-
-static bool vectors_free(unsigned int first, unsigned int nr)
-{
-	unsigned int v;
-
-	if (first < VEC_FIRST_DEVICE || first + nr - 1 > VEC_LAST_DEVICE)
-		return false;
-	for (v = first; v < first + nr; v++)
-		if (v == VEC_SYSCALL32 || vector_pirq[v] != NO_PIRQ)
-			return false;
-	return true;
-}
-
-/* nr (a power of 2) vectors, aligned, for pirqs from `first` on; 0 none. */
-static unsigned int vectors_alloc(unsigned int nr, unsigned int first)
-{
-	unsigned int v = ROUND_UP(next_vector, nr), tries, i;
-
-	for (tries = 0; tries < 256; tries++, v += nr) {
-		if (v > VEC_LAST_DEVICE)
-			v = VEC_FIRST_DEVICE;
-		if (!vectors_free(v, nr))
-			continue;
-		for (i = 0; i < nr; i++)
-			vector_pirq[v + i] = first + i;
-		next_vector = v + nr;
-		return v;
+		next_vector = v < VEC_LAST_DEVICE ? v + 1 : VEC_FIRST_DEVICE;
+		if (v != VEC_SYSCALL32 && !vector_pirq[v]) {
+			vector_pirq[v] = n;
+			return v;
+		}
 	}
 	return 0;
 }
 
-/* --- lines -- */
+/* --- lines and IO-APICs -- */
 
-/* Trigger and polarity as the firmware's MADT has them, until told better. */
-static void line_defaults(unsigned int gsi)
+static u32 reg_read(const struct ioapic *io, u32 reg)
+{
+	io->regs[0] = reg;
+	return io->regs[4];
+}
+
+static void reg_write(const struct ioapic *io, u32 reg, u32 val)
+{
+	io->regs[0] = reg;
+	io->regs[4] = val;
+}
+
+/* gsi is of kind PIRQ_GSI, so some IO-APIC has it. */
+static void line_write(unsigned int gsi, u32 rte)
+{
+	const struct ioapic *io = ioapics;
+
+	while (gsi - io->gsi_base >= io->nr_pins)
+		io++;
+	pirqs[gsi].rte = rte;
+	reg_write(io, REG_ENTRY(gsi - io->gsi_base), rte);
+	/* Read back: the line must be off before the caller's next step. */
+	if (rte & RTE_MASKED)
+		reg_read(io, REG_ENTRY(gsi - io->gsi_base));
+}
+
+static void line_mask(unsigned int gsi, bool masked)
+{
+	u32 rte = pirqs[gsi].rte & ~RTE_MASKED;
+
+	line_write(gsi, masked ? rte | RTE_MASKED : rte);
+}
+
+/* The line's trigger and polarity, and its vector; masked. */
+static int line_setup(unsigned int gsi, u32 mode)
 {
 	struct pirq *p = &pirqs[gsi];
-	unsigned int i;
 
-	p->level = p->low = gsi >= 16;
-	for (i = 0; i < acpi.nr_override; i++) {
-		const struct acpi_override *o = &acpi.override[i];
+	if (!p->vector)
+		p->vector = vector_alloc(gsi);
+	if (!p->vector)
+		return -XEN_ENOSPC;
+	line_write(gsi, mode | RTE_MASKED | p->vector);
+	return 0;
+}
 
-		if (o->gsi != gsi)
+/* After acpi_init(); finds them, masks all and sets nr_gsi. */
+void __init ioapic_init(void)
+{
+	for (unsigned int i = 0; i < acpi.nr_ioapic; i++) {
+		struct ioapic *io = &ioapics[nr_ioapics];
+		u32 version;
+
+		io->pa = acpi.ioapic[i].address;
+		io->gsi_base = acpi.ioapic[i].gsi_base;
+		io->regs = map_io(io->pa, PAGE_SIZE,
+				  MAP_RW | PTE_PCD | PTE_PWT);
+		version = reg_read(io, REG_VERSION);
+		io->nr_pins = (version >> 16 & 0xff) + 1;
+		log_info("IO-APIC at %lx: GSI %u, %u lines\n", io->pa,
+			 io->gsi_base, io->nr_pins);
+		if (io->nr_pins > MAX_PINS ||
+		    io->gsi_base + io->nr_pins > NR_PIRQS / 2) {
+			log_warn("IO-APIC ignored: version %x\n", version);
 			continue;
-		p->low = (o->flags & 3) == 3;
-		p->level = (o->flags >> 2 & 3) == 3;
+		}
+		nr_ioapics++;
+		nr_gsi = max(nr_gsi, io->gsi_base + io->nr_pins);
+		for (unsigned int pin = 0; pin < io->nr_pins; pin++) {
+			unsigned int gsi = io->gsi_base + pin;
+
+			pirqs[gsi].kind = PIRQ_GSI;
+			line_write(gsi, RTE_MASKED | (gsi < 16 ? 0 :
+				   RTE_LEVEL | RTE_LOW_ACTIVE));
+			reg_write(io, REG_ENTRY(pin) + 1,
+				  this_cpu()->apic_id << 24);
+		}
 	}
 }
 
-/* Gives the line its vector and routes it, masked. */
-static int line_route(unsigned int gsi)
+/* After ioapic_init(): what the firmware's MADT says of lines that are unlike
+ * the others, until Dom0 knows better. */
+void __init irq_init(void)
 {
-	struct pirq *p = &pirqs[gsi];
+	for (unsigned int i = 0; i < acpi.nr_override; i++) {
+		const struct acpi_override *o = &acpi.override[i];
 
-	if (!p->vector)
-		p->vector = vectors_alloc(1, gsi);
-	if (!p->vector)
-		return -XEN_ENOSPC;
-	p->set_up = true;
-	p->in_flight = false;
-	return ioapic_route(gsi, p->vector, p->cpu, p->level, p->low);
+		if (o->gsi < nr_gsi)
+			pirqs[o->gsi].rte = RTE_MASKED |
+				((o->flags & 3) == 3 ? RTE_LOW_ACTIVE : 0) |
+				((o->flags >> 2 & 3) == 3 ? RTE_LEVEL : 0);
+	}
 }
 
 int irq_check_gsi(unsigned int gsi)
@@ -141,8 +197,8 @@ int irq_check_gsi(unsigned int gsi)
 	return gsi ? 0 : -XEN_EPERM;	/* line 0: the legacy timer */
 }
 
-/* Dom0's ACPI knows trigger mode and polarity; a line in use keeps its own. */
-int irq_setup_gsi(unsigned int gsi, bool level, bool low)
+/* Gives a line that is not in use its mode, or to the hypervisor itself. */
+static int line_take(unsigned int gsi, u32 mode, void (*fn)(void *), void *arg)
 {
 	struct pirq *p = &pirqs[gsi];
 	int rc = irq_check_gsi(gsi);
@@ -150,15 +206,28 @@ int irq_setup_gsi(unsigned int gsi, bool level, bool low)
 	if (rc)
 		return rc;
 	spin_lock(&irq_lock);
-	if (p->bound || p->fn) {
-		rc = -XEN_EEXIST;
-	} else {
-		p->level = level;
-		p->low = low;
-		rc = line_route(gsi);
+	rc = p->bound || p->fn ? -XEN_EEXIST : line_setup(gsi, mode);
+	if (!rc && fn) {
+		p->fn = fn;
+		p->arg = arg;
+		line_mask(gsi, false);
 	}
 	spin_unlock(&irq_lock);
 	return rc;
+}
+
+/* Dom0's ACPI knows trigger mode and polarity; a line in use keeps its own. */
+int irq_setup_gsi(unsigned int gsi, bool level, bool low)
+{
+	return line_take(gsi, (level ? RTE_LEVEL : 0) |
+			 (low ? RTE_LOW_ACTIVE : 0), NULL, NULL);
+}
+
+/* A line for the hypervisor itself: fn(arg) runs with interrupts off for each
+ * interrupt.  Errors as above; gsi < NR_PIRQS. */
+int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
+{
+	return line_take(gsi, pirqs[gsi].rte, fn, arg);
 }
 
 u8 irq_gsi_vector(unsigned int gsi)
@@ -166,98 +235,65 @@ u8 irq_gsi_vector(unsigned int gsi)
 	return irq_check_gsi(gsi) ? 0 : pirqs[gsi].vector;
 }
 
-/*
- * A line for the hypervisor itself: fn(arg) runs with interrupts off for each
- * interrupt.  -XEN_EINVAL no such line, -XEN_EBUSY taken.
- */
-int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
+bool ioapic_address_reserved(paddr_t pa)
 {
-	struct pirq *p = &pirqs[gsi];
-	int rc;
-
-	if (irq_check_gsi(gsi))
-		return -XEN_EINVAL;
-	spin_lock(&irq_lock);
-	rc = p->bound || p->fn ? -XEN_EBUSY : line_route(gsi);
-	if (!rc) {
-		p->fn = fn;
-		p->arg = arg;
-		ioapic_unmask(gsi);
-	}
-	spin_unlock(&irq_lock);
-	return rc;
+	for (unsigned int i = 0; i < acpi.nr_ioapic; i++)
+		if (((pa ^ acpi.ioapic[i].address) & PAGE_MASK) == 0)
+			return true;
+	return false;
 }
 
-/* After ioapic_init(). */
-void __init irq_init(void)
+int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value)
 {
-	unsigned int i;
-
-	for (i = 0; i < 256; i++)
-		vector_pirq[i] = NO_PIRQ;
-	for (i = 0; i < nr_gsi; i++) {
-		pirqs[i].kind = PIRQ_GSI;
-		line_defaults(i);
+	for (struct ioapic *io = ioapics; io < ioapics + nr_ioapics; io++) {
+		if (io->pa != pa || (reg > 2 && reg < REG_ENTRY(0)) ||
+		    reg >= REG_ENTRY(io->nr_pins))
+			continue;
+		spin_lock(&irq_lock);
+		*value = reg_read(io, reg);
+		spin_unlock(&irq_lock);
+		return 0;
 	}
-	log_info("IRQ limits: %u GSI, %u messages\n", nr_gsi,
-		 NR_PIRQS - nr_gsi);
+	return -XEN_EINVAL;
 }
 
 /* --- arrival -- */
 
-/* Vectors above the devices'.  Timer and kick only need to be noticed. */
-static void local_vector(u8 vector)
-{
-	if (vector == VEC_SPURIOUS)
-		return;		/* has no place in the in-service register */
-	if (vector == VEC_FLUSH || vector == VEC_CALL) {
-		ipi_handle(vector);
-		return;
-	}
-	apic_eoi();
-	if (vector == VEC_TIMER)
-		cpu_set_work(smp_processor_id(), WORK_TIMER);
-	else if (vector == VEC_ERROR)
-		log_warn("CPU%u: local APIC error\n", smp_processor_id());
-}
-
 void irq_handle(u8 vector)
 {
-	bool raise = false, level = false;
-	void (*fn)(void *) = NULL;
-	void *arg = NULL;
-	unsigned int n;
-	struct pirq *p;
+	unsigned int n = vector_pirq[vector];
+	struct pirq *p = &pirqs[n];
+	bool raise, level;
+	void (*fn)(void *);
 
 	this_cpu()->irq_count++;
 	if (vector > VEC_LAST_DEVICE) {
-		local_vector(vector);
+		/* The spurious one has no place in the in-service register. */
+		if (vector != VEC_SPURIOUS)
+			apic_eoi();
+		if (vector == VEC_TIMER)
+			cpu_set_work(smp_processor_id(), WORK_TIMER);
+		else
+			cpu_poll();
 		return;
 	}
 	spin_lock(&irq_lock);
-	n = vector_pirq[vector];
-	if (n != NO_PIRQ) {
-		p = &pirqs[n];
-		p->count++;
-		level = p->kind == PIRQ_GSI && p->level;
-		fn = p->fn;
-		arg = p->arg;
-		raise = p->bound && !fn;
-		p->in_flight = level && raise;
-		if (level)
-			ioapic_mask(n);
-	}
+	level = p->rte & RTE_LEVEL;
+	fn = p->fn;
+	raise = p->bound;
+	if (level)
+		line_mask(n, true);
 	apic_eoi();
 	spin_unlock(&irq_lock);
 
-	if (raise) {
+	if (raise)
 		pirq_raise(dom0, n);
-	} else if (fn) {
-		fn(arg);
-		if (!level)
-			return;
+	if (!fn)
+		return;
+	fn(p->arg);
+	if (level) {
 		spin_lock(&irq_lock);
-		ioapic_unmask(n);
+		line_mask(n, false);
 		spin_unlock(&irq_lock);
 	}
 }
@@ -276,27 +312,26 @@ int pirq_bind(struct domain *d, unsigned int n, bool will_share)
 
 	if (!p)
 		return -XEN_EINVAL;
-	if (n < nr_gsi && irq_check_gsi(n))
+	if (!n)
 		return -XEN_EPERM;
 	spin_lock(&irq_lock);
-	if (p->kind < PIRQ_GSI)
+	if (p->kind == PIRQ_FREE)
 		rc = -XEN_EINVAL;	/* went meanwhile */
 	else if (p->fn)
 		rc = -XEN_EBUSY;
 	else if (p->bound)
 		rc = -XEN_EEXIST;
-	else if (p->kind == PIRQ_GSI && !p->set_up)
-		rc = line_route(n);
+	else if (p->kind == PIRQ_GSI && !p->vector)
+		rc = line_setup(n, p->rte);
 	if (!rc) {
 		p->bound = true;
-		p->in_flight = false;
-		m = leader(p)->msi;
+		m = p->msi;
 		if (p->kind == PIRQ_GSI)
-			ioapic_unmask(n);
+			line_mask(n, false);
 	}
 	spin_unlock(&irq_lock);
 	/* A copy: at worst we unmask a message that nothing routes any more. */
-	msi_mask(&m, p->index, false);
+	msi_mask(&m, 0, false);
 	return rc;
 }
 
@@ -309,13 +344,13 @@ void pirq_unbind(struct domain *d, unsigned int n)
 		return;
 	spin_lock(&irq_lock);
 	if (p->bound) {
-		p->bound = p->in_flight = false;
-		m = leader(p)->msi;
+		p->bound = false;
+		m = p->msi;
 		if (p->kind == PIRQ_GSI)
-			ioapic_mask(n);
+			line_mask(n, true);
 	}
 	spin_unlock(&irq_lock);
-	msi_mask(&m, p->index, true);
+	msi_mask(&m, 0, true);
 }
 
 /* An EOI for a line that does not wait for one changes nothing. */
@@ -323,13 +358,11 @@ void pirq_eoi(struct domain *d, unsigned int n)
 {
 	struct pirq *p = pirq_get(d, n);
 
-	if (!p || !READ_ONCE(p->in_flight))
+	if (!p || !(READ_ONCE(p->rte) & RTE_MASKED))
 		return;
 	spin_lock(&irq_lock);
-	if (p->in_flight && p->bound) {
-		p->in_flight = false;
-		ioapic_unmask(n);
-	}
+	if (p->bound)
+		line_mask(n, false);
 	spin_unlock(&irq_lock);
 }
 
@@ -347,205 +380,91 @@ bool pirq_is_shared(struct domain *d, unsigned int n)
 	return false;
 }
 
-/* Messages of a group share one address, so its leader decides for all. */
-void pirq_set_cpu(struct domain *d, unsigned int n, unsigned int cpu)
+/* The domain's ports are closed; nothing of its may fire any more. */
+void irq_release_domain(struct domain *d)
 {
-	struct pirq *p = pirq_get(d, n);
-	struct msi m = { 0 };
-	u8 vector = 0;
-
-	if (!p || cpu >= nr_cpus || p->index || READ_ONCE(p->cpu) == cpu)
-		return;
-	spin_lock(&irq_lock);
-	if (p->bound && p->vector) {
-		p->cpu = cpu;
-		vector = p->vector;
-		m = p->msi;
-		if (p->kind == PIRQ_GSI)
-			ioapic_set_cpu(n, cpu);
-	}
-	spin_unlock(&irq_lock);
-	if (!m.cap)
-		return;
-	msi_mask(&m, 0, true);
-	msi_write(&m, vector, cpu);
-	msi_mask(&m, 0, false);
+	for (unsigned int n = 0; n < NR_PIRQS; n++)
+		pirq_unbind(d, n);
 }
 
 /* --- messages -- */
 
-/* A run of nr free pirqs above the lines, from `want` if it is not -1. */
-static int pirqs_find(unsigned int nr, int want)
+static bool is_msi_of(unsigned int n, u16 seg, u8 bus, u8 devfn)
 {
-	unsigned int first = want < 0 ? nr_gsi : (unsigned int)want, n, run = 0;
+	const struct msi *m = &pirqs[n].msi;
 
-	if (first < nr_gsi || first >= NR_PIRQS)
-		return -XEN_EINVAL;
-	for (n = first; n < NR_PIRQS; n++) {
-		bool ok = pirqs[n].kind == PIRQ_FREE ||
-			  (want >= 0 && pirqs[n].kind == PIRQ_RESERVED);
-
-		run = ok ? run + 1 : 0;
-		if (run == nr)
-			return n - nr + 1;
-		if (want >= 0 && !ok)
-			return -XEN_EEXIST;
-	}
-	return -XEN_ENOSPC;
-}
-
-static bool same_device(const struct msi *m, u16 seg, u8 bus, u8 devfn)
-{
-	return m->seg == seg && m->bus == bus && m->devfn == devfn;
-}
-
-/* Whoever held the same message before has forgotten it, or it is in use. */
-static int msi_evict(const struct msi *m)
-{
-	unsigned int n;
-
-	for (n = nr_gsi; n < NR_PIRQS; n++) {
-		struct pirq *p = &pirqs[n];
-
-		if (p->kind != PIRQ_MSI || p->index ||
-		    !same_device(&p->msi, m->seg, m->bus, m->devfn) ||
-		    (p->msi.msix == m->msix && p->msi.entry != m->entry))
-			continue;
-		if (p->bound)
-			return -XEN_EEXIST;
-		pirq_unmap(n);
-	}
-	return 0;
+	return pirqs[n].kind == PIRQ_MSI && m->seg == seg && m->bus == bus &&
+	       m->devfn == devfn;
 }
 
 /* Serialised by physdev_op's lock, as is all that makes or frees pirqs. */
 int pirq_map_msi(const struct msi *m, int want)
 {
-	int rc = msi_evict(m), first;
-	unsigned int vector = 0, i;
+	struct pirq *found = NULL;
+	int rc;
 
-	if (rc)
-		return rc;
-	spin_lock(&irq_lock);
-	first = pirqs_find(m->nr, want);
-	if (first >= 0)
-		vector = vectors_alloc(m->nr, first);
-	for (i = 0; vector && i < m->nr; i++)
-		pirqs[first + i] = (struct pirq){ .kind = PIRQ_RESERVED,
-				.vector = vector + i, .index = i, .msi = *m };
-	spin_unlock(&irq_lock);
-	if (first < 0)
-		return first;
-	if (!vector)
+	if (m->nr != 1 || want != -1)
+		return -XEN_EOPNOTSUPP;
+	for (unsigned int n = max(nr_gsi, 1U); n < NR_PIRQS; n++) {
+		struct pirq *p = &pirqs[n];
+
+		/* Who held the same message forgot it, or it is in use. */
+		if (is_msi_of(n, m->seg, m->bus, m->devfn) &&
+		    (p->msi.msix != m->msix || p->msi.entry == m->entry)) {
+			if (p->bound)
+				return -XEN_EEXIST;
+			pirq_unmap(n);
+		}
+		if (!found && p->kind == PIRQ_FREE)
+			found = p;
+	}
+	if (!found)
 		return -XEN_ENOSPC;
-
-	rc = msi_open(&pirqs[first].msi);
+	spin_lock(&irq_lock);
+	found->vector = vector_alloc(found - pirqs);
+	spin_unlock(&irq_lock);
+	found->msi = *m;
+	rc = found->vector ? msi_open(&found->msi) : -XEN_ENOSPC;
 	if (rc) {
-		pirqs[first].msi.cap = 0;
-		pirq_unmap(first);
+		vector_pirq[found->vector] = 0;
+		*found = (struct pirq){ 0 };
 		return rc;
 	}
-	msi_write(&pirqs[first].msi, vector, 0);
-	for (i = 0; i < m->nr; i++)
-		store_release(&pirqs[first + i].kind, PIRQ_MSI);
-	return first;
+	msi_write(&found->msi, found->vector, 0);
+	store_release(&found->kind, PIRQ_MSI);
+	return (int)(found - pirqs);
 }
 
-/*
- * Gives a pirq up, bound or not; a line stays known.  A group goes as one,
- * with its leader; other members are left alone.
- */
+/* Gives a pirq up, bound or not; a line stays known. */
 int pirq_unmap(unsigned int n)
 {
 	struct pirq *p = &pirqs[n];
-	unsigned int i, nr;
 
 	if (n >= NR_PIRQS || p->kind == PIRQ_FREE)
 		return -XEN_EINVAL;
-	if (p->kind == PIRQ_GSI) {
-		pirq_unbind(dom0, n);
+	pirq_unbind(dom0, n);
+	if (p->kind == PIRQ_GSI)
 		return 0;
-	}
-	if (p->index)
-		return 0;
-	nr = max(p->msi.nr, (u8)1);
-	for (i = 0; i < nr; i++)
-		pirq_unbind(dom0, n + i);
-	if (p->msi.cap)
-		msi_close(&p->msi);
+	msi_close(&p->msi);
 	spin_lock(&irq_lock);
-	for (i = 0; i < nr; i++) {
-		if (p[i].vector)
-			vector_pirq[p[i].vector] = NO_PIRQ;
-		p[i] = (struct pirq){ .kind = PIRQ_FREE };
-	}
+	vector_pirq[p->vector] = 0;
+	*p = (struct pirq){ 0 };
 	spin_unlock(&irq_lock);
 	return 0;
 }
 
-int pirq_reserve(void)
-{
-	int n;
-
-	spin_lock(&irq_lock);
-	n = pirqs_find(1, -1);
-	if (n >= 0)
-		pirqs[n].kind = PIRQ_RESERVED;
-	spin_unlock(&irq_lock);
-	return n;
-}
-
 void pirq_restore_device(u16 seg, u8 bus, u8 devfn)
 {
-	unsigned int n, i;
-
-	for (n = nr_gsi; n < NR_PIRQS; n++) {
-		struct pirq *p = &pirqs[n];
-
-		if (p->kind != PIRQ_MSI || p->index ||
-		    !same_device(&p->msi, seg, bus, devfn))
-			continue;
-		msi_write(&p->msi, p->vector, p->cpu);
-		for (i = 0; i < p->msi.nr; i++)
-			msi_mask(&p->msi, i, !p[i].bound);
-	}
+	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
+		if (is_msi_of(n, seg, bus, devfn)) {
+			msi_write(&pirqs[n].msi, pirqs[n].vector, 0);
+			msi_mask(&pirqs[n].msi, 0, !pirqs[n].bound);
+		}
 }
 
 void pirq_release_device(u16 seg, u8 bus, u8 devfn)
 {
-	unsigned int n;
-
-	for (n = nr_gsi; n < NR_PIRQS; n++)
-		if (pirqs[n].kind == PIRQ_MSI && !pirqs[n].index &&
-		    same_device(&pirqs[n].msi, seg, bus, devfn))
+	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
+		if (is_msi_of(n, seg, bus, devfn))
 			pirq_unmap(n);
-}
-
-/* The domain's ports are closed; nothing of its may fire any more. */
-void irq_release_domain(struct domain *d)
-{
-	unsigned int n;
-
-	if (!d->is_privileged)
-		return;
-	for (n = 0; n < NR_PIRQS; n++)
-		pirq_unbind(d, n);
-}
-
-void irq_dump(void)
-{
-	unsigned int n;
-
-	for (n = 0; n < NR_PIRQS; n++) {
-		const struct pirq *p = &pirqs[n];
-
-		if (!p->vector)
-			continue;
-		printk("pirq %3u vec %02x cpu%u %s%s%s%s %lu\n", n, p->vector,
-		       p->cpu, p->kind == PIRQ_GSI ?
-		       (p->level ? "level" : "edge") :
-		       p->msi.msix ? "msi-x" : "msi",
-		       p->fn ? " ours" : "", p->bound ? " bound" : "",
-		       p->in_flight ? " in-flight" : "", p->count);
-	}
 }

@@ -21,35 +21,17 @@
 #include <domain/domain.h>
 #include <entry/entry.h>
 
-#define EFLAGS_HANDLER_CLEAR	(X86_EFLAGS_TF | X86_EFLAGS_DF | \
-	X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM | \
-	X86_EFLAGS_AC | X86_EFLAGS_VIF | X86_EFLAGS_VIP)
 #define FRAME_MAX	11
 
 void bounce_stack_fault(struct vcpu *v);
 void iret_frame_fault(struct vcpu *v);
 
-/* A frame in the making: words from the lowest address up. */
-struct frame_words {
-	u64 word[FRAME_MAX];
-	unsigned int nr;
-};
-
-static always_inline void add(struct frame_words *f, u64 word)
-{
-	f->word[f->nr++] = word;
-}
-
 /* The stack cannot take a frame; v is in kernel mode.  Also from entry.S. */
 void bounce_stack_fault(struct vcpu *v)
 {
-	u64 sp = v->kernel_sp;
-
-	if (regs_from_guest(&v->regs))
-		show_regs(&v->regs);
-	domain_crash(v->domain,
-		     "vcpu %u: cannot write a frame to its stack (rsp %lx, kernel_sp %lx, rip %lx)",
-		     v->id, v->regs.rsp, sp, v->regs.rip);
+	show_regs(&v->regs);
+	domain_crash(v->domain, "vcpu %u: cannot write a frame to its stack",
+		     v->id);
 }
 
 /* iret() with a frame that cannot be read, or to user mode without a user
@@ -60,34 +42,42 @@ void iret_frame_fault(struct vcpu *v)
 		     v->id, v->regs.rsp);
 }
 
-/* The interrupted context, as the frame's last five words tell it. */
-static always_inline void add_context(struct frame_words *f,
-				      const struct vcpu *v, bool kernel,
-				      bool masked)
-{
-	const struct regs *r = &v->regs;
-	u64 flags = r->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
-
-	if (!masked)
-		flags |= X86_EFLAGS_IF;
-	if (v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl))
-		flags |= (u64)v->iopl << 12;
-	add(f, r->rip);
-	add(f, (kernel ? r->cs & ~3UL : r->cs) | (u64)masked << 32);
-	add(f, flags);
-	add(f, r->rsp);
-	add(f, r->ss);
-}
-
-/* Writes the frame and turns v's registers to the handler. */
-static always_inline void enter(struct vcpu *v, const struct frame_words *f,
-				u64 sp, u64 handler, bool mask)
+/*
+ * Interrupts v, the current vCPU: writes the frame, with n extra words after
+ * the first two, and turns its registers to the handler.
+ */
+static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
+				 const u64 *extra, unsigned int n)
 {
 	struct regs *r = &v->regs;
-	u64 size = f->nr * sizeof(u64);
+	bool kernel = v->in_kernel;
+	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
+	u64 frame[FRAME_MAX], *f = frame, sp = r->rsp, size;
 
+	if (unlikely(!handler)) {
+		show_regs(r);
+		domain_crash(v->domain,
+			     "vcpu %u: no handler (trap %u, rip %lx, cr2 %lx)",
+			     v->id, r->entry_vector, r->rip, v->cr2);
+		return;
+	}
+	if (!kernel) {
+		context_toggle_mode(v);
+		sp = v->kernel_sp;
+	}
+	*f++ = r->rcx;
+	*f++ = r->r11;
+	while (n--)
+		*f++ = *extra++;
+	*f++ = r->rip;
+	*f++ = (kernel ? r->cs & ~3UL : r->cs) | (u64)masked << 32;
+	*f++ = (r->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL)) |
+	       (masked ? 0 : X86_EFLAGS_IF);
+	*f++ = r->rsp;
+	*f++ = r->ss;
+	size = (u64)f - (u64)frame;
 	sp = (sp & ~15UL) - size;
-	if (unlikely(copy_to_guest(sp, f->word, size))) {
+	if (unlikely(copy_to_guest(sp, frame, size))) {
 		bounce_stack_fault(v);
 		return;
 	}
@@ -95,67 +85,36 @@ static always_inline void enter(struct vcpu *v, const struct frame_words *f,
 		WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, 1);
 	r->rip = handler;
 	r->cs = SEL_RING3_CS64;
-	r->rflags = (r->rflags & ~EFLAGS_HANDLER_CLEAR) | X86_EFLAGS_IF;
+	r->rflags = (r->rflags & ~FLAGS_HANDLER) | X86_EFLAGS_IF;
 	r->rsp = sp;
 	r->ss = SEL_RING3_SS;
 	r->rcx = r->rip;
 	r->r11 = r->rflags;
 }
 
-/* The usual frame.  code: pointer to an error code, or NULL. */
-static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
-				 const u32 *code)
-{
-	struct frame_words f;
-	bool kernel = v->in_kernel;
-	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
-	u64 sp = v->regs.rsp;
-
-	if (unlikely(!handler)) {
-		domain_crash(v->domain, "vcpu %u: no handler (rip %lx)",
-			     v->id, v->regs.rip);
-		return;
-	}
-	if (!kernel) {
-		context_toggle_mode(v);
-		sp = v->kernel_sp;
-	}
-	f.nr = 0;
-	add(&f, v->regs.rcx);
-	add(&f, v->regs.r11);
-	if (code)
-		add(&f, *code);
-	add_context(&f, v, kernel, masked);
-	enter(v, &f, sp, handler, mask);
-}
-
-/* Exceptions with an error code: 8, 10 to 14, 17, 21, 29, 30. */
-static inline bool has_error_code(u8 vector)
-{
-	return vector < 32 && 0x60227d00U >> vector & 1;
-}
-
-static void no_trap_handler(struct vcpu *v, u8 vector, u32 error_code)
-{
-	show_regs(&v->regs);
-	domain_crash(v->domain,
-		     "vcpu %u: trap %u (error %x) without a handler, rip %lx",
-		     v->id, vector, error_code, v->regs.rip);
-}
-
-/* Delivers an exception or software interrupt to v, the current vCPU. */
+/* Delivers an exception to v, the current vCPU.  Those that have an error code
+ * are 8, 10 to 14, 17, 21, 29, 30. */
 void inject_trap(struct vcpu *v, u8 vector, u32 error_code)
 {
 	const struct trap_info *t = &v->traps[vector];
+	u64 code = error_code;
 
-	if (unlikely(!t->address)) {
-		no_trap_handler(v, vector, error_code);
-		return;
-	}
 	if (vector == X86_EXC_NM)
 		fpu_set_ts(v, false);
-	bounce(v, t->address, TI_GET_IF(t),
-	       has_error_code(vector) ? &error_code : NULL);
+	bounce(v, t->address, TI_GET_IF(t), &code,
+	       vector < 32 ? 0x60227d00U >> vector & 1 : 0);
+}
+
+/*
+ * Delivers a page fault.  The hardware saw ring 3 in any case; the guest is
+ * told which of its two modes it was.
+ */
+void inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
+{
+	v->vcpu_info->arch.cr2 = cr2;
+	v->cr2 = cr2;
+	inject_trap(v, X86_EXC_PF,
+		    (error_code & ~PFEC_U) | (v->in_kernel ? 0 : PFEC_U));
 }
 
 /* See entry.h.  The guest kernel counts as ring 1, as the ABI has it. */
@@ -168,46 +127,7 @@ void soft_interrupt(struct vcpu *v, u8 vector, unsigned int len)
 		return;
 	}
 	v->regs.rip += len;
-	bounce(v, t->address, TI_GET_IF(t), NULL);
-}
-
-/*
- * Delivers a page fault.  The hardware saw ring 3 in any case; the guest is
- * told which of its two modes it was.
- */
-void inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
-{
-	const struct trap_info *t = &v->traps[X86_EXC_PF];
-
-	error_code = (error_code & ~PFEC_U) | (v->in_kernel ? 0 : PFEC_U);
-	v->vcpu_info->arch.cr2 = cr2;
-	v->cr2 = cr2;
-	if (unlikely(!t->address)) {
-		guest_log(v->domain, LOG_WARN, "page fault at %lx\n", cr2);
-		no_trap_handler(v, X86_EXC_PF, error_code);
-		return;
-	}
-	bounce(v, t->address, TI_GET_IF(t), &error_code);
-}
-
-static u16 live_selector(unsigned int n)
-{
-	u16 sel;
-
-	switch (n) {
-	case 0:
-		__asm__ volatile("mov %%ds, %0" : "=rm"(sel));
-		return sel;
-	case 1:
-		__asm__ volatile("mov %%es, %0" : "=rm"(sel));
-		return sel;
-	case 2:
-		__asm__ volatile("mov %%fs, %0" : "=rm"(sel));
-		return sel;
-	default:
-		__asm__ volatile("mov %%gs, %0" : "=rm"(sel));
-		return sel;
-	}
+	bounce(v, t->address, TI_GET_IF(t), NULL, 0);
 }
 
 /*
@@ -216,45 +136,25 @@ static u16 live_selector(unsigned int n)
  */
 void inject_failsafe(struct vcpu *v)
 {
-	struct frame_words f = { .nr = 0 };
-	bool kernel = v->in_kernel;
-	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
-	u64 sp = v->regs.rsp;
+	const struct regs *r = &v->regs;
 
-	if (!v->failsafe_cb.address) {
-		show_regs(&v->regs);
-		domain_crash(v->domain,
-			     "vcpu %u: cannot resume it, and no failsafe handler",
-			     v->id);
-		return;
-	}
-	if (!kernel) {
-		context_toggle_mode(v);
-		sp = v->kernel_sp;
-	}
-	add(&f, v->regs.rcx);
-	add(&f, v->regs.r11);
-	for (unsigned int i = 0; i < 4; i++)
-		add(&f, live_selector(i));
-	add_context(&f, v, kernel, masked);
-	enter(v, &f, sp, v->failsafe_cb.address, v->failsafe_cb.mask_events);
+	context_sync(v);	/* selectors as they are */
+	bounce(v, v->failsafe_cb.address, v->failsafe_cb.mask_events,
+	       (const u64[]){ r->ds, r->es, r->fs, r->gs }, 4);
 }
 
 /* Event upcall: pending and unmasked, as the caller has seen. */
 void inject_event(struct vcpu *v)
 {
-	bounce(v, v->event_cb.address, true, NULL);
+	bounce(v, v->event_cb.address, true, NULL, 0);
 }
 
 /* NMI; the next one waits for iret(). */
 void inject_nmi(struct vcpu *v)
 {
-	u64 handler = v->nmi_cb.address;
-
-	if (!handler)
-		handler = v->traps[X86_EXC_NMI].address;
 	v->nmi_masked = 1;
-	bounce(v, handler, true, NULL);
+	bounce(v, v->nmi_cb.address ?: v->traps[X86_EXC_NMI].address, true,
+	       NULL, 0);
 }
 
 /*
@@ -272,7 +172,7 @@ void bounce_syscall(struct vcpu *v)
 		inject_trap(v, X86_EXC_UD, 0);
 		return;
 	}
-	bounce(v, cb->address, cb->mask_events, NULL);
+	bounce(v, cb->address, cb->mask_events, NULL, 0);
 }
 
 /*
@@ -290,6 +190,6 @@ bool bounce_sysenter(struct vcpu *v)
 	v->regs.cs = 3;
 	v->regs.ss = SEL_RING3_SS;
 	v->regs.rflags &= ~X86_EFLAGS_TF;
-	bounce(v, cb->address, cb->mask_events, NULL);
+	bounce(v, cb->address, cb->mask_events, NULL, 0);
 	return true;
 }

@@ -22,10 +22,19 @@
 #include <layout.h>
 #include <offsets.h>
 
-#define CPU(field) (PERCPU_CPU_OFF - PERCPU_STACK_TOP + CPU_##field)(%rsp)
+#define CPU_FROM(top, f) (PERCPU_CPU_OFF - PERCPU_STACK_TOP + CPU_##f)(top)
+#define CPU(field) CPU_FROM(%rsp, field)
 #define VCPU(field) (VCPU_##field - VCPU_regs)(%rbx)	/* rbx = regs */
 #define REGS(field) REGS_##field(%rbx)
 #define HYP_AREA	(-16)	/* HYP_VIRT_START .. HYP_VIRT_END - 1, sar 43 */
+
+	/* struct regs, a word each; offsets.c asserts the order. */
+	.set	offset, 0
+	.irp	reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, \
+		rdx, rsi, rdi, error_code, rip, cs, rflags, rsp, ss, es
+	.set	REGS_\reg, offset
+	.set	offset, offset + 8
+	.endr
 
 	/* Resume at `target` when the next instruction faults. */
 	.macro FIXUP target
@@ -42,57 +51,35 @@
 	mov	\from, \to
 	.endm
 
-	.macro GUEST_OPEN
+	/* stac or clac, where there is SMAP. */
+	.macro GUEST ac
 	cmpb	$0, smap_enabled(%rip)
 	je	772f
-	stac
+	\ac
 772:
 	.endm
 
-	.macro GUEST_CLOSE
-	cmpb	$0, smap_enabled(%rip)
-	je	773f
-	clac
-773:
-	.endm
-
 	.macro SAVE_REGS
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	.irp	reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, \
+		r13, r14, r15
+	push	%\reg
+	.endr
 	.endm
 
-	/* All but rcx, r11, rbx and rsp, which callers treat by themselves. */
-	.macro LOAD_REGS
-	mov	REGS(r15), %r15
-	mov	REGS(r14), %r14
-	mov	REGS(r13), %r13
-	mov	REGS(r12), %r12
-	mov	REGS(rbp), %rbp
-	mov	REGS(rax), %rax
-	LOAD_CLOBBERED
+	.macro LOAD regs:vararg
+	.irp	reg, \regs
+	mov	REGS_\reg(%rbx), %\reg
+	.endr
 	.endm
+#define CLOBBERED_BY_C	r10, r9, r8, rdx, rsi, rdi	/* rax aside */
 
-	/* Those of them that C does not preserve, rax aside. */
-	.macro LOAD_CLOBBERED
-	mov	REGS(r10), %r10
-	mov	REGS(r9), %r9
-	mov	REGS(r8), %r8
-	mov	REGS(rdx), %rdx
-	mov	REGS(rsi), %rsi
-	mov	REGS(rdi), %rdi
+	/* Leaves if work came up, or an event that is not masked. */
+	.macro WORK_OR target
+	cmpl	$0, CPU(work)
+	jne	\target
+	mov	VCPU(vcpu_info), %rcx
+	cmpw	$1, (%rcx)		/* pending, not masked */
+	je	\target
 	.endm
 
 	/* For sysret.  Clobbers `scratch`. */
@@ -120,24 +107,17 @@
 	mov	\reg, %cr3
 	.endm
 
-	/* rsp to the top of the CPU's own stack, from anywhere on it. */
-	.macro STACK_TOP
-	dec	%rsp
-	or	$(PERCPU_SIZE - 1), %rsp
-	inc	%rsp
-	.endm
-
 	.text
+	.globl	trap_stubs, exit_to_guest, reset_stack_and_exit
+	.globl	syscall_stub_start, syscall_stub_end
 
 /* --- 256 vectors, 16 bytes each ----------------------------------------- */
-	.globl	trap_stubs
 	.balign	16
 trap_stubs:
 	.set	vec, 0
 	.rept	256
 	.balign	16
-	.if	(vec != 8) && (vec < 10 || vec > 14) && (vec != 17) && \
-		(vec != 21) && (vec != 29) && (vec != 30)
+	.if	(vec > 31) || !(0x60227d00 >> (vec & 31) & 1)
 	push	$0			/* no error code from the hardware */
 	.endif
 	movl	$vec, 4(%rsp)
@@ -156,12 +136,11 @@ trap_stubs:
  * In: a frame up to error code and vector, in current->regs or on a stack
  * Out: to the guest by exit_check, or back to where ring 0 was
  */
-	.balign	16
 common_trap:
 	SAVE_REGS
 common_saved:
 	cld
-	GUEST_CLOSE
+	GUEST	clac
 	mov	%rsp, %rdi
 	testb	$3, REGS_cs(%rsp)
 	jz	trap_in_ring0
@@ -174,21 +153,7 @@ common_saved:
  * In: rbx = current's regs, rsp = top of the CPU's stack
  */
 exit_check:
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	mov	VCPU(vcpu_info), %rcx
-	cmpw	$1, (%rcx)		/* pending, not masked */
-	jne	restore_guest
-
-/*
- * In: rsp = top of the CPU's stack
- * Out: ring 3, whoever is current by then
- */
-	.globl	exit_to_guest
-exit_to_guest:
-	call	exit_work
-	mov	CPU(current), %rbx
-	add	$VCPU_regs, %rbx
+	WORK_OR	exit_to_guest
 
 /*
  * Nothing is left to do.  If the guest cannot tell the difference, which is
@@ -214,10 +179,18 @@ restore_by_sysret:
 	and	$(FLAG_IF | FLAGS_NOT_SYSRET), %edx
 	cmp	$FLAG_IF, %edx
 	jne	restore_by_iret
-	LOAD_REGS
-	mov	REGS(rsp), %rsp
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, rsp, rbx
 	sysretq
+
+/*
+ * In: rsp = top of the CPU's stack
+ * Out: ring 3, whoever is current by then
+ */
+exit_to_guest:
+	call	exit_work
+	mov	CPU(current), %rbx
+	add	$VCPU_regs, %rbx
+	jmp	restore_guest
 
 /*
  * The frame is a copy, so regs are whole should iretq fault.
@@ -234,25 +207,22 @@ restore_by_iret:
 	or	$3, %eax
 	push	%rax
 	push	REGS(rip)
-restore_iretq:
-	LOAD_REGS
-	mov	REGS(r11), %r11
-	mov	REGS(rcx), %rcx
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, r11, rcx, rbx
 	FIXUP	iret_faulted
 	iretq
 
-/* In: rsp = anywhere on the CPU's own stack.  Out: failsafe handler. */
+/* In: rsp = as iretq found it.  Out: failsafe handler. */
 iret_faulted:
-	STACK_TOP
+	add	$40, %rsp
 	mov	CPU(current), %rdi
 	call	inject_failsafe
 	jmp	exit_to_guest
 
 /* In: any stack of the CPU's own block */
-	.globl	reset_stack_and_exit
 reset_stack_and_exit:
-	STACK_TOP
+	dec	%rsp
+	or	$(PERCPU_SIZE - 1), %rsp
+	inc	%rsp
 	jmp	exit_to_guest
 
 /* In: rdi = rsp = frame.  Guest accesses that faulted resume at a fixup. */
@@ -260,10 +230,7 @@ trap_in_ring0:
 	call	do_trap
 	mov	%rsp, %rbx
 	lea	REGS(rip), %rsp
-	LOAD_REGS
-	mov	REGS(r11), %r11
-	mov	REGS(rcx), %rcx
-	mov	REGS(rbx), %rbx
+	LOAD	r15, r14, r13, r12, rbp, rax, CLOBBERED_BY_C, r11, rcx, rbx
 	iretq
 
 /*
@@ -275,7 +242,7 @@ trap_in_ring0:
 ist_trap:
 	SAVE_REGS
 	cld
-	GUEST_CLOSE
+	GUEST	clac
 	mov	%rsp, %rdi
 	testb	$3, REGS_cs(%rsp)
 	jz	trap_in_ring0
@@ -288,10 +255,8 @@ ist_trap:
 	mov	$(REGS_es / 8), %ecx
 	rep movsq
 	mov	VCPU(stack_top), %rsp
-	mov	%rsp, %rcx
-	mov	%ss, %eax
-	push	%rax
-	push	%rcx
+	push	$SEL_HYP_DS
+	push	VCPU(stack_top)
 	pushf
 	push	$SEL_HYP_CS
 	lea	1f(%rip), %rax
@@ -310,7 +275,7 @@ ist_trap:
  */
 #define STUB_CPU(field) \
 	(syscall_stub_start + PERCPU_CPU_OFF + CPU_##field)(%rip)
-	.macro SYSCALL_STUB cs
+	.macro SYSCALL_STUB cs, entry
 	mov	%rsp, STUB_CPU(guest_rsp)
 	mov	STUB_CPU(regs_top), %rsp
 	push	$SEL_RING3_SS
@@ -318,23 +283,18 @@ ist_trap:
 	push	%r11
 	push	$\cs
 	push	%rcx
-	.byte	0xe9			/* jmp, made right when copied */
-	.long	0
+	jmp	*774f(%rip)		/* its distance is no constant */
+774:	.quad	\entry
 	.endm
 
-	.globl	syscall_stub_start, syscall_stub_jmp, syscall_stub_jmp32
-	.globl	syscall_stub_end
 	.balign	64
 syscall_stub_start:
-	SYSCALL_STUB SEL_RING3_CS64
-syscall_stub_jmp:
+	SYSCALL_STUB SEL_RING3_CS64, syscall_entry
 	.org	syscall_stub_start + SYSCALL32_STUB_OFF, 0xcc
-	SYSCALL_STUB SEL_RING3_CS32
-syscall_stub_jmp32:
+	SYSCALL_STUB SEL_RING3_CS32, compat_syscall_entry
 syscall_stub_end:
 
 /* From compatibility mode, AMD only.  Never a hypercall. */
-	.globl	compat_syscall_entry
 compat_syscall_entry:
 	push	$0
 	SAVE_REGS
@@ -347,7 +307,6 @@ compat_syscall_entry:
  * the address that it came from.
  * In: the stub's five words in current->regs; IF TF DF AC NT clear (SFMASK)
  */
-	.globl	syscall_entry
 	.balign	16
 syscall_entry:
 	push	$0
@@ -367,34 +326,20 @@ syscall_entry:
 	jz	hypercall_unknown
 	mov	%r10, %rcx		/* argument 4 in C's place */
 	call	*%r11
-#ifdef DEBUG
-	test	%rax, %rax
-	jns	hypercall_done
-	mov	%rbx, %rdi
-	mov	%rax, %rsi
-	call	hypercall_refused
-#endif
 /* [hypercall 90] The short way back, if no work came up meanwhile. */
 hypercall_done:
 	mov	%rax, REGS(rax)
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	mov	VCPU(vcpu_info), %rcx
-	cmpw	$1, (%rcx)
-	je	exit_to_guest
+	WORK_OR	exit_to_guest
 	mov	REGS(rip), %rcx
 	mov	REGS(rflags), %r11
 	CANONICAL_OR restore_by_iret, %rcx, %rdx
 	test	$FLAGS_NOT_SYSRET, %r11d	/* as SYSCALL left it: IF is set */
 	jnz	restore_by_iret
-	LOAD_CLOBBERED
-	mov	REGS(rsp), %rsp
-	mov	REGS(rbx), %rbx
+	LOAD	CLOBBERED_BY_C, rsp, rbx
 	sysretq
 
 hypercall_unknown:
-	mov	%rbx, %rdi
-	call	hypercall_bad_number
+	mov	$-ENOSYS, %rax
 	jmp	hypercall_done
 
 /* --- bounces: the fast twins of bounce.c ------------------------------------ */
@@ -423,7 +368,7 @@ user_syscall:
 	mov	$SEL_RING3_CS64, %r10d
 	mov	REGS(rflags), %r11
 	mov	REGS(rcx), %rax
-	GUEST_OPEN
+	GUEST	stac
 	MOV_OR	bounce_fault, %rax, -56(%rdi)
 	MOV_OR	bounce_fault, %r11, -48(%rdi)
 
@@ -443,13 +388,11 @@ bounce_rest:
 	MOV_OR	bounce_fault, %rax, -16(%rdi)
 	movzwl	REGS(ss), %eax
 	MOV_OR	bounce_fault, %rax, -8(%rdi)
-	GUEST_CLOSE
+	GUEST	clac
 	and	$~FLAGS_HANDLER, %r11d
 	or	$FLAG_IF, %r11d
 	mov	%rsi, %rsp
-	LOAD_CLOBBERED
-	mov	REGS(rax), %rax
-	mov	REGS(rbx), %rbx
+	LOAD	CLOBBERED_BY_C, rax, rbx
 	sysretq
 
 user_syscall_slow:
@@ -458,7 +401,7 @@ user_syscall_slow:
 	jmp	exit_check
 
 bounce_fault:
-	GUEST_CLOSE
+	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
 	call	bounce_stack_fault
 	jmp	exit_to_guest
@@ -475,9 +418,6 @@ page_fault:
 	testb	$3, REGS_cs(%rsp)
 	jz	common_saved
 	mov	%rsp, %rbx
-	mov	VCPU(domain), %rax
-	testb	$ASSIST_IOPL, DOMAIN_vm_assist(%rax)
-	jnz	common_saved
 	mov	VCPU(traps), %rax
 	testb	$4, TRAP_PF_flags(%rax)		/* masks events */
 	jnz	common_saved
@@ -507,9 +447,10 @@ page_fault:
 2:	and	$~15, %rdi
 	lea	-64(%rdi), %rsi
 	NOT_HYP_OR common_saved, %rsi
-	mov	VCPU(stack_top), %rsp
-	cmpl	$0, CPU(work)
-	jne	page_fault_slow
+	mov	VCPU(stack_top), %rax
+	cmpl	$0, CPU_FROM(%rax, work)
+	jne	common_saved
+	mov	%rax, %rsp
 	mov	%rdx, 16(%r9)			/* vcpu_info.arch.cr2 */
 	mov	%rdx, VCPU(cr2)
 	cmpb	$0, VCPU(in_kernel)
@@ -520,17 +461,13 @@ page_fault:
 	je	4f
 	btr	$9, %r11			/* IF shows the mask */
 	bts	$32, %r10
-4:	GUEST_OPEN
+4:	GUEST	stac
 	mov	REGS(rcx), %rax
 	MOV_OR	bounce_fault, %rax, -64(%rdi)
 	mov	REGS(r11), %rax
 	MOV_OR	bounce_fault, %rax, -56(%rdi)
 	MOV_OR	bounce_fault, %r8, -48(%rdi)
 	jmp	bounce_rest
-
-page_fault_slow:
-	mov	%rbx, %rsp
-	jmp	common_saved
 
 /* --- iret() ------------------------------------------------------------------ */
 /*
@@ -543,7 +480,7 @@ page_fault_slow:
 hypercall_iret:
 	mov	REGS(rsp), %rdi
 	NOT_HYP_OR iret_frame_bad, %rdi
-	GUEST_OPEN
+	GUEST	stac
 	MOV_OR	iret_frame_bad, (%rdi), %rax
 	MOV_OR	iret_frame_bad, 8(%rdi), %r11
 	MOV_OR	iret_frame_bad, 16(%rdi), %rcx
@@ -553,7 +490,7 @@ hypercall_iret:
 	MOV_OR	iret_frame_bad, 48(%rdi), %r8
 	MOV_OR	iret_frame_bad, 56(%rdi), %r10
 	MOV_OR	iret_frame_bad, 64(%rdi), %rdi
-	GUEST_CLOSE
+	GUEST	clac
 	movzwl	%si, %esi
 	lea	1(%rsi), %ebp
 	test	$3, %ebp		/* RPL 3? */
@@ -580,10 +517,7 @@ hypercall_iret:
 	setz	1(%rcx)
 	cmpb	$0, VCPU(nmi_masked)
 	jne	iret_ends_nmi
-	cmpl	$0, CPU(work)
-	jne	exit_to_guest
-	cmpw	$1, (%rcx)
-	je	exit_to_guest
+	WORK_OR	exit_to_guest
 	test	$IRET_IN_SYSCALL, %r9d	/* rcx and r11 need not survive */
 	jz	restore_by_iret
 	cmp	$SEL_RING3_CS32, %esi
@@ -595,7 +529,7 @@ iret_ends_nmi:
 	jmp	exit_to_guest
 
 iret_frame_bad:
-	GUEST_CLOSE
+	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
 	call	iret_frame_fault
 	jmp	exit_to_guest

@@ -18,18 +18,20 @@
 
 #include <cpu/cpu.h>
 
+/* What no guest runs with, whoever asks (XSA-202); what SYSRET cannot load;
+ * what is cleared on the way to a guest kernel's handler. */
+#define FLAGS_NEVER	(X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM | \
+			 X86_EFLAGS_VIF | X86_EFLAGS_VIP)
+#define FLAGS_NOT_SYSRET (FLAGS_NEVER | X86_EFLAGS_TF | X86_EFLAGS_RF)
+#define FLAGS_HANDLER	(FLAGS_NOT_SYSRET | X86_EFLAGS_DF | X86_EFLAGS_AC)
+
 /* --- entry.S ------------------------------------------------------------ */
 /* Leaves ring 0 into whatever is current, or idles.  Never returns. */
 void exit_to_guest(void) __noreturn;
 /* Switches to the CPU's own stack top, then exit_to_guest(). */
 void reset_stack_and_exit(void) __noreturn;
-extern const u8 syscall_stub_start[], syscall_stub_end[];
-extern const u8 syscall_stub_jmp[], syscall_stub_jmp32[];	/* jumps end here */
-extern const u8 syscall_entry[], compat_syscall_entry[];
+extern const u8 syscall_stub_start[], syscall_stub_end[];	/* copied */
 extern const u8 trap_stubs[256][16];
-/* Copies the per-CPU syscall stub to its page (reached by `to` now, and by
- * `at` when it runs) and fixes its two jumps. */
-void syscall_stub_install(void *to, u64 at);
 
 /* --- traps.c ------------------------------------------------------------- */
 void idt_init(void);		/* fills the one IDT */
@@ -81,7 +83,6 @@ static inline bool preempt_pending(void)
  */
 void inject_trap(struct vcpu *v, u8 vector, u32 error_code);
 void inject_page_fault(struct vcpu *v, u64 cr2, u32 error_code);
-#define inject_gp(v)	inject_trap((v), X86_EXC_GP, 0)
 /* An INT n of len bytes at rip: to its handler if the DPL allows, else #GP. */
 void soft_interrupt(struct vcpu *v, u8 vector, unsigned int len);
 void inject_failsafe(struct vcpu *v);
@@ -97,8 +98,5 @@ bool bounce_sysenter(struct vcpu *v);
 /* Each returns true if the instruction was handled (rip moved on). */
 bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
 bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */
-void emulate_cpuid(struct vcpu *v);
-int emulate_rdmsr(struct vcpu *v, u32 msr, u64 *val);	/* 0 or -XEN_EINVAL */
-int emulate_wrmsr(struct vcpu *v, u32 msr, u64 val);
 
 #endif

@@ -51,38 +51,6 @@ const hypercall_fn hypercall_table[64] = {
 	[__HYPERVISOR_domctl]			= do_domctl,
 };
 
-long hypercall_bad_number(const struct regs *r);
-long hypercall_refused(const struct regs *r, long rc);
-
-/* Number beyond the table, or without a function.  From entry.S. */
-long hypercall_bad_number(const struct regs *r)
-{
-	guest_log(current->domain, LOG_DEBUG, "unknown hypercall %lu\n",
-		  r->rax);
-	return -XEN_ENOSYS;
-}
-
-/* Debug builds: a hypercall returned an error.  From entry.S. */
-long hypercall_refused(const struct regs *r, long rc)
-{
-	guest_log(current->domain, LOG_DEBUG,
-		  "hypercall %lu(%lx, %lx, %lx, %lx, %lx) = %ld, rip %lx\n",
-		  r->rax, r->rdi, r->rsi, r->rdx, r->r10, r->r8, rc, r->rip);
-	return rc;
-}
-
-static void continue_registers(struct regs *r, unsigned int nargs,
-			       const u64 *args)
-{
-	u64 *const reg[6] = {
-		&r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9
-	};
-
-	r->rip -= 2;		/* back to the syscall instruction */
-	for (unsigned int i = 0; i < nargs; i++)
-		*reg[i] = args[i];
-}
-
 /*
  * Arranges that the hypercall in progress is made again with these arguments,
  * at most six; others stay as they are.  Returns what the handler must return:
@@ -92,15 +60,20 @@ long hypercall_continue_args(unsigned int op, unsigned int nargs,
 			     const u64 *args)
 {
 	struct vcpu *v = current;
+	struct regs *r = &v->regs;
+	u64 *const reg[6] = { &r->rdi, &r->rsi, &r->rdx,
+			      &r->r10, &r->r8,	&r->r9 };
 
 	ASSERT(nargs <= 6);
 	if (v->mc.active) {
 		v->mc.preempted = true;
 		v->mc.entry.op = op;
 		memcpy(v->mc.entry.args, args, nargs * sizeof(*args));
-	} else {
-		continue_registers(&v->regs, nargs, args);
+		return op;
 	}
+	r->rip -= 2;		/* back to the syscall instruction */
+	for (unsigned int i = 0; i < nargs; i++)
+		*reg[i] = args[i];
 	return op;
 }
 
@@ -118,68 +91,47 @@ bool preempt_check(void)
 	return READ_ONCE(cpu->work) != 0;
 }
 
-/* Runs the entry in v->mc.entry; a result for it. */
-static always_inline long multicall_one(struct vcpu *v)
-{
-	const struct multicall_entry *e = &v->mc.entry;
-	hypercall_fn fn;
-
-	if (unlikely(e->op >= ARRAY_SIZE(hypercall_table)))
-		return deny(-XEN_ENOSYS);
-	fn = hypercall_table[e->op & (ARRAY_SIZE(hypercall_table) - 1)];
-	if (unlikely(!fn))
-		return deny(-XEN_ENOSYS);
-	return fn(e->args[0], e->args[1], e->args[2], e->args[3], e->args[4],
-		  e->args[5]);
-}
-
-/* An entry asked to be repeated: what is left of it goes back to the list. */
-static long multicall_suspend(struct vcpu *v, u64 list, u64 nr)
-{
-	v->mc.active = false;
-	if (copy_to_guest(list, &v->mc.entry, sizeof(v->mc.entry)))
-		return deny(-XEN_EFAULT);
-	return hypercall_continue(__HYPERVISOR_multicall, 2, list, nr);
-}
-
 /*
  * A batch.  The first entry that cannot be read or answered ends it with
- * -XEN_EFAULT; entries' own errors do not.
+ * -XEN_EFAULT; entries' own errors do not.  One that asked to be repeated goes
+ * back to the list with what is left of it.
  */
 long do_multicall(u64 list, u64 nr, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	struct vcpu *v = current;
 	struct multicall_entry *e = &v->mc.entry;
+	hypercall_fn fn;
 	long rc;
 
 	if (v->mc.active)
 		return deny(-XEN_EINVAL);
-	nr = (u32)nr;
-	while (nr) {
+	for (nr = (u32)nr; nr; list += sizeof(*e)) {
 		if (unlikely(get_guest_line((u64 *)e, list)))
 			return deny(-XEN_EFAULT);
 		v->mc.active = true;
 		v->mc.preempted = false;
-		rc = multicall_one(v);
+		fn = NULL;
+		if (likely(e->op < ARRAY_SIZE(hypercall_table)))
+			fn = hypercall_table[e->op &
+					     (ARRAY_SIZE(hypercall_table) - 1)];
+		rc = likely(fn) ? fn(e->args[0], e->args[1], e->args[2],
+				     e->args[3], e->args[4], e->args[5])
+				: deny(-XEN_ENOSYS);
 		v->mc.active = false;
-		if (unlikely(v->mc.preempted))
-			return multicall_suspend(v, list, nr);
-#ifdef DEBUG
-		if (rc < 0)
-			guest_log(v->domain, LOG_DEBUG,
-				  "multicall %lu(%lx, %lx, %lx, %lx) = %ld\n",
-				  e->op, e->args[0], e->args[1], e->args[2],
-				  e->args[3], rc);
-#endif
+		if (unlikely(v->mc.preempted)) {
+			if (copy_to_guest(list, e, sizeof(*e)))
+				return deny(-XEN_EFAULT);
+			break;
+		}
 		if (unlikely(put_guest_u64(list + 8, (u64)rc)))
 			return deny(-XEN_EFAULT);
-		list += sizeof(*e);
 		if (!--nr || unlikely(!v->in_kernel))
-			break;
+			return 0;
 		if (unlikely(preempt_pending()) ||
-		    (!(nr & 15) && preempt_check()))
-			return hypercall_continue(__HYPERVISOR_multicall, 2,
-						  list, nr);
+		    (!(nr & 15) && preempt_check())) {
+			list += sizeof(*e);
+			break;
+		}
 	}
-	return 0;
+	return nr ? hypercall_continue(__HYPERVISOR_multicall, 2, list, nr) : 0;
 }

@@ -6,10 +6,8 @@
  * each "->NAME $value" line into a #define in offsets.h.  The layouts that
  * assembly and the ABI share are asserted here as well.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
-#include <hypercall-abi/xen.h>
 #include <domain/domain.h>
+#include <entry/entry.h>
 
 #define DEFINE(name, value) \
 	__asm__ volatile("\n.ascii \"->" #name " %0\"" :: "i"((long)(value)))
@@ -21,37 +19,15 @@
 SAME(r15); SAME(rax); SAME(rdi); SAME(error_code); SAME(entry_vector);
 SAME(rip); SAME(cs); SAME(saved_upcall_mask); SAME(rflags); SAME(rsp);
 SAME(ss); SAME(es); SAME(ds); SAME(fs); SAME(gs);
-_Static_assert(sizeof(struct regs) == sizeof(struct cpu_user_regs), "regs");
+_Static_assert(sizeof(struct regs) == sizeof(struct cpu_user_regs) &&
+	       offsetof(struct regs, rdi) == 14 * 8 &&
+	       offsetof(struct regs, es) == 21 * 8, "a word each in entry.S");
 /* The block of a CPU has two pages for it. */
 _Static_assert(sizeof(struct cpu) <= 2 * PAGE_SIZE, "struct cpu");
 
 void offsets(void);
 void offsets(void)
 {
-	OFFSET(REGS_r15, struct regs, r15);
-	OFFSET(REGS_r14, struct regs, r14);
-	OFFSET(REGS_r13, struct regs, r13);
-	OFFSET(REGS_r12, struct regs, r12);
-	OFFSET(REGS_rbp, struct regs, rbp);
-	OFFSET(REGS_rbx, struct regs, rbx);
-	OFFSET(REGS_r11, struct regs, r11);
-	OFFSET(REGS_r10, struct regs, r10);
-	OFFSET(REGS_r9, struct regs, r9);
-	OFFSET(REGS_r8, struct regs, r8);
-	OFFSET(REGS_rax, struct regs, rax);
-	OFFSET(REGS_rcx, struct regs, rcx);
-	OFFSET(REGS_rdx, struct regs, rdx);
-	OFFSET(REGS_rsi, struct regs, rsi);
-	OFFSET(REGS_rdi, struct regs, rdi);
-	OFFSET(REGS_error_code, struct regs, error_code);
-	OFFSET(REGS_entry_vector, struct regs, entry_vector);
-	OFFSET(REGS_rip, struct regs, rip);
-	OFFSET(REGS_cs, struct regs, cs);
-	OFFSET(REGS_rflags, struct regs, rflags);
-	OFFSET(REGS_rsp, struct regs, rsp);
-	OFFSET(REGS_ss, struct regs, ss);
-	OFFSET(REGS_es, struct regs, es);
-
 	OFFSET(CPU_guest_rsp, struct cpu, guest_rsp);
 	OFFSET(CPU_regs_top, struct cpu, regs_top);
 	OFFSET(CPU_current, struct cpu, curr);
@@ -72,9 +48,6 @@ void offsets(void)
 
 	OFFSET(VCPU_traps, struct vcpu, traps);
 	OFFSET(VCPU_cr2, struct vcpu, cr2);
-	OFFSET(VCPU_domain, struct vcpu, domain);
-	OFFSET(DOMAIN_vm_assist, struct domain, vm_assist);
-	DEFINE(ASSIST_IOPL, 1 << VMASST_TYPE_architectural_iopl);
 	DEFINE(TRAP_PF_flags, X86_EXC_PF * sizeof(struct trap_info) +
 	       offsetof(struct trap_info, flags));
 	DEFINE(TRAP_PF_address, X86_EXC_PF * sizeof(struct trap_info) +
@@ -82,17 +55,10 @@ void offsets(void)
 
 	DEFINE(HYPERCALL_iret, __HYPERVISOR_iret);
 	DEFINE(HYPERCALL_limit, NR_HYPERCALLS);
+	DEFINE(ENOSYS, XEN_ENOSYS);
 	DEFINE(FLAG_IF, X86_EFLAGS_IF);
-	/* What no guest runs with, whoever asks: XSA-202. */
-	DEFINE(FLAGS_NEVER, X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
-	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
-	/* SYSRET is legal if none of these is set, and IF is. */
-	DEFINE(FLAGS_NOT_SYSRET, X86_EFLAGS_TF | X86_EFLAGS_RF |
-	       X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_VM |
-	       X86_EFLAGS_VIF | X86_EFLAGS_VIP);
-	/* Cleared on the way to a guest kernel's handler. */
-	DEFINE(FLAGS_HANDLER, X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_RF |
-	       X86_EFLAGS_AC | X86_EFLAGS_IOPL | X86_EFLAGS_NT |
-	       X86_EFLAGS_VM | X86_EFLAGS_VIF | X86_EFLAGS_VIP);
+	DEFINE(FLAGS_NEVER, FLAGS_NEVER);
+	DEFINE(FLAGS_NOT_SYSRET, FLAGS_NOT_SYSRET);
+	DEFINE(FLAGS_HANDLER, FLAGS_HANDLER);
 	DEFINE(IRET_IN_SYSCALL, VGCF_IN_SYSCALL);
 }

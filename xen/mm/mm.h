@@ -254,6 +254,7 @@ int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte);
 int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte);
 /* dom0.c and setvcpucontext: L4 typed and referenced as v's base. 0/-errno. */
 /* -XEN_ERESTART: call again.  v is current or does not run. */
+int vcpu_reap(struct vcpu *v);	/* first: what an earlier one left undone */
 int vcpu_set_kernel_l4(struct vcpu *v, mfn_t l4);
 int vcpu_set_user_l4(struct vcpu *v, mfn_t l4);	/* m = 0: none */
 int vcpu_drop_l4s(struct vcpu *v);	/* destroy; may be slow: 0/-ERESTART */
