@@ -13,8 +13,7 @@
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
-#include <sched/runq.h>
-#include <entry/entry.h>
+#include "../../xen/sched/sched.c"
 
 #define CPUS	4
 #define VCPUS	14
@@ -259,7 +258,9 @@ static void chaos(void)
 		dom[i].max_vcpus = MAX_VCPUS;
 		sched_init_domain(&dom[i]);
 	}
-	credit_adjust_domain(&dom[1], 0, 120);
+	sched_domain_adjust(&dom[1], &(struct xen_domctl_scheduler_op){
+		.sched_id = XEN_SCHEDULER_CREDIT,
+		.cmd = XEN_DOMCTL_SCHEDOP_putinfo, .u.credit.cap = 120 });
 	seed = 1;
 	for (int i = 0; i < VCPUS; i++) {
 		struct guest *g = &guests[i];

@@ -119,9 +119,8 @@ static void random_ops(void)
 			model[i] = NEVER;
 			break;
 		case 4:
-			if (model[i] != NEVER)
-				model_cpu[i] = self;
-			timer_migrate(&timers[i], self);
+			model_cpu[i] = self;
+			timer_set(&timers[i], self, timers[i].expires);
 			break;
 		case 5:
 			timer_set(&timers[i], self, NEVER);

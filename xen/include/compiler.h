@@ -29,8 +29,8 @@
 
 #define min(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
 		     a_ < b_ ? a_ : b_; })
-#define max(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
-		     a_ > b_ ? a_ : b_; })
+#define max(a, b) ({ __typeof__(a) x_ = (a); __typeof__(b) y_ = (b); \
+		     x_ > y_ ? x_ : y_; })
 
 #define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

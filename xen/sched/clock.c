@@ -49,21 +49,17 @@ static struct clock_scale scale_make(u64 from, u64 to)
 {
 	struct clock_scale s = { .shift = 0 };
 
-	while (to >= from) {
+	for (; to >= from; from <<= 1)
 		s.shift++;
-		from <<= 1;
-	}
-	while (to * 2 < from) {
+	for (; to * 2 < from; to <<= 1)
 		s.shift--;
-		to <<= 1;
-	}
 	/* Now 1/2 <= to / from < 1. */
 	s.mul = (u32)((to << 32) / from);
 	return s;
 }
 
 /* The system time that a TSC value of this CPU stands for. */
-u64 tsc_to_ns(u64 tsc)
+static u64 tsc_to_ns(u64 tsc)
 {
 	s64 delta = (s64)(tsc - tsc_base[smp_processor_id()]);
 
@@ -97,11 +93,6 @@ static u8 cmos_read(u8 reg)
 	return inb(0x71);
 }
 
-static unsigned int from_bcd(u8 x)
-{
-	return (x >> 4) * 10 + (x & 15);
-}
-
 /* Days since 1970-01-01 of a date in the Gregorian calendar. */
 static u64 days_since_1970(u64 year, unsigned int month, unsigned int day)
 {
@@ -127,17 +118,27 @@ static void cmos_snapshot(u8 out[8])
 		out[i] = cmos_read(regs[i]);
 }
 
-static u64 cmos_to_seconds(const u8 raw[8])
+static u64 cmos_seconds(void)
 {
-	bool binary = raw[7] & 4, h24 = raw[7] & 2;
+	u8 a[8], raw[8];
 	unsigned int f[7], year;
 
-	for (unsigned int i = 0; i < 7; i++) {
-		u8 x = i == 2 ? raw[i] & 0x7f : raw[i];
-
-		f[i] = binary && i < 6 ? x : from_bcd(x);
+	/* Twice the same: no update happened in between. */
+	cmos_snapshot(raw);
+	for (int tries = 0; tries < 5; tries++) {
+		memcpy(a, raw, sizeof(a));
+		cmos_snapshot(raw);
+		if (memcmp(a, raw, sizeof(a)) == 0)
+			break;
 	}
-	if (!h24)
+	/* Status B: bit 2 binary, else decimal digits; bit 1 24 hours, else
+	 * the hours' top bit is pm.  The century is always in digits. */
+	for (unsigned int i = 0; i < 7; i++) {
+		f[i] = i == 2 ? raw[i] & 0x7f : raw[i];
+		if (!(raw[7] & 4) || i == 6)
+			f[i] = (f[i] >> 4) * 10 + (f[i] & 15);
+	}
+	if (!(raw[7] & 2))
 		f[2] = f[2] % 12 + (raw[2] & 0x80 ? 12 : 0);
 	year = f[5] + 100 * f[6];
 	if (f[6] < 19 || f[6] > 22)	/* no century register there */
@@ -148,33 +149,17 @@ static u64 cmos_to_seconds(const u8 raw[8])
 	       f[2] * 3600 + f[1] * 60 + f[0];
 }
 
-static u64 cmos_seconds(void)
-{
-	u8 a[8], b[8];
-
-	/* Twice the same: no update happened in between. */
-	cmos_snapshot(b);
-	for (int tries = 0; tries < 5; tries++) {
-		memcpy(a, b, sizeof(a));
-		cmos_snapshot(b);
-		if (memcmp(a, b, sizeof(a)) == 0)
-			break;
-	}
-	return cmos_to_seconds(b);
-}
-
 static void wallclock_write(struct domain *d)
 {
 	struct shared_info *si = d->shared_info;
 	u64 ns = wall_base_ns + (u64)d->time_offset * NS_PER_SEC;
-	u64 sec = ns / NS_PER_SEC;
 
 	if (!si)
 		return;
 	WRITE_ONCE(si->wc_version, si->wc_version | 1);
 	smp_wmb();
-	si->wc_sec = (u32)sec;
-	si->wc_sec_hi = (u32)(sec >> 32);
+	si->wc_sec = (u32)(ns / NS_PER_SEC);
+	si->wc_sec_hi = (u32)(ns / NS_PER_SEC >> 32);
 	si->wc_nsec = (u32)(ns % NS_PER_SEC);
 	smp_wmb();
 	WRITE_ONCE(si->wc_version, si->wc_version + 1);
@@ -203,12 +188,6 @@ void clock_set_wall(u64 sec, u32 nsec, u64 system_time)
 	spin_unlock(&wall_lock);
 }
 
-/* Seconds since 1970, now. */
-u64 clock_wall_sec(void)
-{
-	return (READ_ONCE(wall_base_ns) + clock_ns()) / NS_PER_SEC;
-}
-
 /* --- boot ------------------------------------------------------------- */
 
 /* Boot CPU, once, after the TSC was calibrated: system time starts here. */
@@ -223,11 +202,6 @@ void clock_init(void)
 	wall_base_ns = cmos_seconds() * NS_PER_SEC - clock_ns();
 	log_info("clock: TSC at %lu kHz, mul %u shift %d\n",
 		 boot_cpu.tsc_khz, clock_scale.mul, clock_scale.shift);
-}
-
-/* Each CPU when it comes up.  Its TSC is compared later, when all are up. */
-void clock_init_this(void)
-{
 }
 
 static void read_remote_tsc(void *out)
@@ -266,94 +240,65 @@ static s64 tsc_offset(unsigned int cpu)
 static void tsc_sync_check(void)
 {
 	unsigned int cpu, self = smp_processor_id();
-	bool stable = true;
+	u8 flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 	s64 offset;
 
 	for_each_cpu(cpu, cpus_online & ~((cpumask_t)1 << self)) {
 		offset = tsc_offset(cpu);
 		if (!offset)
 			continue;
-		stable = false;
+		flags = 0;
 		tsc_base[cpu] = tsc_base[self] + (u64)offset;
 		log_warn("clock: TSC of CPU%u differs by %ld cycles\n", cpu,
 			 offset);
 	}
-	if (stable)
-		WRITE_ONCE(time_flags, XEN_PVCLOCK_TSC_STABLE_BIT);
+	WRITE_ONCE(time_flags, flags);
 }
 
 /* --- guests' time pages ------------------------------------------------ */
 
-/* True if the page says something else than it should. */
-static bool time_differs(const volatile struct vcpu_time_info *t, u64 base)
+/*
+ * Brings v's time page, and the registered copy, up to date if they are not.
+ * v is current, and loaded.  Called at every switch-in and when the page has
+ * moved; usually one comparison.
+ */
+void vcpu_time_update(struct vcpu *v)
 {
-	return t->tsc_timestamp != base || t->system_time ||
-	       t->tsc_to_system_mul != clock_scale.mul ||
-	       t->tsc_shift != clock_scale.shift || t->flags != time_flags ||
-	       t->version & 1 || !t->version;
-}
-
-static void time_fill(struct vcpu_time_info *t, u32 version, u64 base)
-{
-	*t = (struct vcpu_time_info){
-		.version = version,
-		.tsc_timestamp = base,
+	struct vcpu_time_info *page = &v->vcpu_info->time, t = {
+		.version = READ_ONCE(page->version),
+		.tsc_timestamp = tsc_base[smp_processor_id()],
 		.tsc_to_system_mul = clock_scale.mul,
 		.tsc_shift = clock_scale.shift,
 		.flags = time_flags,
 	};
-}
 
-/* The copy that the guest registered; a fault is its own loss. */
-static void time_copy_out(struct vcpu *v, const struct vcpu_time_info *now)
-{
-	struct vcpu_time_info t = *now;
-	u64 gva = v->sched.time_gva;
-
-	t.version = now->version | 1;
-	if (copy_to_guest(gva, &t, sizeof(t)))
-		return;
-	smp_wmb();
-	/* It was writable a moment ago; if not now, nothing is lost. */
-	if (copy_to_guest(gva, now, sizeof(*now)))
-		return;
-}
-
-/*
- * Brings v's time page, and the registered copy, up to date if they are not.
- * v is current, and loaded.  Called at every switch-in and when the page has
- * moved; usually five comparisons.
- */
-void vcpu_time_update(struct vcpu *v)
-{
-	volatile struct vcpu_time_info *page = &v->vcpu_info->time;
-	u64 base = tsc_base[smp_processor_id()];
-	struct vcpu_time_info t;
-	u32 version;
-
-	if (likely(!time_differs(page, base) && !(v->work & VWORK_TIME) &&
+	if (likely(memcmp(page, &t, sizeof(t)) == 0 && t.version &&
+		   !(t.version & 1) && !(v->work & VWORK_TIME) &&
 		   v->sched.time_gva == v->sched.time_gva_done))
 		return;
 	if (!xchg(&sync_checked, 1)) {
 		tsc_sync_check();
-		base = tsc_base[smp_processor_id()];
+		t.tsc_timestamp = tsc_base[smp_processor_id()];
+		t.flags = time_flags;
 	}
 	atomic_and(&v->work, ~VWORK_TIME);
+	t.version |= 1;
+	WRITE_ONCE(page->version, t.version);
+	smp_wmb();
+	*page = t;
+	smp_wmb();
 	/* Even, never 0, and always another than before. */
-	version = (page->version | 1) + 1;
-	if (!version)
-		version = 2;
-	time_fill(&t, version, base);
-	page->version = version - 1;
-	smp_wmb();
-	page->tsc_timestamp = t.tsc_timestamp;
-	page->system_time = t.system_time;
-	page->tsc_to_system_mul = t.tsc_to_system_mul;
-	page->tsc_shift = t.tsc_shift;
-	page->flags = t.flags;
-	smp_wmb();
-	page->version = version;
+	t.version = max(t.version + 1, 2U);
+	WRITE_ONCE(page->version, t.version);
 	v->sched.time_gva_done = v->sched.time_gva;
-	if (v->sched.time_gva)
-		time_copy_out(v, &t);
+	if (!v->sched.time_gva)
+		return;
+	/* The copy that the guest registered; a fault is its own loss. */
+	t.version--;
+	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
+		return;
+	smp_wmb();
+	t.version++;
+	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
+		return;
 }

@@ -7,10 +7,10 @@
  * hardware is programmed for the root of its heap, or WORK_TIMER is pending
  * there.
  *
- * The heap is a pairing heap whose links lie in the timers themselves: arming
- * never allocates and so never fails, insertion is O(1), removal O(log n)
- * amortised.  A node's `child` is its first child, `next` its right sibling,
- * `prev` its left sibling or, for a first child, its parent.
+ * The heap is a skew heap whose links lie in the timers themselves: arming
+ * never allocates and so never fails, and all it takes is one function that
+ * melds two heaps, O(log n) amortised.  `link` is whatever points to a timer:
+ * NULL when it is not armed.
  *
  * Lock: one per CPU (LOCK_TIMER, inside LOCK_SCHED).  A timer belongs to the
  * heap of t->cpu, which changes only under the lock of the old heap.  No lock
@@ -22,86 +22,47 @@
  */
 #include <sched/sched.h>
 
-struct timer_queue {
+static struct timer_queue {
 	struct spinlock lock;
 	struct timer *root;
-	bool draining;		/* timer_run_this() programs when it is done */
-	struct timer *running;	/* whose fn runs on this CPU */
+	struct timer *running;	/* whose fn runs on this CPU, or ran last,
+				 * until timer_run_this() programs the rest */
 	u64 programmed;		/* what the hardware was told */
-} __aligned(64);
+} __aligned(64) queues[NR_CPUS];
 
-static struct timer_queue queues[NR_CPUS];
+static void set_link(struct timer **link, struct timer *t)
+{
+	*link = t;
+	if (t)
+		t->link = link;
+}
 
-static struct timer *meld(struct timer *a, struct timer *b)
+/* Melds two heaps into *link: the right spines, children swapped on the way. */
+static void meld(struct timer **link, struct timer *a, struct timer *b)
 {
 	struct timer *t;
 
-	if (!a || !b)
-		return a ? a : b;
-	if (b->expires < a->expires) {
-		t = a;
-		a = b;
-		b = t;
+	while (a && b) {
+		if (b->expires < a->expires) {
+			t = a;
+			a = b;
+			b = t;
+		}
+		set_link(link, a);
+		t = a->right;
+		set_link(&a->right, a->left);
+		link = &a->left;
+		a = t;
 	}
-	b->prev = a;
-	b->next = a->child;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	a->next = a->prev = NULL;
-	return a;
+	set_link(link, a ? a : b);
 }
 
-/* Melds a list of siblings: in pairs left to right, then right to left. */
-static struct timer *merge_siblings(struct timer *first)
+static void heap_remove(struct timer *t)
 {
-	struct timer *pairs = NULL, *a, *b, *root = NULL;
-
-	while (first) {
-		a = first;
-		b = a->next;
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		a = meld(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	while (pairs) {
-		a = pairs;
-		pairs = a->next;
-		a->next = NULL;
-		root = meld(root, a);
-	}
-	return root;
-}
-
-static void heap_insert(struct timer_queue *q, struct timer *t, u64 expires)
-{
-	t->expires = expires;
-	t->child = t->next = t->prev = NULL;
-	t->armed = true;
-	q->root = meld(q->root, t);
-}
-
-static void heap_remove(struct timer_queue *q, struct timer *t)
-{
-	struct timer *children = merge_siblings(t->child);
-
-	if (t == q->root) {
-		q->root = children;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		q->root = meld(q->root, children);
-	}
-	t->child = t->next = t->prev = NULL;
-	t->armed = false;
+	if (!t->link)
+		return;
+	meld(t->link, t->left, t->right);
+	t->link = NULL;
 	t->expires = NEVER;
 }
 
@@ -118,15 +79,25 @@ static struct timer_queue *lock_queue_of(struct timer *t)
 	}
 }
 
-/* Tells this CPU's hardware about a new root; the queue is locked. */
-static void program(struct timer_queue *q)
+/*
+ * Tells the hardware about a new root; q is locked.  An alarm on another CPU
+ * that comes too early may stay, for one too late that CPU is kicked.
+ */
+static void program_and_unlock(struct timer_queue *q)
 {
 	u64 want = q->root ? q->root->expires : NEVER;
+	unsigned int cpu = (unsigned int)(q - queues);
+	bool kick = cpu != smp_processor_id() && want < q->programmed;
 
-	if (q->draining || want == q->programmed)
-		return;
-	q->programmed = want;
-	apic_set_deadline(want);
+	if (cpu == smp_processor_id() && !q->running && want != q->programmed) {
+		q->programmed = want;
+		apic_set_deadline(want);
+	}
+	spin_unlock(&q->lock);
+	if (kick) {
+		cpu_set_work(cpu, WORK_TIMER);
+		apic_send_ipi(cpu, VEC_KICK);
+	}
 }
 
 /* Prepares a timer that is not armed.  fn(arg) will run from exit_work(). */
@@ -146,33 +117,20 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 void timer_set(struct timer *t, unsigned int cpu, u64 expires)
 {
 	struct timer_queue *q = lock_queue_of(t);
-	unsigned int self = smp_processor_id();
-	bool kick = false;
 
-	if (t->armed) {
-		heap_remove(q, t);
-		if (q == &queues[self] && t->cpu != cpu)
-			program(q);
-	}
+	heap_remove(t);
 	if (t->cpu != cpu) {
 		WRITE_ONCE(t->cpu, (u16)cpu);
-		spin_unlock(&q->lock);
+		program_and_unlock(q);
 		q = lock_queue_of(t);
-		cpu = t->cpu;
-		if (t->armed)	/* somebody else was faster: last one wins */
-			heap_remove(q, t);
+		heap_remove(t);	/* somebody else was faster: last one wins */
 	}
-	if (expires != NEVER)
-		heap_insert(q, t, expires);
-	if (cpu == self)
-		program(q);
-	else
-		kick = q->root == t && expires < q->programmed;
-	spin_unlock(&q->lock);
-	if (kick) {
-		cpu_set_work(cpu, WORK_TIMER);
-		apic_send_ipi(cpu, VEC_KICK);
+	if (expires != NEVER) {
+		t->expires = expires;
+		t->left = t->right = NULL;
+		meld(&q->root, q->root, t);
 	}
+	program_and_unlock(q);
 }
 
 /*
@@ -182,32 +140,16 @@ void timer_set(struct timer *t, unsigned int cpu, u64 expires)
  */
 void timer_stop(struct timer *t)
 {
-	unsigned int self = smp_processor_id();
-	struct timer_queue *q;
-	bool busy;
+	struct timer_queue *q = lock_queue_of(t);
 
-	do {
-		q = lock_queue_of(t);
-		if (t->armed) {
-			heap_remove(q, t);
-			if (q == &queues[self])
-				program(q);
-		}
-		busy = t->busy && queues[self].running != t;
+	heap_remove(t);
+	while (t->busy && queues[smp_processor_id()].running != t) {
 		spin_unlock(&q->lock);
-		if (busy)
-			cpu_poll();
-	} while (busy);
-}
-
-/* Moves t to another CPU's heap if it is armed. */
-void timer_migrate(struct timer *t, unsigned int cpu)
-{
-	u64 expires = READ_ONCE(t->expires);
-
-	/* A timer that fires right now need not move. */
-	if (expires != NEVER && READ_ONCE(t->cpu) != cpu)
-		timer_set(t, cpu, expires);
+		cpu_poll();
+		q = lock_queue_of(t);
+		heap_remove(t);		/* it may have rearmed itself */
+	}
+	program_and_unlock(q);
 }
 
 /*
@@ -222,22 +164,19 @@ void timer_run_this(void)
 	struct timer *t;
 
 	spin_lock(&q->lock);
-	q->draining = true;
 	q->programmed = NEVER;
 	while ((t = q->root) != NULL && t->expires <= now) {
-		heap_remove(q, t);
+		heap_remove(t);
 		t->busy = true;
 		q->running = t;
 		spin_unlock(&q->lock);
 		t->fn(t->arg);
-		q->running = NULL;
 		/* Last access: timer_stop()'s caller may now free it. */
 		store_release(&t->busy, false);
 		spin_lock(&q->lock);
 	}
-	q->draining = false;
-	program(q);
-	spin_unlock(&q->lock);
+	q->running = NULL;
+	program_and_unlock(q);
 }
 
 /* Prepares the heap of a CPU; before anything is armed there. */
