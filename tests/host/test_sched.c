@@ -131,11 +131,6 @@ void domain_put(struct domain *d)
 {
 }
 
-u64 cmdline_u64(const char *name, u64 dflt)
-{
-	return dflt;
-}
-
 /* --- the machine --------------------------------------------------------- */
 
 static void start(unsigned int cpus)
@@ -168,8 +163,9 @@ static void start(unsigned int cpus)
 		host_cpu[c].id = c;
 		host_cpu[c].curr = &idle_vcpu[c];
 		deadline[c] = NEVER;
-		timer_init_cpu(c);
 	}
+	for (sim_cpu = 0; sim_cpu < cpus; sim_cpu++)
+		timer_run_this();
 	sim_cpu = 0;
 	sched_init();
 	for (unsigned int c = 1; c < cpus; c++)
@@ -258,7 +254,7 @@ static void settle(void)
 /* The invariants of a quiet moment. */
 static void audit(void)
 {
-	struct vcpu *v, *last = NULL;
+	struct vcpu *v;
 	unsigned int active = 0, counted = 0, n = 0;
 	cpumask_t idle = 0;
 
@@ -268,10 +264,9 @@ static void audit(void)
 		if (pcpus[c].curr->is_idle)
 			idle |= cpu_bit(c);
 	}
-	for (v = waiting; v; last = v, v = v->sched.next, n++) {
+	for (v = waiting; v; v = v->sched.next, n++) {
 		CHECK(v->sched.on_queue && vcpu_runnable(v));
 		CHECK(!v->sched.running);
-		CHECK(v->sched.prev == last);
 	}
 	CHECK_EQ(nr_waiting, n);
 	CHECK_EQ(idle_cpus & cpus_online, idle);

@@ -126,11 +126,6 @@ void domain_put(struct domain *d)
 {
 }
 
-u64 cmdline_u64(const char *name, u64 dflt)
-{
-	return strcmp(name, "sched_credit_tslice_ms") ? 200 : 1;
-}
-
 /* --- what a running guest does ------------------------------------------- */
 
 static void pause_somebody(struct guest *self)
@@ -251,6 +246,7 @@ static void chaos(void)
 		deadline[c] = NEVER;
 	}
 	sched_init();
+	set_slices(1, 200);
 	for (unsigned int c = 1; c < CPUS; c++)
 		sched_init_cpu(c);
 	for (int i = 0; i < 2; i++) {

@@ -64,7 +64,6 @@ static struct pcpu {
 	u64 offset;		/* of its virtual times against other CPUs' */
 	bool yielding;		/* curr asked for others to go first */
 	bool contested;		/* curr runs though somebody is due more */
-	u64 armed_at;		/* when slice_timer fires, NEVER if not */
 	struct timer slice_timer;
 } __aligned(64) pcpus[NR_CPUS];
 
@@ -217,8 +216,7 @@ static bool within_cap(struct domain *d, u64 now)
 		d->sched.budget = min(d->sched.budget, amount);
 	}
 	if (d->sched.budget <= 0 && d->sched.refill.expires == NEVER)
-		timer_set(&d->sched.refill, smp_processor_id(),
-			  d->sched.window_end);
+		timer_set(&d->sched.refill, d->sched.window_end);
 	return d->sched.budget > 0;
 }
 
@@ -256,21 +254,18 @@ static void place(struct vcpu *v, struct pcpu *p, bool woken)
 static void enqueue(struct vcpu *v)
 {
 	v->sched.on_queue = true;
-	v->sched.prev = NULL;
 	v->sched.next = waiting;
-	if (waiting)
-		waiting->sched.prev = v;
 	waiting = v;
 	atomic_add(&nr_waiting, 1);
 }
 
 static void dequeue(struct vcpu *v)
 {
-	struct vcpu *prev = v->sched.prev, *next = v->sched.next;
+	struct vcpu **p = &waiting;
 
-	*(prev ? &prev->sched.next : &waiting) = next;
-	if (next)
-		next->sched.prev = prev;
+	while (*p != v)
+		p = &(*p)->sched.next;
+	*p = v->sched.next;
 	v->sched.on_queue = false;
 	WRITE_ONCE(nr_waiting, nr_waiting - 1);
 }
@@ -450,8 +445,7 @@ static void periodic_fired(void *arg)
 		v->timers.last_period = now;
 		virq_raise_vcpu(v, VIRQ_TIMER);
 	}
-	timer_set(&v->timers.periodic, smp_processor_id(),
-		  v->timers.last_period + period);
+	timer_set(&v->timers.periodic, v->timers.last_period + period);
 }
 
 /*
@@ -539,7 +533,7 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
 	if (user_tables)
 		cr3_load(cr3, false);
 	if (next->timers.singleshot.cpu != c->id)
-		timer_set(&next->timers.singleshot, c->id,
+		timer_set(&next->timers.singleshot,
 			  READ_ONCE(next->timers.singleshot.expires));
 	if (next->timers.period_ns)
 		periodic_fired(next);
@@ -585,7 +579,7 @@ void schedule(void)
 
 	/* The common case: prev runs on and nobody else is there to run. */
 	if (!prev->is_idle && runnable && !READ_ONCE(nr_waiting) &&
-	    p->armed_at != NEVER && may_run_on(prev, c->id) &&
+	    p->slice_timer.expires != NEVER && may_run_on(prev, c->id) &&
 	    likely(!prev->domain->sched.cap)) {
 		p->yielding = false;
 		return;
@@ -625,10 +619,8 @@ void schedule(void)
 			alarm = min(alarm, next->sched.slice_start +
 					   max(ratelimit_ns, SLICE_MIN));
 		/* An earlier alarm may stay: it just asks once more. */
-		if (alarm < p->armed_at) {
-			p->armed_at = alarm;
-			timer_set(&p->slice_timer, c->id, alarm);
-		}
+		if (alarm < p->slice_timer.expires)
+			timer_set(&p->slice_timer, alarm);
 	}
 	spin_unlock(&sched_lock);
 	if (next != prev)
@@ -640,10 +632,7 @@ void schedule(void)
 
 static void slice_over(void *arg)
 {
-	struct pcpu *p = arg;
-
-	p->armed_at = NEVER;
-	if (!p->curr->is_idle)
+	if (!current->is_idle)
 		cpu_set_work(smp_processor_id(), WORK_SCHED);
 }
 
@@ -696,17 +685,8 @@ static bool set_slices(u64 slice_ms, u64 ratelimit_us)
 /* Boot CPU, which runs its idle vCPU; after this, timers may be set. */
 void sched_init(void)
 {
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
-		timer_init_cpu(cpu);
-		pcpus[cpu].armed_at = NEVER;
-	}
 	set_slices(30, 1000);
-	if (!set_slices(cmdline_u64("sched_credit_tslice_ms", 30),
-			cmdline_u64("sched_ratelimit_us", 1000)))
-		log_warn("sched: slice or rate limit out of range\n");
 	sched_init_cpu(smp_processor_id());
-	log_info("sched: slice %lu us, rate limit %lu us\n", slice_ns / 1000,
-		 ratelimit_ns / 1000);
 }
 
 /* A CPU joins; its curr is its idle vCPU.  It need not be online yet. */
@@ -718,7 +698,7 @@ void sched_init_cpu(unsigned int cpu)
 	idle->sched.cpu = cpu;
 	idle->sched.running = true;
 	idle->sched.state_since = idle->sched.last_start = clock_ns();
-	timer_init(&pcpus[cpu].slice_timer, slice_over, &pcpus[cpu]);
+	timer_init(&pcpus[cpu].slice_timer, slice_over, NULL);
 	pcpus[cpu].idle = pcpus[cpu].curr = idle;
 	spin_lock(&sched_lock);
 	idle_cpus |= cpu_bit(cpu);
@@ -800,25 +780,23 @@ int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
 {
 	struct xen_domctl_scheduler_op *op = xen_domctl_scheduler_op;
 
+	bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putinfo;
+
 	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
-	    (op->cmd != XEN_DOMCTL_SCHEDOP_putinfo &&
-	     op->cmd != XEN_DOMCTL_SCHEDOP_getinfo))
+	    (!put && op->cmd != XEN_DOMCTL_SCHEDOP_getinfo))
 		return -XEN_EINVAL;
-	if (op->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
-		op->u.credit.weight = (u16)d->sched.weight;
-		op->u.credit.cap = (u16)d->sched.cap;
-		return 0;
-	}
 	spin_lock(&sched_lock);
-	if (op->u.credit.weight)
+	if (put && op->u.credit.weight)
 		d->sched.weight = op->u.credit.weight;
-	if (op->u.credit.cap != (u16)~0) {
+	if (put && op->u.credit.cap != (u16)~0) {
 		d->sched.cap = op->u.credit.cap;
 		d->sched.window_end = clock_ns();
 		d->sched.budget = 0;
 		/* Those passed over till now are looked at right away. */
-		timer_set(&d->sched.refill, smp_processor_id(), clock_ns());
+		timer_set(&d->sched.refill, clock_ns());
 	}
+	op->u.credit.weight = (u16)d->sched.weight;
+	op->u.credit.cap = (u16)d->sched.cap;
 	spin_unlock(&sched_lock);
 	return 0;
 }
@@ -828,14 +806,13 @@ int sched_adjust_global(void *xen_sysctl_scheduler_op)
 {
 	struct xen_sysctl_scheduler_op *op = xen_sysctl_scheduler_op;
 	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
+	bool put = op->cmd == XEN_SYSCTL_SCHEDOP_putinfo;
 
 	if (op->cpupool_id != 0)
 		return -XEN_ESRCH;
 	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
-	    (op->cmd != XEN_SYSCTL_SCHEDOP_putinfo &&
-	     op->cmd != XEN_SYSCTL_SCHEDOP_getinfo) ||
-	    (op->cmd == XEN_SYSCTL_SCHEDOP_putinfo &&
-	     !set_slices(p->tslice_ms, p->ratelimit_us)))
+	    (!put && op->cmd != XEN_SYSCTL_SCHEDOP_getinfo) ||
+	    (put && !set_slices(p->tslice_ms, p->ratelimit_us)))
 		return -XEN_EINVAL;
 	p->tslice_ms = (u32)(slice_ns / NS_PER_MS);
 	p->ratelimit_us = (u32)(ratelimit_ns / 1000);
@@ -843,20 +820,12 @@ int sched_adjust_global(void *xen_sysctl_scheduler_op)
 	return 0;
 }
 
-/* Debug key r: who runs and who waits. */
+/* Debug key r: who waits. */
 void sched_dump(void)
 {
-	struct vcpu *v;
-	unsigned int cpu;
-
 	printk("now %lu, idle CPUs %lx\n", clock_ns(), idle_cpus);
 	spin_lock(&sched_lock);
-	for_each_cpu(cpu, cpus_online) {
-		v = pcpus[cpu].curr;
-		printk("CPU%u at %lu runs d%uv%u\n", cpu, pcpus[cpu].min_vtime,
-		       v->domain->id, v->id);
-	}
-	for (v = waiting; v; v = v->sched.next)
+	for (struct vcpu *v = waiting; v; v = v->sched.next)
 		printk("  waits: d%uv%u vtime %lu on CPU%u\n", v->domain->id,
 		       v->id, v->sched.vtime, v->sched.cpu);
 	spin_unlock(&sched_lock);

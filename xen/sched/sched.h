@@ -20,16 +20,15 @@ struct timer {
 	u64 expires;		/* ns of clock_ns(); NEVER when not armed */
 	void (*fn)(void *);	/* in exit_work(), interrupts off, may rearm */
 	void *arg;
-	u16 cpu;		/* whose heap */
+	u16 cpu;		/* where it was armed last */
 	bool busy;		/* fn runs */
 	/* The heap, see timer.c; link: what points here, NULL not armed. */
 	struct timer *left, *right, **link;
 };
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
-void timer_set(struct timer *t, unsigned int cpu, u64 expires);
+void timer_set(struct timer *t, u64 expires);	/* on this CPU */
 void timer_stop(struct timer *t);	/* fn does not run afterwards */
 void timer_run_this(void);	/* WORK_TIMER: runs what is due, reprograms */
-void timer_init_cpu(unsigned int cpu);	/* by sched_init(), for all */
 
 /* --- clock.c: guest time pages, wall clock ------------------------------- */
 u64 clock_ns(void);		/* monotonic, same on all CPUs, since boot */
@@ -45,7 +44,7 @@ extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
 /* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
-	struct vcpu *next, *prev;	/* list of those who wait */
+	struct vcpu *next;		/* in the list of those who wait */
 	u32 cpu;			/* where it runs, or ran last */
 	bool on_queue;			/* in that list */
 	bool running;			/* is some CPU's current */

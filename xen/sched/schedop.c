@@ -43,8 +43,7 @@ static long poll(const struct sched_poll *op)
 		atomic_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL));
 		return rc < 0 ? deny(-XEN_EINVAL) : 0;
 	}
-	timer_set(&v->timers.poll, smp_processor_id(),
-		  op->timeout ? op->timeout : NEVER);
+	timer_set(&v->timers.poll, op->timeout ? op->timeout : NEVER);
 	cpu_set_work(smp_processor_id(), WORK_SCHED);
 	return 0;
 }
@@ -70,7 +69,7 @@ static long watchdog(const struct sched_watchdog *op)
 		atomic_test_and_clear_bit(i, &d->sched.watchdog_used);
 		return 0;
 	}
-	timer_set(&d->sched.watchdog[i], smp_processor_id(), expires);
+	timer_set(&d->sched.watchdog[i], expires);
 	return op->id ? 0 : i + 1;
 }
 
@@ -134,7 +133,7 @@ static long set_singleshot(u64 expires)
 {
 	bool now = expires && expires <= clock_ns();
 
-	timer_set(&current->timers.singleshot, smp_processor_id(),
+	timer_set(&current->timers.singleshot,
 		  now || !expires ? NEVER : expires);
 	if (now)
 		virq_raise_vcpu(current, VIRQ_TIMER);
@@ -175,8 +174,7 @@ long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg)
 		if (!periodic)
 			timer_stop(&v->timers.periodic);
 		else if (v == current)
-			timer_set(&v->timers.periodic, smp_processor_id(),
-				  clock_ns() + period);
+			timer_set(&v->timers.periodic, clock_ns() + period);
 		return 0;
 	default: return deny(-XEN_ENOSYS);
 	}

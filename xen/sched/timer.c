@@ -12,9 +12,8 @@
  * melds two heaps, O(log n) amortised.  `link` is whatever points to a timer:
  * NULL when it is not armed.
  *
- * Lock: one per CPU (LOCK_TIMER, inside LOCK_SCHED).  A timer belongs to the
- * heap of t->cpu, which changes only under the lock of the old heap.  No lock
- * is held while a timer's function runs.
+ * A timer is armed on the CPU that arms it.  Lock: timer_lock (LOCK_TIMER,
+ * inside LOCK_SCHED) around all heaps; not held while a function runs.
  *
  * A guest can arm three timers per vCPU and two per domain, and may set them
  * to any time at any rate; a deadline in the past runs once, after which the
@@ -22,8 +21,9 @@
  */
 #include <sched/sched.h>
 
+static struct spinlock timer_lock = SPINLOCK(LOCK_TIMER);
+
 static struct timer_queue {
-	struct spinlock lock;
 	struct timer *root;
 	struct timer *running;	/* whose fn runs on this CPU, or ran last,
 				 * until timer_run_this() programs the rest */
@@ -66,71 +66,43 @@ static void heap_remove(struct timer *t)
 	t->expires = NEVER;
 }
 
-static struct timer_queue *lock_queue_of(struct timer *t)
-{
-	struct timer_queue *q;
-
-	for (;;) {
-		q = &queues[READ_ONCE(t->cpu)];
-		spin_lock(&q->lock);
-		if (q == &queues[READ_ONCE(t->cpu)])
-			return q;
-		spin_unlock(&q->lock);
-	}
-}
-
-/*
- * Tells the hardware about a new root; q is locked.  An alarm on another CPU
- * that comes too early may stay, for one too late that CPU is kicked.
- */
-static void program_and_unlock(struct timer_queue *q)
+/* Tells this CPU's hardware about a new root. */
+static void program(struct timer_queue *q)
 {
 	u64 want = q->root ? q->root->expires : NEVER;
-	unsigned int cpu = (unsigned int)(q - queues);
-	bool kick = cpu != smp_processor_id() && want < q->programmed;
 
-	if (cpu == smp_processor_id() && !q->running && want != q->programmed) {
-		q->programmed = want;
-		apic_set_deadline(want);
-	}
-	spin_unlock(&q->lock);
-	if (kick) {
-		cpu_set_work(cpu, WORK_TIMER);
-		apic_send_ipi(cpu, VEC_KICK);
-	}
+	if (q->running || want == q->programmed)
+		return;
+	q->programmed = want;
+	apic_set_deadline(want);
 }
 
 /* Prepares a timer that is not armed.  fn(arg) will run from exit_work(). */
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
-	*t = (struct timer){
-		.expires = NEVER, .fn = fn, .arg = arg,
-		.cpu = smp_processor_id(),
-	};
+	*t = (struct timer){ .expires = NEVER, .fn = fn, .arg = arg };
 }
 
 /*
- * Arms t, or moves it if it was armed, to run at `expires` on `cpu`; NEVER
- * disarms.  A time in the past runs at the next occasion.  Takes LOCK_TIMER
- * only, so it may be called under a run queue's lock.
+ * Arms t, or moves it if it was armed, to run at `expires` on this CPU; NEVER
+ * disarms.  A time in the past runs at the next occasion.  Where it was armed
+ * before, the alarm may stay: nothing is due then.  Takes LOCK_TIMER only, so
+ * it may be called under sched_lock.
  */
-void timer_set(struct timer *t, unsigned int cpu, u64 expires)
+void timer_set(struct timer *t, u64 expires)
 {
-	struct timer_queue *q = lock_queue_of(t);
+	struct timer_queue *q = &queues[smp_processor_id()];
 
+	spin_lock(&timer_lock);
 	heap_remove(t);
-	if (t->cpu != cpu) {
-		WRITE_ONCE(t->cpu, (u16)cpu);
-		program_and_unlock(q);
-		q = lock_queue_of(t);
-		heap_remove(t);	/* somebody else was faster: last one wins */
-	}
+	t->cpu = (u16)smp_processor_id();
 	if (expires != NEVER) {
 		t->expires = expires;
 		t->left = t->right = NULL;
 		meld(&q->root, q->root, t);
 	}
-	program_and_unlock(q);
+	program(q);
+	spin_unlock(&timer_lock);
 }
 
 /*
@@ -140,16 +112,16 @@ void timer_set(struct timer *t, unsigned int cpu, u64 expires)
  */
 void timer_stop(struct timer *t)
 {
-	struct timer_queue *q = lock_queue_of(t);
+	bool busy;
 
-	heap_remove(t);
-	while (t->busy && queues[smp_processor_id()].running != t) {
-		spin_unlock(&q->lock);
-		cpu_poll();
-		q = lock_queue_of(t);
-		heap_remove(t);		/* it may have rearmed itself */
-	}
-	program_and_unlock(q);
+	do {
+		spin_lock(&timer_lock);
+		heap_remove(t);
+		busy = t->busy && queues[smp_processor_id()].running != t;
+		spin_unlock(&timer_lock);
+		if (busy)
+			cpu_poll();
+	} while (busy);
 }
 
 /*
@@ -163,25 +135,19 @@ void timer_run_this(void)
 	u64 now = clock_ns();
 	struct timer *t;
 
-	spin_lock(&q->lock);
+	spin_lock(&timer_lock);
 	q->programmed = NEVER;
 	while ((t = q->root) != NULL && t->expires <= now) {
 		heap_remove(t);
 		t->busy = true;
 		q->running = t;
-		spin_unlock(&q->lock);
+		spin_unlock(&timer_lock);
 		t->fn(t->arg);
 		/* Last access: timer_stop()'s caller may now free it. */
 		store_release(&t->busy, false);
-		spin_lock(&q->lock);
+		spin_lock(&timer_lock);
 	}
 	q->running = NULL;
-	program_and_unlock(q);
-}
-
-/* Prepares the heap of a CPU; before anything is armed there. */
-void timer_init_cpu(unsigned int cpu)
-{
-	spin_lock_init(&queues[cpu].lock, LOCK_TIMER);
-	queues[cpu].programmed = NEVER;
+	program(q);
+	spin_unlock(&timer_lock);
 }
