@@ -167,6 +167,8 @@ static void start(unsigned int cpus)
 	for (sim_cpu = 0; sim_cpu < cpus; sim_cpu++)
 		timer_run_this();
 	sim_cpu = 0;
+	slice_ns = 30 * MS;
+	ratelimit_ns = MS;
 	sched_init();
 	for (unsigned int c = 1; c < cpus; c++)
 		sched_init_cpu(c);
@@ -262,7 +264,7 @@ static void audit(void)
 	for (unsigned int c = 0; c < sim_cpus; c++) {
 		CHECK(pcpus[c].curr == host_cpu[c].curr);
 		if (pcpus[c].curr->is_idle)
-			idle |= cpu_bit(c);
+			idle |= 1UL << c;
 	}
 	for (v = waiting; v; v = v->sched.next, n++) {
 		CHECK(v->sched.on_queue && vcpu_runnable(v));
@@ -278,7 +280,7 @@ static void audit(void)
 		d = &v->domain->sched;
 		wants = vcpu_runnable(v);
 		CHECK_EQ(v->sched.running, sims[i]->on >= 0);
-		CHECK_EQ(v->sched.runstate <= RUNSTATE_runnable, wants);
+		CHECK_EQ(v->sched.rs.state <= RUNSTATE_runnable, wants);
 		CHECK_EQ(wants, v->sched.running + v->sched.on_queue);
 		/* Work-conserving. */
 		if (v->sched.on_queue && (!d->cap || d->budget > 0))
@@ -718,7 +720,7 @@ static void block_and_poll(void)
 	sched_op(SCHEDOP_block, NULL);
 	simulate(MS);
 	CHECK(this_cpu()->curr != &s->v);
-	CHECK_EQ(s->v.sched.runstate, RUNSTATE_blocked);
+	CHECK_EQ(s->v.sched.rs.state, RUNSTATE_blocked);
 	vcpu_kick(&s->v);
 	simulate(MS);
 	CHECK(this_cpu()->curr == &s->v);
@@ -883,8 +885,8 @@ static void runstate_area(void)
 	while (s->on < 0)
 		simulate(1000);
 	CHECK(!(area.state_entry_time & XEN_RUNSTATE_UPDATE));
-	CHECK_EQ(area.state_entry_time, s->v.sched.state_since);
-	CHECK_EQ(area.state, s->v.sched.runstate);
+	CHECK_EQ(area.state_entry_time, s->v.sched.rs.state_entry_time);
+	CHECK_EQ(area.state, s->v.sched.rs.state);
 	vcpu_runstate(&s->v, &info);
 	for (int i = 0; i < 4; i++)
 		sum += info.time[i];

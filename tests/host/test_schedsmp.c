@@ -246,7 +246,8 @@ static void chaos(void)
 		deadline[c] = NEVER;
 	}
 	sched_init();
-	set_slices(1, 200);
+	slice_ns = NS_PER_MS;
+	ratelimit_ns = 200000;
 	for (unsigned int c = 1; c < CPUS; c++)
 		sched_init_cpu(c);
 	for (int i = 0; i < 2; i++) {

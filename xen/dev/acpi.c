@@ -28,10 +28,8 @@ struct acpi_info acpi;
 static const u8 *root;			/* RSDT or XSDT */
 static unsigned int root_entry;		/* bytes: 4 or 8 */
 static u32 pm1a_cnt, pm1b_cnt;		/* I/O ports, 0 none */
-/* The reset register; space 0 memory (mapped), 1 I/O, 2 PCI, else none. */
-static u8 reset_space = 0xff, reset_value;
-static u64 reset_address;
-static volatile u8 *reset_mmio;
+static u32 reset_port;
+static u8 reset_value;
 
 static bool __init sum_ok(const u8 *p, size_t n)
 {
@@ -90,11 +88,11 @@ static bool __init rsdp_ok(const u8 *p)
 	return !memcmp(p, "RSD PTR ", 8) && sum_ok(p, 20);
 }
 
-/* Where the loader says, else in the BIOS areas: first KiB of the EBDA, ROM. */
+/* Where the loader says, else from the BIOS data area to the end of its ROM. */
 static const u8 *__init find_rsdp(paddr_t given)
 {
 	const u8 *low;
-	u32 ebda, at;
+	u32 at;
 
 	if (given) {
 		low = map_io(given, 36, MAP_RO);
@@ -103,12 +101,8 @@ static const u8 *__init find_rsdp(paddr_t given)
 		log_warn("ACPI: no RSDP where the loader says\n");
 	}
 	low = map_io(0, 0x100000, MAP_RO);
-	ebda = get(low + 0x40e, 2) << 4;
-	if (ebda >= 0x400 && ebda < 0xa0000)
-		for (at = ebda; at + 20 <= ebda + 1024; at += 16)
-			if (rsdp_ok(low + at))
-				return low + at;
-	for (at = 0xe0000; at < 0x100000; at += 16)
+	at = get(low + 0x40e, 2) << 4;
+	for (at = at >= 0x80000 ? at : 0xe0000; at < 0x100000; at += 16)
 		if (rsdp_ok(low + at))
 			return low + at;
 	return NULL;
@@ -118,11 +112,11 @@ static void __init add_cpu(u32 apic_id, u32 acpi_id, u32 flags)
 {
 	if (!(flags & 1) || apic_id == ~0U)
 		return;
-	if (acpi.nr_cpu == NR_CPUS)
-		acpi.nr_cpu_ignored++;
-	else
+	if (acpi.nr_cpu < NR_CPUS)
 		acpi.cpu[acpi.nr_cpu++] = (struct acpi_cpu){ apic_id, acpi_id,
 							     true };
+	else
+		acpi.nr_cpu_ignored++;
 }
 
 /* e has e[1] bytes.  What there is no room for is not used. */
@@ -160,9 +154,6 @@ static void __init read_madt(void)
 	acpi.lapic = get(p + 36, 4);
 	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
 		madt_entry(p);
-	if (acpi.nr_cpu_ignored)
-		log_warn("ACPI: %u processors beyond %u ignored\n",
-			 acpi.nr_cpu_ignored, NR_CPUS);
 }
 
 /* An I/O port: the old field, else the extended address if it is I/O. */
@@ -187,14 +178,10 @@ static void __init read_fadt(void)
 	pm1a_cnt = fadt_port(f, len, 64, 172);
 	pm1b_cnt = fadt_port(f, len, 68, 184);
 	acpi.pm_timer = fadt_port(f, len, 76, 208);
-	if (len < 129 || !(get(f + 112, 4) >> 10 & 1) || !get(f + 120, 8))
-		return;
-	reset_space = f[116];
-	reset_address = get(f + 120, 8);
-	reset_value = f[128];
-	if (reset_space == 0)
-		reset_mmio = map_io(reset_address, 1,
-				    MAP_RW | PTE_PCD | PTE_PWT);
+	/* The reset register: in practice it is an I/O port. */
+	if (len >= 129 && get(f + 112, 4) >> 10 & 1 && f[116] == 1)
+		reset_port = get(f + 120, 2);
+	reset_value = len >= 129 ? f[128] : 0;
 }
 
 /* After xenmap_init(), before any other CPU starts.  rsdp = 0: look for it. */
@@ -236,20 +223,11 @@ static void pause_ms(unsigned int ms)
 void machine_restart(void)
 {
 	struct { u16 limit; u64 base; } __packed none = { 0, 0 };
-	u64 a = reset_address;
 
 	irq_disable();
 	cpu_stop_others();
-	if (reset_space == 0) {
-		*reset_mmio = reset_value;
-	} else if (reset_space == 1 && a < 0x10000) {
-		outb(a, reset_value);
-	} else if (reset_space == 2) {
-		/* Device, function and offset on bus 0.  No pci_lock here. */
-		outl(0xcf8, 1U << 31 | (a >> 32 & 31) << 11 |
-		     (a >> 16 & 7) << 8 | (a & 0xfc));
-		outb(0xcfc + (a & 3), reset_value);
-	}
+	if (reset_port)
+		outb(reset_port, reset_value);
 	pause_ms(50);
 	outb(0xcf9, 0x02);	/* the chipset's own register */
 	pause_ms(1);

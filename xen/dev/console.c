@@ -67,15 +67,10 @@ static void console_unlock(bool locked)
 
 /* --- serial line ---------------------------------------------------------- */
 
-#define UART_DATA	0
-#define UART_IER	1
-#define UART_FCR	2
-#define UART_LCR	3
-#define UART_MCR	4
-#define UART_LSR	5
-#define UART_SCR	7
-#define UART_DLL	0	/* while LCR_DLAB */
-#define UART_DLH	1
+enum uart_reg {
+	UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_SCR = 7,
+	UART_DLL = 0, UART_DLH = 1,	/* while LCR_DLAB */
+};
 #define LCR_8N1		0x03
 #define LCR_DLAB	0x80
 #define LSR_RX_READY	0x01

@@ -54,7 +54,7 @@
 
 #define WEIGHT_DEFAULT	256
 #define CAP_WINDOW	(30 * NS_PER_MS)
-#define SLICE_MIN	(NS_PER_MS / 10)
+#define SLICE_MIN	(s64)(NS_PER_MS / 10)
 #define DRIFT		(s64)(8 * slice_ns)
 
 static struct pcpu {
@@ -71,12 +71,7 @@ static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
 static struct vcpu *waiting;	/* the list, newest first */
 static u32 nr_waiting;		/* in it; others may read it for a hint */
 static u64 idle_cpus;		/* they run their idle vCPU: a hint, too */
-static u64 slice_ns, ratelimit_ns;
-
-static cpumask_t cpu_bit(unsigned int cpu)
-{
-	return (cpumask_t)1 << cpu;
-}
+static u64 slice_ns = 30 * NS_PER_MS, ratelimit_ns = NS_PER_MS;
 
 static bool may_run_on(const struct vcpu *v, unsigned int cpu)
 {
@@ -93,16 +88,15 @@ static bool before(u64 a, u64 b)
 /* Its domain's weight is divided among those who run or want to. */
 static void runstate_set(struct vcpu *v, u8 state, u64 now)
 {
-	struct vcpu_sched *s = &v->sched;
+	struct vcpu_runstate_info *rs = &v->sched.rs;
 
 	/* Clocks of two CPUs may differ by some cycles. */
-	if (now > s->state_since) {
-		s->time_in[s->runstate] += now - s->state_since;
-		s->state_since = now;
-	}
+	now = max(now, rs->state_entry_time);
+	rs->time[rs->state] += now - rs->state_entry_time;
+	rs->state_entry_time = now;
 	v->domain->sched.active += (state <= RUNSTATE_runnable) -
-				   (s->runstate <= RUNSTATE_runnable);
-	s->runstate = state;
+				   (rs->state <= RUNSTATE_runnable);
+	rs->state = state;
 }
 
 static u8 sleeping_state(const struct vcpu *v)
@@ -117,13 +111,10 @@ void vcpu_runstate(const struct vcpu *v, struct vcpu_runstate_info *out)
 	u64 now;
 
 	spin_lock(&sched_lock);
-	now = clock_ns();
-	out->state = v->sched.runstate;
-	out->state_entry_time = v->sched.state_since;
-	memcpy(out->time, v->sched.time_in, sizeof(out->time));
-	if (now > v->sched.state_since)
-		out->time[out->state] += now - v->sched.state_since;
+	*out = v->sched.rs;
 	spin_unlock(&sched_lock);
+	now = max(clock_ns(), out->state_entry_time);
+	out->time[out->state] += now - out->state_entry_time;
 }
 
 /* Nanoseconds that v has run so far. */
@@ -142,18 +133,16 @@ u64 vcpu_cpu_time(const struct vcpu *v)
  */
 void vcpu_runstate_publish(struct vcpu *v)
 {
-	u64 gva = v->sched.runstate_gva, entry = v->sched.state_since;
+	struct vcpu_runstate_info info = v->sched.rs;
+	u64 gva = v->sched.runstate_gva, entry = info.state_entry_time;
 	u64 at = gva + offsetof(struct vcpu_runstate_info, state_entry_time);
 	bool flag = v->domain->vm_assist >> VMASST_TYPE_runstate_update_flag &
 		    1;
-	struct vcpu_runstate_info info = {
-		.state = v->sched.runstate,
-		.state_entry_time = entry | (flag ? XEN_RUNSTATE_UPDATE : 0),
-	};
 
 	if (!gva)
 		return;
-	memcpy(info.time, v->sched.time_in, sizeof(info.time));
+	if (flag)
+		info.state_entry_time |= XEN_RUNSTATE_UPDATE;
 	if (flag && copy_to_guest(at, &info.state_entry_time, sizeof(u64)))
 		return;
 	smp_wmb();
@@ -166,36 +155,21 @@ void vcpu_runstate_publish(struct vcpu *v)
 
 /* --- shares --------------------------------------------------------------- */
 
-/* Virtual time of running for ns. */
+/* Virtual time of running for ns.  v wants to run, so `active` is not 0. */
 static u64 to_vtime(const struct vcpu *v, u64 ns)
 {
 	const struct domain_sched *d = &v->domain->sched;
 
-	return ns * (WEIGHT_DEFAULT * max(d->active, 1U)) / d->weight;
+	return ns * (WEIGHT_DEFAULT * d->active) / d->weight;
 }
 
 /* How long v may run at a time: less if it has little weight. */
-static u64 weighted_slice(const struct vcpu *v)
+static u64 slice_of(const struct vcpu *v)
 {
 	const struct domain_sched *d = &v->domain->sched;
-	u64 ns = slice_ns * d->weight / (WEIGHT_DEFAULT * max(d->active, 1U));
+	u64 ns = slice_ns * d->weight / (WEIGHT_DEFAULT * d->active);
 
 	return min(max(ns, NS_PER_MS), slice_ns);
-}
-
-/* The same, cut to v's part of what its domain may still use: from now. */
-static void start_slice(struct vcpu *v, u64 now)
-{
-	const struct domain_sched *d = &v->domain->sched;
-	u64 ns = weighted_slice(v);
-	s64 left;
-
-	if (d->cap) {
-		left = d->budget / (s64)max(d->active, 1U);
-		ns = left < (s64)SLICE_MIN ? SLICE_MIN : min(ns, (u64)left);
-	}
-	v->sched.slice_start = now;
-	v->sched.slice_end = now + ns;
 }
 
 /*
@@ -236,7 +210,7 @@ static void place(struct vcpu *v, struct pcpu *p, bool woken)
 	struct pcpu *from = &pcpus[v->sched.cpu];
 	s64 ahead = drift(from, p);
 	u64 lo = p->min_vtime - (woken ? slice_ns / 2 : 8 * slice_ns);
-	u64 hi = p->min_vtime + 2 * to_vtime(v, weighted_slice(v));
+	u64 hi = p->min_vtime + 2 * to_vtime(v, slice_of(v));
 
 	v->sched.vtime += from->offset - p->offset;
 	if (ahead > DRIFT || ahead < -DRIFT)
@@ -293,20 +267,20 @@ static void seek_cpu(struct vcpu *v, bool woken, u64 now)
 
 	/* Its old CPU is not done with it: only that one may take it now. */
 	if (load_acquire(&v->sched.running))
-		mask &= cpu_bit(cpu);
+		mask &= (1UL << cpu);
 	if (!mask || !within_cap(v->domain, now))
 		return;
 	if (mask & idle_cpus)
 		mask &= idle_cpus;
 	if (mask & idle_cpus & v->sched.soft_affinity)
 		mask &= v->sched.soft_affinity;
-	cpu = ffs64(mask >> cpu ? mask & ~(cpu_bit(cpu) - 1) : mask);
+	cpu = ffs64(mask >> cpu ? mask & ~((1UL << cpu) - 1) : mask);
 	place(v, &pcpus[cpu], woken);
 	curr = pcpus[cpu].curr;
 	ran = now > curr->sched.last_start ? now - curr->sched.last_start : 0;
 	if (curr->is_idle || before(v->sched.vtime + ratelimit_ns,
 				    curr->sched.vtime + to_vtime(curr, ran))) {
-		idle_cpus &= ~cpu_bit(cpu);
+		idle_cpus &= ~(1UL << cpu);
 		resched(cpu);
 	}
 }
@@ -575,6 +549,7 @@ void schedule(void)
 	struct pcpu *p = &pcpus[c->id];
 	struct vcpu *prev = c->curr, *next;
 	bool runnable = vcpu_runnable(prev), stays;
+	struct domain_sched *d;
 	u64 now, alarm;
 
 	/* The common case: prev runs on and nobody else is there to run. */
@@ -608,16 +583,23 @@ void schedule(void)
 		next->sched.running = true;
 		p->curr = next;
 	}
-	idle_cpus &= ~cpu_bit(c->id);
+	idle_cpus &= ~(1UL << c->id);
 	if (next->is_idle) {
-		idle_cpus |= cpu_bit(c->id);
+		idle_cpus |= 1UL << c->id;
 	} else {
-		if (now >= next->sched.slice_end)
-			start_slice(next, now);
+		if (now >= next->sched.slice_end) {
+			next->sched.slice_start = now;
+			next->sched.slice_end = now + slice_of(next);
+		}
 		alarm = next->sched.slice_end;
+		/* Not longer than its part of what a capped domain has. */
+		d = &next->domain->sched;
+		if (d->cap)
+			alarm = min(alarm, now + (u64)max(
+				d->budget / (s64)d->active, SLICE_MIN));
 		if (p->contested)
 			alarm = min(alarm, next->sched.slice_start +
-					   max(ratelimit_ns, SLICE_MIN));
+					   max(ratelimit_ns, (u64)SLICE_MIN));
 		/* An earlier alarm may stay: it just asks once more. */
 		if (alarm < p->slice_timer.expires)
 			timer_set(&p->slice_timer, alarm);
@@ -670,22 +652,9 @@ static void poll_fired(void *arg)
 
 /* --- creation, parameters ------------------------------------------------- */
 
-/* Slice 1 ms to 1 s; rate limit none, or 100 us up to the slice or 0.5 s. */
-static bool set_slices(u64 slice_ms, u64 ratelimit_us)
-{
-	if (slice_ms < 1 || slice_ms > 1000 || ratelimit_us > 500000 ||
-	    (ratelimit_us && ratelimit_us < 100) ||
-	    ratelimit_us > slice_ms * 1000)
-		return false;
-	WRITE_ONCE(slice_ns, slice_ms * NS_PER_MS);
-	WRITE_ONCE(ratelimit_ns, ratelimit_us * 1000);
-	return true;
-}
-
 /* Boot CPU, which runs its idle vCPU; after this, timers may be set. */
 void sched_init(void)
 {
-	set_slices(30, 1000);
 	sched_init_cpu(smp_processor_id());
 }
 
@@ -697,11 +666,11 @@ void sched_init_cpu(unsigned int cpu)
 	BUG_ON(!idle || !idle->is_idle);
 	idle->sched.cpu = cpu;
 	idle->sched.running = true;
-	idle->sched.state_since = idle->sched.last_start = clock_ns();
+	idle->sched.rs.state_entry_time = clock_ns();
 	timer_init(&pcpus[cpu].slice_timer, slice_over, NULL);
 	pcpus[cpu].idle = pcpus[cpu].curr = idle;
 	spin_lock(&sched_lock);
-	idle_cpus |= cpu_bit(cpu);
+	idle_cpus |= (1UL << cpu);
 	spin_unlock(&sched_lock);
 }
 
@@ -713,8 +682,8 @@ int sched_init_vcpu(struct vcpu *v)
 	v->sched.affinity = v->sched.soft_affinity = ~(cpumask_t)0;
 	/* Somewhere online; the first wake-up looks for an idle CPU. */
 	v->sched.cpu = ffs64(cpus_online);
-	v->sched.runstate = RUNSTATE_offline;
-	v->sched.state_since = clock_ns();
+	v->sched.rs.state = RUNSTATE_offline;
+	v->sched.rs.state_entry_time = clock_ns();
 	timer_init(&v->timers.singleshot, singleshot_fired, v);
 	timer_init(&v->timers.periodic, periodic_fired, v);
 	timer_init(&v->timers.poll, poll_fired, v);
@@ -801,19 +770,29 @@ int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
 	return 0;
 }
 
-/* XEN_SYSCTL_scheduler_op: slice and rate limit of the one pool. */
+/*
+ * XEN_SYSCTL_scheduler_op: slice and rate limit of the one pool.  Slice 1 ms
+ * to 1 s; rate limit none, or 100 us up to the slice or 0.5 s.
+ */
 int sched_adjust_global(void *xen_sysctl_scheduler_op)
 {
 	struct xen_sysctl_scheduler_op *op = xen_sysctl_scheduler_op;
 	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
 	bool put = op->cmd == XEN_SYSCTL_SCHEDOP_putinfo;
+	u64 limit = p->ratelimit_us;
 
 	if (op->cpupool_id != 0)
 		return -XEN_ESRCH;
 	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
 	    (!put && op->cmd != XEN_SYSCTL_SCHEDOP_getinfo) ||
-	    (put && !set_slices(p->tslice_ms, p->ratelimit_us)))
+	    (put && (p->tslice_ms < 1 || p->tslice_ms > 1000 ||
+		     limit > 500000 || (limit && limit < 100) ||
+		     limit > p->tslice_ms * 1000UL)))
 		return -XEN_EINVAL;
+	if (put) {
+		slice_ns = p->tslice_ms * NS_PER_MS;
+		ratelimit_ns = limit * 1000;
+	}
 	p->tslice_ms = (u32)(slice_ns / NS_PER_MS);
 	p->ratelimit_us = (u32)(ratelimit_ns / 1000);
 	p->vcpu_migr_delay_us = 0;

@@ -52,10 +52,7 @@ struct vcpu_sched {
 	cpumask_t affinity, soft_affinity;	/* hard, soft */
 	u64 vtime;			/* ns run, divided by weight */
 	u64 slice_start, slice_end;	/* ns */
-	/* accounting, RUNSTATE_* of hypercall-abi/vcpu.h */
-	u8 runstate;
-	u64 state_since;
-	u64 time_in[4];
+	struct vcpu_runstate_info rs;	/* accounting: till the last change */
 	u64 runstate_gva;		/* registered area, 0 none */
 	u64 time_gva;			/* registered vcpu_time area, 0 none */
 	u64 time_gva_done;		/* the one that was written last */
