@@ -109,6 +109,12 @@ static void cfg_write(const struct msi *m, u8 reg, unsigned int bytes, u32 val)
 	spin_unlock(&pci_lock);
 }
 
+/* How many messages the device may send; whether it does. */
+static void msi_control(const struct msi *m, u32 clear, u32 set)
+{
+	cfg_write(m, m->cap + 2, 2, (cfg_read(m, m->cap + 2, 2) & ~clear) | set);
+}
+
 /* A broken device may link its list into a circle: at most 48 steps. */
 static u8 find_cap(const struct msi *m, u8 id)
 {
@@ -161,15 +167,11 @@ void pci_guest_out(struct domain *d, u16 port, unsigned int bytes, u32 val)
 	struct msi_device *dev;
 	unsigned int start;
 
-	if (port == 0xcf8 && bytes == 4) {
+	if (port == 0xcf8 && bytes == 4)
 		WRITE_ONCE(d->cf8, val);
-		return;
-	}
-	if (port < 0xcfc) {
+	else if (port < 0xcfc)
 		port_out(port, bytes, val);
-		return;
-	}
-	if (!(cf8 & CF8_ENABLE) || (port & 3) + bytes > 4)
+	if (port < 0xcfc || !(cf8 & CF8_ENABLE) || (port & 3) + bytes > 4)
 		return;
 	spin_lock(&pci_lock);
 	outl(0xcf8, cf8 & ~3U);
@@ -191,31 +193,24 @@ void pci_guest_out(struct domain *d, u16 port, unsigned int bytes, u32 val)
 
 /* --- messages ------------------------------------------------------------- */
 
-/* Address of memory BAR n, 0 if it is none or unset. */
-static paddr_t bar_address(const struct msi *m, unsigned int n)
-{
-	u32 low, high = 0;
-
-	if (n > ((cfg_read(m, PCI_HEADER_TYPE, 1) & 0x7f) ? 1 : 5))
-		return 0;
-	low = cfg_read(m, PCI_BAR(n), 4);
-	if (low & 1)
-		return 0;
-	if ((low & 6) == 4 && n < 5)
-		high = cfg_read(m, PCI_BAR(n + 1), 4);
-	return (u64)high << 32 | (low & ~15U);
-}
-
 /* Finds m's entry in the device's table, which is mapped again if it moved. */
 static int open_msix(struct msi_device *dev, struct msi *m)
 {
 	u32 entries = MSIX_SIZE(cfg_read(m, m->cap + 2, 2));
-	u32 where = cfg_read(m, m->cap + 4, 4), pages;
-	paddr_t pa = bar_address(m, where & 7);
+	u32 where = cfg_read(m, m->cap + 4, 4), n = where & 7, pages, low;
+	paddr_t pa;
 
 	if (m->entry >= entries)
 		return -XEN_EINVAL;
-	if (!pa || !(cfg_read(m, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+	/* In memory BAR n, which takes two registers if it has 64 bits. */
+	low = cfg_read(m, PCI_BAR(n), 4);
+	if (n > ((cfg_read(m, PCI_HEADER_TYPE, 1) & 0x7f) ? 1 : 5) || low & 1 ||
+	    !(cfg_read(m, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
+		return -XEN_ENXIO;
+	pa = low & ~15U;
+	if ((low & 6) == 4 && n < 5)
+		pa |= (u64)cfg_read(m, PCI_BAR(n + 1), 4) << 32;
+	if (!pa)
 		return -XEN_ENXIO;
 	pa += where & ~7U;
 	pages = DIV_ROUND_UP((pa & ~PAGE_MASK) + entries * MSIX_ENTRY_SIZE,
@@ -236,7 +231,6 @@ static int open_msix(struct msi_device *dev, struct msi *m)
 		dev->table_pages = pages;
 	}
 	m->slot = (volatile u32 *)(dev->map + m->entry * MSIX_ENTRY_SIZE);
-	m->maskable = true;
 	return 0;
 }
 
@@ -257,7 +251,7 @@ int msi_open(struct msi *m)
 	u16 bdf = m->bus << 8 | m->devfn;
 	struct msi_device *dev;
 	u32 ctrl;
-	int rc;
+	int rc = 0;
 
 	m->cap = find_cap(m, m->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap)
@@ -275,17 +269,17 @@ int msi_open(struct msi *m)
 	ctrl = cfg_read(m, m->cap + 2, 2);
 	if (m->msix) {
 		rc = open_msix(dev, m);
-		if (rc)
-			return rc;
+	} else if (m->nr > 1U << min(MSI_MMC(ctrl), 5U)) {
+		rc = -XEN_EINVAL;
 	} else {
-		if (m->nr > 1U << min(MSI_MMC(ctrl), 5U))
-			return -XEN_EINVAL;
 		m->is64 = ctrl & MSI_64BIT;
 		m->maskable = ctrl & MSI_MASKABLE;
 		dev->msi_cap = m->cap;
 		dev->msi_len = 10 + m->is64 * 4 + m->maskable * 10;
-		cfg_write(m, m->cap + 2, 2, ctrl & ~MSI_ENABLE);
+		msi_control(m, MSI_ENABLE, 0);
 	}
+	if (rc)
+		return rc;
 	dev->msix = m->msix;
 	store_release(&dev->users, dev->users + 1);
 	for (unsigned int i = 0; i < m->nr; i++)
@@ -296,14 +290,11 @@ int msi_open(struct msi *m)
 void msi_close(const struct msi *m)
 {
 	struct msi_device *dev = device_find(m->bus << 8 | m->devfn);
-	u32 ctrl;
 
-	if (m->msix) {
+	if (m->msix)
 		msi_mask(m, 0, true);
-	} else {
-		ctrl = cfg_read(m, m->cap + 2, 2);
-		cfg_write(m, m->cap + 2, 2, ctrl & ~(MSI_ENABLE | MSI_MME(7)));
-	}
+	else
+		msi_control(m, MSI_ENABLE | MSI_MME(7), 0);
 	WRITE_ONCE(dev->users, dev->users - 1);
 }
 
@@ -314,7 +305,6 @@ void msi_close(const struct msi *m)
 void msi_write(const struct msi *m, u8 vector, unsigned int cpu)
 {
 	u32 address = MSI_ADDRESS | (cpu_ptr(cpu)->apic_id & 0xff) << 12;
-	u32 ctrl;
 
 	if (m->msix) {
 		m->slot[0] = address;
@@ -323,8 +313,7 @@ void msi_write(const struct msi *m, u8 vector, unsigned int cpu)
 		return;
 	}
 	/* A reset device has forgotten how many messages it may send. */
-	ctrl = cfg_read(m, m->cap + 2, 2) & ~MSI_MME(7);
-	cfg_write(m, m->cap + 2, 2, ctrl | MSI_MME(ffs64(m->nr)));
+	msi_control(m, MSI_MME(7), MSI_MME(ffs64(m->nr)));
 	cfg_write(m, m->cap + 4, 4, address);
 	if (m->is64)
 		cfg_write(m, m->cap + 8, 4, 0);
@@ -336,13 +325,11 @@ void msi_mask(const struct msi *m, unsigned int n, bool masked)
 	u8 reg = m->cap + (m->is64 ? 16 : 12);
 	u32 bits;
 
-	if (!m->maskable)
-		return;
 	if (m->msix) {
 		m->slot[3] = masked;
 		(void)m->slot[3];	/* arrived before we go on */
-		return;
+	} else if (m->maskable) {
+		bits = cfg_read(m, reg, 4) & ~(1U << n);
+		cfg_write(m, reg, 4, bits | (u32)masked << n);
 	}
-	bits = cfg_read(m, reg, 4) & ~(1U << n);
-	cfg_write(m, reg, 4, bits | (u32)masked << n);
 }

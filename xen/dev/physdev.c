@@ -99,12 +99,27 @@ static int map_pirq(struct physdev_map_pirq *op)
 	return min(op->pirq, 0);
 }
 
-/* Dom0's, physdev_lock held. */
-static long dom0_op(u64 cmd, union physdev_arg *op)
+/* physdev_lock is held. */
+static long physdev_op(u64 cmd, union physdev_arg *op)
 {
-	struct domain *d = current->domain;
+	struct vcpu *v = current;
+	struct domain *d = v->domain;
 
 	switch (cmd) {
+	case PHYSDEVOP_set_iopl:
+		if (op->iopl.iopl > 3)
+			return -XEN_EINVAL;
+		v->iopl = op->iopl.iopl;
+		return 0;
+	case PHYSDEVOP_set_iobitmap:
+		if (op->iobitmap.nr_ports > 65536 ||
+		    !guest_range_ok(op->iobitmap.bitmap,
+				    DIV_ROUND_UP(op->iobitmap.nr_ports, 8)))
+			return -XEN_EINVAL;
+		/* It is read at each access, by the emulator. */
+		v->iobmp = op->iobitmap.bitmap;
+		v->iobmp_limit = op->iobitmap.nr_ports;
+		return 0;
 	case PHYSDEVOP_eoi:
 	case PHYSDEVOP_irq_status_query:
 		if (op->eoi.irq >= NR_PIRQS)
@@ -159,36 +174,19 @@ static long dom0_op(u64 cmd, union physdev_arg *op)
  */
 long do_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	struct vcpu *v = current;
 	union physdev_arg op;
 	long rc;
 
 	if (cmd != PHYSDEVOP_set_iopl && cmd != PHYSDEVOP_set_iobitmap &&
-	    !v->domain->is_privileged)
+	    !current->domain->is_privileged)
 		return deny(-XEN_EPERM);
 	if (cmd >= ARRAY_SIZE(args))
 		return -XEN_ENOSYS;
 	if (args[cmd].size && copy_from_guest(&op, arg, args[cmd].size))
 		return deny(-XEN_EFAULT);
 
-	if (cmd == PHYSDEVOP_set_iopl) {
-		if (op.iopl.iopl > 3)
-			return deny(-XEN_EINVAL);
-		v->iopl = op.iopl.iopl;
-		return 0;
-	}
-	/* The bitmap is read at each access, by the emulator. */
-	if (cmd == PHYSDEVOP_set_iobitmap) {
-		if (op.iobitmap.nr_ports > 65536 ||
-		    !guest_range_ok(op.iobitmap.bitmap,
-				    DIV_ROUND_UP(op.iobitmap.nr_ports, 8)))
-			return deny(-XEN_EINVAL);
-		v->iobmp = op.iobitmap.bitmap;
-		v->iobmp_limit = op.iobitmap.nr_ports;
-		return 0;
-	}
 	spin_lock(&physdev_lock);
-	rc = dom0_op(cmd, &op);
+	rc = physdev_op(cmd, &op);
 	spin_unlock(&physdev_lock);
 	/* A failed copy leaves a pirq mapped: Dom0 may ask again. */
 	if (!rc && args[cmd].out && copy_to_guest(arg, &op, args[cmd].size))
