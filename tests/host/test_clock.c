@@ -174,11 +174,6 @@ static void rewriting(void)
 	vi.time.version = 0xffffffff;
 	vcpu_time_update(&v);
 	CHECK(vi.time.version && !(vi.time.version & 1));
-	v.work = VWORK_TIME;
-	version = vi.time.version;
-	vcpu_time_update(&v);
-	CHECK(vi.time.version != version);
-	CHECK_EQ(v.work, 0);
 	v.sched.time_gva = 1;		/* faults */
 	vcpu_time_update(&v);
 	CHECK_EQ(v.sched.time_gva_done, 1);

@@ -213,7 +213,7 @@ void __init acpi_init(paddr_t rsdp)
 
 static void pause_ms(unsigned int ms)
 {
-	u64 start = rdtsc(), khz = boot_cpu.tsc_khz ? boot_cpu.tsc_khz : 3000000;
+	u64 start = rdtsc(), khz = max(boot_cpu.tsc_khz, 1000000UL);
 
 	while (rdtsc() - start < khz * ms)
 		cpu_relax();

@@ -68,8 +68,8 @@ static void console_unlock(bool locked)
 /* --- serial line ---------------------------------------------------------- */
 
 enum uart_reg {
-	UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_SCR = 7,
-	UART_DLL = 0, UART_DLH = 1,	/* while LCR_DLAB */
+	UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR,
+	UART_SCR = 7, UART_DLL = 0, UART_DLH = 1, /* two while LCR_DLAB */
 };
 #define LCR_8N1		0x03
 #define LCR_DLAB	0x80
@@ -361,7 +361,7 @@ long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 			    pos != ring_end; n++)
 			buf[n] = ring[pos++ % RING_SIZE];
 		console_unlock(locked);
-		if (copy_to_guest(gva + done, buf, n))
+		if (n && copy_to_guest(gva + done, buf, n))
 			return deny(-XEN_EFAULT);
 		done += n;
 	} while (n);

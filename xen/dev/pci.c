@@ -112,7 +112,9 @@ static void cfg_write(const struct msi *m, u8 reg, unsigned int bytes, u32 val)
 /* How many messages the device may send; whether it does. */
 static void msi_control(const struct msi *m, u32 clear, u32 set)
 {
-	cfg_write(m, m->cap + 2, 2, (cfg_read(m, m->cap + 2, 2) & ~clear) | set);
+	u32 ctrl = cfg_read(m, m->cap + 2, 2);
+
+	cfg_write(m, m->cap + 2, 2, (ctrl & ~clear) | set);
 }
 
 /* A broken device may link its list into a circle: at most 48 steps. */

@@ -228,7 +228,7 @@ void vcpu_time_update(struct vcpu *v)
 	};
 
 	if (likely(memcmp(page, &t, sizeof(t)) == 0 && t.version &&
-		   !(t.version & 1) && !(v->work & VWORK_TIME) &&
+		   !(t.version & 1) &&
 		   v->sched.time_gva == v->sched.time_gva_done))
 		return;
 	if (!xchg(&sync_checked, 1)) {
@@ -236,7 +236,6 @@ void vcpu_time_update(struct vcpu *v)
 		t.tsc_timestamp = tsc_base[smp_processor_id()];
 		t.flags = time_flags;
 	}
-	atomic_and(&v->work, ~VWORK_TIME);
 	t.version |= 1;
 	WRITE_ONCE(page->version, t.version);
 	smp_wmb();

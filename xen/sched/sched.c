@@ -267,7 +267,7 @@ static void seek_cpu(struct vcpu *v, bool woken, u64 now)
 
 	/* Its old CPU is not done with it: only that one may take it now. */
 	if (load_acquire(&v->sched.running))
-		mask &= (1UL << cpu);
+		mask &= 1UL << cpu;
 	if (!mask || !within_cap(v->domain, now))
 		return;
 	if (mask & idle_cpus)
@@ -674,11 +674,9 @@ void sched_init_cpu(unsigned int cpu)
 	spin_unlock(&sched_lock);
 }
 
-/* v is new and not runnable yet; it may run anywhere.  Cannot fail so far. */
+/* v, a guest's, is new and not runnable yet; it may run anywhere.  0. */
 int sched_init_vcpu(struct vcpu *v)
 {
-	if (v->is_idle)
-		return 0;
 	v->sched.affinity = v->sched.soft_affinity = ~(cpumask_t)0;
 	/* Somewhere online; the first wake-up looks for an idle CPU. */
 	v->sched.cpu = ffs64(cpus_online);
@@ -694,8 +692,6 @@ int sched_init_vcpu(struct vcpu *v)
 /* v is paused for good and does not run. */
 void sched_destroy_vcpu(struct vcpu *v)
 {
-	if (v->is_idle)
-		return;
 	vcpu_sleep(v);
 	timer_stop(&v->domain->sched.refill);	/* it walks the vCPUs */
 	timer_stop(&v->timers.singleshot);
