@@ -1,2 +1,1 @@
-SRCS_sched := $(XEN)/sched/sched.c $(XEN)/sched/credit.c \
-	$(XEN)/sched/schedop.c $(XEN)/sched/timer.c
+SRCS_sched := $(XEN)/sched/schedop.c $(XEN)/sched/timer.c

@@ -1,4 +1,3 @@
-SRCS_schedsmp := $(XEN)/sched/sched.c $(XEN)/sched/credit.c \
-	$(XEN)/sched/schedop.c $(XEN)/sched/timer.c $(XEN)/lib/spinlock.c
+SRCS_schedsmp := $(XEN)/sched/schedop.c $(XEN)/sched/timer.c $(XEN)/lib/spinlock.c
 CFLAGS_schedsmp := -DDEBUG -O2
 LIBS_schedsmp := -lpthread

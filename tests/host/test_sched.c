@@ -11,9 +11,7 @@
  */
 #include "test.h"
 #include "host.h"
-#include <sched/runq.h>
-#include <entry/entry.h>
-#include <hypercall-abi/sysctl.h>
+#include "../../xen/sched/sched.c"
 
 #define MS	NS_PER_MS
 #define MAXV	96
@@ -133,11 +131,6 @@ void domain_put(struct domain *d)
 {
 }
 
-u64 cmdline_u64(const char *name, u64 dflt)
-{
-	return dflt;
-}
-
 /* --- the machine --------------------------------------------------------- */
 
 static void start(unsigned int cpus)
@@ -154,10 +147,11 @@ static void start(unsigned int cpus)
 		free(domains[nr_domains]);
 	}
 	for (unsigned int c = 0; c < sim_cpus; c++)
-		timer_stop(&runqs[c].slice_timer);
-	memset(runqs, 0, sizeof(runqs));
+		timer_stop(&pcpus[c].slice_timer);
+	memset(pcpus, 0, sizeof(pcpus));
 	memset(host_cpu, 0, sizeof(host_cpu));
-	busy_cpus = idle_cpus = 0;
+	CHECK(!waiting && !nr_waiting);
+	idle_cpus = 0;
 	now = 1;
 	sim_cpus = cpus;
 	cpus_online = cpus == 64 ? ~0UL : (1UL << cpus) - 1;
@@ -169,12 +163,26 @@ static void start(unsigned int cpus)
 		host_cpu[c].id = c;
 		host_cpu[c].curr = &idle_vcpu[c];
 		deadline[c] = NEVER;
-		timer_init_cpu(c);
 	}
+	for (sim_cpu = 0; sim_cpu < cpus; sim_cpu++)
+		timer_run_this();
 	sim_cpu = 0;
+	slice_ns = 30 * MS;
+	ratelimit_ns = MS;
 	sched_init();
 	for (unsigned int c = 1; c < cpus; c++)
 		sched_init_cpu(c);
+}
+
+static void credit_adjust_domain(struct domain *d, u16 weight, u16 cap)
+{
+	struct xen_domctl_scheduler_op op = {
+		.sched_id = XEN_SCHEDULER_CREDIT,
+		.cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+		.u.credit = { .weight = weight, .cap = cap },
+	};
+
+	CHECK_EQ(sched_domain_adjust(d, &op), 0);
 }
 
 static struct domain *add_domain(u32 weight, u32 cap)
@@ -248,44 +256,34 @@ static void settle(void)
 /* The invariants of a quiet moment. */
 static void audit(void)
 {
-	cpumask_t idle = 0, busy = 0;
-	unsigned int active = 0, counted = 0;
+	struct vcpu *v;
+	unsigned int active = 0, counted = 0, n = 0;
+	cpumask_t idle = 0;
 
 	CHECK_EQ(host_locks_held, 0);
 	for (unsigned int c = 0; c < sim_cpus; c++) {
-		struct runq *rq = &runqs[c];
-		struct vcpu *v, *last = NULL;
-		unsigned int n = 0;
-
-		CHECK(rq->curr == host_cpu[c].curr);
-		if (rq->curr->is_idle)
-			idle |= cpu_bit(c);
-		for (v = rq->head; v; last = v, v = v->sched.next) {
-			n++;
-			CHECK_EQ(v->sched.cpu, c);
-			CHECK(v->sched.on_queue && vcpu_runnable(v));
-			CHECK(may_run_on(v, c) && !v->sched.running);
-			CHECK(v->sched.prev == last);
-			CHECK(!last || (s64)(v->sched.vtime -
-					     last->sched.vtime) >= 0);
-		}
-		CHECK(rq->tail == last);
-		CHECK_EQ(rq->nr, n);
-		if (n)
-			busy |= cpu_bit(c);
+		CHECK(pcpus[c].curr == host_cpu[c].curr);
+		if (pcpus[c].curr->is_idle)
+			idle |= 1UL << c;
 	}
-	CHECK_EQ(busy_cpus, busy);
+	for (v = waiting; v; v = v->sched.next, n++) {
+		CHECK(v->sched.on_queue && vcpu_runnable(v));
+		CHECK(!v->sched.running);
+	}
+	CHECK_EQ(nr_waiting, n);
 	CHECK_EQ(idle_cpus & cpus_online, idle);
 	for (unsigned int i = 0; i < nr_sims; i++) {
-		struct vcpu *v = &sims[i]->v;
-		bool wants = vcpu_runnable(v);
+		struct domain_sched *d;
+		bool wants;
 
+		v = &sims[i]->v;
+		d = &v->domain->sched;
+		wants = vcpu_runnable(v);
 		CHECK_EQ(v->sched.running, sims[i]->on >= 0);
-		CHECK_EQ(v->sched.active, wants);
-		CHECK_EQ(wants, v->sched.running + v->sched.on_queue +
-			 v->sched.parked);
+		CHECK_EQ(v->sched.rs.state <= RUNSTATE_runnable, wants);
+		CHECK_EQ(wants, v->sched.running + v->sched.on_queue);
 		/* Work-conserving. */
-		if (v->sched.on_queue)
+		if (v->sched.on_queue && (!d->cap || d->budget > 0))
 			CHECK_EQ(idle & v->sched.affinity, 0);
 		active += wants;
 	}
@@ -722,7 +720,7 @@ static void block_and_poll(void)
 	sched_op(SCHEDOP_block, NULL);
 	simulate(MS);
 	CHECK(this_cpu()->curr != &s->v);
-	CHECK_EQ(s->v.sched.runstate, RUNSTATE_blocked);
+	CHECK_EQ(s->v.sched.rs.state, RUNSTATE_blocked);
 	vcpu_kick(&s->v);
 	simulate(MS);
 	CHECK(this_cpu()->curr == &s->v);
@@ -887,8 +885,8 @@ static void runstate_area(void)
 	while (s->on < 0)
 		simulate(1000);
 	CHECK(!(area.state_entry_time & XEN_RUNSTATE_UPDATE));
-	CHECK_EQ(area.state_entry_time, s->v.sched.state_since);
-	CHECK_EQ(area.state, s->v.sched.runstate);
+	CHECK_EQ(area.state_entry_time, s->v.sched.rs.state_entry_time);
+	CHECK_EQ(area.state, s->v.sched.rs.state);
 	vcpu_runstate(&s->v, &info);
 	for (int i = 0; i < 4; i++)
 		sum += info.time[i];
@@ -932,7 +930,7 @@ static void parameters(void)
 	g.cmd = XEN_SYSCTL_SCHEDOP_putinfo;
 	g.u.sched_credit.tslice_ms = 5;
 	CHECK_EQ(sched_adjust_global(&g), 0);
-	CHECK_EQ(credit_slice_ns, 5 * MS);
+	CHECK_EQ(slice_ns, 5 * MS);
 	g.u.sched_credit.ratelimit_us = 6000;
 	CHECK_EQ(sched_adjust_global(&g), -XEN_EINVAL);
 	g.u.sched_credit.ratelimit_us = 0;

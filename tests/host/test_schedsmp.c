@@ -13,8 +13,7 @@
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
-#include <sched/runq.h>
-#include <entry/entry.h>
+#include "../../xen/sched/sched.c"
 
 #define CPUS	4
 #define VCPUS	14
@@ -125,11 +124,6 @@ struct domain *domain_get(domid_t id)
 
 void domain_put(struct domain *d)
 {
-}
-
-u64 cmdline_u64(const char *name, u64 dflt)
-{
-	return strcmp(name, "sched_credit_tslice_ms") ? 200 : 1;
 }
 
 /* --- what a running guest does ------------------------------------------- */
@@ -252,6 +246,8 @@ static void chaos(void)
 		deadline[c] = NEVER;
 	}
 	sched_init();
+	slice_ns = NS_PER_MS;
+	ratelimit_ns = 200000;
 	for (unsigned int c = 1; c < CPUS; c++)
 		sched_init_cpu(c);
 	for (int i = 0; i < 2; i++) {
@@ -259,7 +255,9 @@ static void chaos(void)
 		dom[i].max_vcpus = MAX_VCPUS;
 		sched_init_domain(&dom[i]);
 	}
-	credit_adjust_domain(&dom[1], 0, 120);
+	sched_domain_adjust(&dom[1], &(struct xen_domctl_scheduler_op){
+		.sched_id = XEN_SCHEDULER_CREDIT,
+		.cmd = XEN_DOMCTL_SCHEDOP_putinfo, .u.credit.cap = 120 });
 	seed = 1;
 	for (int i = 0; i < VCPUS; i++) {
 		struct guest *g = &guests[i];

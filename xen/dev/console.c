@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The console: log ring, serial line, VGA text screen, and console_io.
+ * The console: log ring, serial line (one 16550), VGA text screen, and
+ * console_io.
+ *
+ *   com1=BAUD[,8n1[,IO-PORT[,IRQ]]]   BAUD "auto": as the firmware left it
+ *   console=com1 | com2 | vga [,keep] where the hypervisor's text goes
  *
  * The hypervisor's own output goes to the ring (xl dmesg) and to the devices
- * that console= names; Dom0's goes to the devices only.  Serial input belongs
- * to Dom0; three Ctrl-A in a row hand it to the hypervisor's debug keys, three
- * more hand it back.
+ * that console= names; Dom0's goes to the devices only.  Serial output waits
+ * for the transmitter and fills its FIFO; there is no output interrupt.  On
+ * the screen, text grows at the bottom line.  Serial input belongs to Dom0;
+ * three Ctrl-A in a row hand it to the hypervisor's debug keys, three more
+ * hand it back.
  *
  * Lock: console_owner, innermost of all.  It is not a struct spinlock because
  * an NMI may hit its holder and must be able to print: the word says who
@@ -14,7 +20,8 @@
  * printk(), whose caller may hold any lock: console_poll() sends them.
  *
  * A hostile guest: console_io is Dom0's alone; its output is copied in small
- * pieces with a chance to be preempted after each.
+ * pieces with a chance to be preempted after each.  While we use a serial
+ * port no guest may touch it: uart_owns_port().
  */
 #include <domain/domain.h>
 #include <dev/dev.h>
@@ -22,22 +29,19 @@
 #include <boot/boot.h>
 
 #define RING_SIZE	65536U		/* a power of two */
-#define RX_SIZE		1024U
+#define RX_SIZE		256U
 #define CTRL_A		1
 
 static char ring[RING_SIZE];
 static u32 ring_start, ring_end;	/* free-running: reader's, writer's */
 
-static char rx[RX_SIZE];		/* input for Dom0 */
+static char rx[RX_SIZE];		/* input */
 static u32 rx_start, rx_end;
-static char keys[16];			/* input for the hypervisor */
-static u32 keys_start, keys_end;
 static bool input_to_keys;
 
 static u32 console_owner;		/* CPU id + 1 */
 static bool console_forced;		/* panic: no locking any more */
 static bool ring_grew;			/* Dom0 has not been told yet */
-static struct timer poll_timer;
 
 /* False: this CPU holds it already, or nobody should wait any more. */
 static bool console_lock(void)
@@ -61,78 +65,120 @@ static void console_unlock(bool locked)
 		store_release(&console_owner, 0U);
 }
 
+/* --- serial line ---------------------------------------------------------- */
+
+enum uart_reg {
+	UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR,
+	UART_SCR = 7, UART_DLL = 0, UART_DLH = 1, /* two while LCR_DLAB */
+};
+#define LCR_8N1		0x03
+#define LCR_DLAB	0x80
+#define LSR_RX_READY	0x01
+#define LSR_TX_EMPTY	0x20
+#define MCR_DTR_RTS_OUT2 0x0b
+#define UART_CLOCK	115200
+#define FIFO_SIZE	16
+
+static u16 uart_port;		/* 0: not in use */
+static u8 uart_irq;
+
+/* Sets up the port that console= names, if there is one. */
+static void __init uart_init(void)
+{
+	bool com2 = cmdline_list_has("console", "com2");
+	const char *name = com2 ? "com2" : "com1", *opt, *end;
+	const u64 dflt_port = com2 ? 0x2f8 : 0x3f8, dflt_irq = com2 ? 3 : 4;
+	u64 baud = UART_CLOCK, port = dflt_port, irq = dflt_irq;
+
+	if (!com2 && !cmdline_list_has("console", "com1"))
+		return;
+	opt = cmdline_get(name);
+	if (opt) {
+		baud = strtoull(opt, &end, 10);	/* 0: as it is */
+		if (!strncmp(opt, "auto", 4))
+			end += 4;
+		if (!strncmp(end, ",8n1", 4))
+			end += 4;
+		if (*end == ',')
+			port = strtoull(end + 1, &end, 0);
+		if (*end == ',')
+			irq = strtoull(end + 1, &end, 0);
+		if (*end || baud > UART_CLOCK || port > 0xfff8 || irq > 15) {
+			printk("Command line: %s='%s' is not BAUD,8n1,PORT,IRQ\n",
+			       name, opt);
+			baud = UART_CLOCK;
+			port = dflt_port;
+			irq = dflt_irq;
+		}
+	}
+	outb((u16)(port + UART_SCR), 0x5a);
+	if (inb((u16)(port + UART_SCR)) != 0x5a) {
+		printk("Command line: console=%s: there is no serial port at %#lx\n",
+		       name, port);
+		return;
+	}
+	uart_port = (u16)port;
+	uart_irq = (u8)irq;
+	outb(uart_port + UART_IER, 0);
+	if (baud) {
+		outb(uart_port + UART_LCR, LCR_8N1 | LCR_DLAB);
+		outb(uart_port + UART_DLL, (u8)(UART_CLOCK / baud));
+		outb(uart_port + UART_DLH, (u8)(UART_CLOCK / baud >> 8));
+	}
+	outb(uart_port + UART_LCR, LCR_8N1);
+	outb(uart_port + UART_FCR, 0x07);
+	outb(uart_port + UART_MCR, MCR_DTR_RTS_OUT2);
+}
+
+/* True if a guest must keep off this I/O port. */
+bool uart_owns_port(u16 port)
+{
+	return uart_port && port >= uart_port && port < uart_port + 8;
+}
+
+/* Sends one byte; gives up on a transmitter that stays busy. */
+static void uart_putc(char ch)
+{
+	static u8 room;		/* free places in the FIFO, at least */
+
+	if (!uart_port)
+		return;
+	if (!room) {
+		for (u32 i = 0; i < 1000000; i++)
+			if (inb(uart_port + UART_LSR) & LSR_TX_EMPTY)
+				break;
+		room = FIFO_SIZE;
+	}
+	room--;
+	outb(uart_port + UART_DATA, (u8)ch);
+}
+
 /* --- VGA text, 80 x 25 --------------------------------------------------- */
 
 #define VGA_COLS	80
 #define VGA_ROWS	25
-#define VGA_BLANK	0x0720
-#define VGA_CRTC	0x3d4
+#define VGA_LAST	(VGA_COLS * (VGA_ROWS - 1))
 
 static u16 *vga;			/* NULL: no text screen, or Dom0's */
 static u16 *vga_memory;
-static unsigned int vga_pos;		/* in cells */
-
-static u8 crtc_read(u8 index)
-{
-	outb(VGA_CRTC, index);
-	return inb(VGA_CRTC + 1);
-}
-
-static void crtc_write(u8 index, u8 v)
-{
-	outb(VGA_CRTC, index);
-	outb(VGA_CRTC + 1, v);
-}
-
-static void vga_scroll(void)
-{
-	for (unsigned int i = 0; i < VGA_COLS * (VGA_ROWS - 1); i++)
-		vga[i] = vga[i + VGA_COLS];
-	for (unsigned int i = 0; i < VGA_COLS; i++)
-		vga[VGA_COLS * (VGA_ROWS - 1) + i] = VGA_BLANK;
-	vga_pos -= VGA_COLS;
-}
 
 static void vga_putc(char c)
 {
-	if (c == '\n')
-		vga_pos += VGA_COLS - vga_pos % VGA_COLS;
-	else if (c == '\r')
-		vga_pos -= vga_pos % VGA_COLS;
-	else if (c == '\b')
-		vga_pos -= vga_pos % VGA_COLS ? 1 : 0;
-	else if ((u8)c >= ' ')
-		vga[vga_pos++] = (u16)(0x0700 | (u8)c);
-	if (vga_pos >= VGA_COLS * VGA_ROWS)
-		vga_scroll();
-}
+	static unsigned int col;
 
-static void vga_show_cursor(void)
-{
-	crtc_write(14, (u8)(vga_pos >> 8));
-	crtc_write(15, (u8)vga_pos);
+	if (c == '\n' || col == VGA_COLS) {
+		memmove(vga, vga + VGA_COLS, VGA_LAST * 2);
+		for (col = VGA_COLS; col; col--)
+			vga[VGA_LAST + col - 1] = 0x0720;
+	}
+	if ((u8)c >= ' ')
+		vga[VGA_LAST + col++] = (u16)(0x0700 | (u8)c);
 }
 
 /* No text screen behind a graphics mode or EFI firmware. */
 static bool text_screen(void)
 {
-	if (boot_info.fb.valid)
-		return boot_info.fb.type == 2;
-	return !boot_info.efi;
-}
-
-static void __init vga_init(void)
-{
-	const char *opt = cmdline_get("console");
-
-	if (!text_screen() || (opt && !cmdline_list_has("console", "vga")))
-		return;
-	vga = vga_memory = paddr_to_virt(0xb8000);
-	vga_pos = (unsigned int)crtc_read(14) << 8 | crtc_read(15);
-	if (vga_pos >= VGA_COLS * VGA_ROWS)
-		vga_pos = VGA_COLS * (VGA_ROWS - 1);
-	if (vga_pos % VGA_COLS)
-		vga_putc('\n');
+	return boot_info.fb.valid ? boot_info.fb.type == 2 : !boot_info.efi;
 }
 
 /* The first domain takes the screen, unless console=vga,keep. */
@@ -156,19 +202,6 @@ static void devices_write(const char *s, size_t n)
 		if (vga)
 			vga_putc(s[i]);
 	}
-	if (vga)
-		vga_show_cursor();
-}
-
-static void ring_write(const char *s, size_t n)
-{
-	u32 end = ring_end;
-
-	for (size_t i = 0; i < n; i++)
-		ring[end++ % RING_SIZE] = s[i];
-	if (end - ring_start > RING_SIZE)
-		ring_start = end - RING_SIZE;
-	WRITE_ONCE(ring_end, end);
 }
 
 /* The hypervisor's text, to ring and devices.  Any context. */
@@ -176,22 +209,17 @@ void console_write(const char *s, size_t n)
 {
 	bool locked = console_lock();
 
-	ring_write(s, n);
+	for (size_t i = 0; i < n; i++)
+		ring[(ring_end + i) % RING_SIZE] = s[i];
+	WRITE_ONCE(ring_end, ring_end + (u32)n);
+	if (ring_end - ring_start > RING_SIZE)
+		ring_start = ring_end - RING_SIZE;
 	devices_write(s, n);
 	console_unlock(locked);
 	if (dom0 && !READ_ONCE(ring_grew)) {
 		WRITE_ONCE(ring_grew, true);
 		cpu_set_work(smp_processor_id(), WORK_KEYS);
 	}
-}
-
-/* Dom0's text, to the devices as it is. */
-void console_write_guest(const char *s, size_t n)
-{
-	bool locked = console_lock();
-
-	devices_write(s, n);
-	console_unlock(locked);
 }
 
 /* Panic: locks no longer count, and a text screen is ours again. */
@@ -201,25 +229,18 @@ void console_force_unlock(void)
 	vga = vga_memory;
 }
 
+/* One letter tells the levels apart; what follows '/' is for others. */
 static void __init parse_level(const char *name, int *threshold)
 {
-	static const char *const words[] = { "none", "error", "warning", "info",
-					     "debug", "all" };
+	static const char letters[] = "newida";
 	const char *value = cmdline_get(name);
-	size_t n = 0;
+	const char *p = value && *value ? strchr(letters, *value) : NULL;
 
-	if (!value)
-		return;
-	while (value[n] && value[n] != '/')
-		n++;
-	for (int i = 0; i < (int)ARRAY_SIZE(words); i++) {
-		if (strlen(words[i]) == n && !strncmp(value, words[i], n)) {
-			*threshold = min(i - 1, LOG_DEBUG);
-			return;
-		}
-	}
-	printk("Command line: %s='%s' is no level (none error warning info all): using %s\n",
-	       name, value, words[*threshold + 1]);
+	if (p)
+		*threshold = min((int)(p - letters) - 1, LOG_DEBUG);
+	else if (value)
+		printk("Command line: %s='%s' is no level (none error warning info all)\n",
+		       name, value);
 }
 
 /*
@@ -229,37 +250,24 @@ static void __init parse_level(const char *name, int *threshold)
 void __init console_init_early(void)
 {
 	uart_init();
-	vga_init();
-	if (ring_end)
-		devices_write(ring, min(ring_end, RING_SIZE));
+	if (text_screen() && (!cmdline_get("console") ||
+			      cmdline_list_has("console", "vga")))
+		vga = vga_memory = paddr_to_virt(0xb8000);
+	devices_write(ring, min(ring_end, RING_SIZE));
 	parse_level("loglvl", &log_threshold);
 	parse_level("guest_loglvl", &guest_log_threshold);
 }
 
 /* --- input ------------------------------------------------------------------- */
 
-/* Input for the debug keys is handled later, in exit_work(). */
-static void key_rx(char c)
-{
-	if (keys_end - keys_start < sizeof(keys))
-		keys[keys_end++ % sizeof(keys)] = c;
-	cpu_set_work(smp_processor_id(), WORK_KEYS);
-}
-
-static void dom0_rx(char c)
-{
-	bool locked = console_lock();
-
-	if (rx_end - rx_start < RX_SIZE)
-		rx[rx_end++ % RX_SIZE] = c;
-	console_unlock(locked);
-	virq_raise_global(VIRQ_CONSOLE);
-}
-
-/* A byte from the serial line.  No lock held; one CPU at a time. */
-void console_rx(char c)
+/*
+ * A byte from the serial line.  No lock held; one CPU at a time.  Debug keys
+ * are handled later, in exit_work().
+ */
+static void console_rx(char c)
 {
 	static unsigned int escapes;
+	bool locked;
 
 	escapes = c == CTRL_A ? escapes + 1 : 0;
 	if (escapes == 3) {
@@ -268,58 +276,66 @@ void console_rx(char c)
 		printk("*** Input to %s (Ctrl-A three times to switch)\n",
 		       input_to_keys ? "the hypervisor: press h for help"
 				     : "Dom0");
-		return;
 	}
 	if (c == CTRL_A)
 		return;
+	locked = console_lock();
+	if (rx_end - rx_start < RX_SIZE)
+		rx[rx_end++ % RX_SIZE] = c;
+	console_unlock(locked);
 	if (input_to_keys || !dom0)
-		key_rx(c);
+		cpu_set_work(smp_processor_id(), WORK_KEYS);
 	else
-		dom0_rx(c);
+		virq_raise_global(VIRQ_CONSOLE);
+}
+
+/* Takes up to n bytes of input. */
+static u32 rx_take(char *buf, u64 n)
+{
+	bool locked = console_lock();
+	u32 done = 0;
+
+	while (done < n && rx_start != rx_end)
+		buf[done++] = rx[rx_start++ % RX_SIZE];
+	console_unlock(locked);
+	return done;
 }
 
 /* exit_work() saw WORK_KEYS: no lock is held.  Debug keys, and news for Dom0. */
 void console_poll(void)
 {
-	while (keys_start != keys_end)
-		handle_debug_key(keys[keys_start++ % sizeof(keys)]);
+	char c;
+
+	while ((input_to_keys || !dom0) && rx_take(&c, 1))
+		handle_debug_key(c);
 	if (xchg(&ring_grew, false))
 		virq_raise_global(VIRQ_CON_RING);
 }
 
-static void poll_input(void *unused)
+static void uart_interrupt(void *unused)
 {
-	char c;
+	u8 lsr;
 
-	for (unsigned int i = 0; i < 64 && uart_getc(&c); i++)
-		console_rx(c);
-	timer_set(&poll_timer, smp_processor_id(), clock_ns() + 20 * NS_PER_MS);
+	for (unsigned int i = 0; i < 64; i++) {
+		lsr = inb(uart_port + UART_LSR);
+		if (lsr == 0xff || !(lsr & LSR_RX_READY))
+			return;
+		console_rx((char)inb(uart_port + UART_DATA));
+	}
 }
 
-/* After irq_init() and sched_init(): input by interrupt, or by a timer. */
+/* After irq_init(): input by interrupt. */
 void __init console_init(void)
 {
-	if (uart_enable_irq())
+	if (!uart_port)
 		return;
-	timer_init(&poll_timer, poll_input, NULL);
-	timer_set(&poll_timer, 0, clock_ns() + 20 * NS_PER_MS);
+	if (!uart_irq || irq_claim(uart_irq, uart_interrupt, NULL))
+		log_warn("console: no interrupt, so no serial input\n");
+	else
+		outb(uart_port + UART_IER, 1);
 }
 
 /* --- hypercalls --------------------------------------------------------------- */
-
-/* Takes up to n bytes of the log from *pos on, skipping what is overwritten. */
-static u32 ring_read(u32 *pos, char *buf, u32 n)
-{
-	bool locked = console_lock();
-	u32 i;
-
-	if ((s32)(*pos - (ring_end - RING_SIZE)) < 0 && ring_end > RING_SIZE)
-		*pos = ring_end - RING_SIZE;
-	for (i = 0; i < n && *pos != ring_end; i++)
-		buf[i] = ring[(*pos)++ % RING_SIZE];
-	console_unlock(locked);
-	return i;
-}
 
 /*
  * sysctl readconsole: up to *count bytes of the log to guest memory at gva,
@@ -329,126 +345,97 @@ static u32 ring_read(u32 *pos, char *buf, u32 n)
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental)
 {
+	u32 pos = READ_ONCE(ring_start), room = min(*count, RING_SIZE);
+	u32 done = 0, n;
 	char buf[256];
-	u32 pos = READ_ONCE(ring_start), room = *count, done = 0, n;
+	bool locked;
 
 	if (incremental && (s32)(*index - pos) > 0 &&
 	    (s32)(READ_ONCE(ring_end) - *index) >= 0)
 		pos = *index;
-	while (done < min(room, RING_SIZE)) {
-		n = ring_read(&pos, buf, min(room - done, (u32)sizeof(buf)));
-		if (!n)
-			break;
-		if (copy_to_guest(gva + done, buf, n))
+	do {
+		locked = console_lock();
+		if ((s32)(pos - ring_start) < 0)	/* overwritten */
+			pos = ring_start;
+		for (n = 0; n < min(room - done, (u32)sizeof(buf)) &&
+			    pos != ring_end; n++)
+			buf[n] = ring[pos++ % RING_SIZE];
+		console_unlock(locked);
+		if (n && copy_to_guest(gva + done, buf, n))
 			return deny(-XEN_EFAULT);
 		done += n;
-	}
-	if (clear) {
-		bool locked = console_lock();
-
-		if ((s32)(pos - ring_start) > 0)
-			ring_start = pos;
-		console_unlock(locked);
-	}
+	} while (n);
+	locked = console_lock();
+	if (clear && (s32)(pos - ring_start) > 0)
+		ring_start = pos;
+	console_unlock(locked);
 	*count = done;
 	*index = pos;
 	return 0;
 }
 
-static long console_io_write(u64 count, u64 gva)
-{
-	char buf[128];
-
-	while (count) {
-		size_t n = min(count, (u64)sizeof(buf));
-
-		if (copy_from_guest(buf, gva, n))
-			return deny(-XEN_EFAULT);
-		console_write_guest(buf, n);
-		count -= n;
-		gva += n;
-		if (count && preempt_check())
-			return hypercall_continue(__HYPERVISOR_console_io, 3,
-						  (u64)CONSOLEIO_write, count,
-						  gva);
-	}
-	return 0;
-}
-
-static long console_io_read(u64 count, u64 gva)
-{
-	char buf[RX_SIZE / 4];
-	bool locked = console_lock();
-	u32 n = 0;
-
-	while (n < min(count, (u64)sizeof(buf)) && rx_start != rx_end)
-		buf[n++] = rx[rx_start++ % RX_SIZE];
-	console_unlock(locked);
-	if (copy_to_guest(gva, buf, n))
-		return deny(-XEN_EFAULT);
-	return n;
-}
-
 /* console_io: Dom0's early console and its input.  Read returns a count. */
 long do_console_io(u64 cmd, u64 count, u64 gva, u64 a4, u64 a5, u64 a6)
 {
+	char buf[128];
+	bool locked;
+	u64 n;
+
 	if (!current->domain->is_privileged)
 		return deny(-XEN_EPERM);
 	count = (u32)count;
-	if ((u32)cmd == CONSOLEIO_write)
-		return console_io_write(count, gva);
-	if ((u32)cmd == CONSOLEIO_read)
-		return console_io_read(count, gva);
-	return deny(-XEN_ENOSYS);
-}
-
-static void fill_text_info(struct dom0_vga_console_info *info)
-{
-	u16 pos = (u16)(crtc_read(14) << 8 | crtc_read(15));
-
-	info->video_type = XEN_VGATYPE_TEXT_MODE_3;
-	info->u.text_mode_3.font_height = 16;
-	info->u.text_mode_3.cursor_x = pos % VGA_COLS;
-	info->u.text_mode_3.cursor_y = pos / VGA_COLS;
-	info->u.text_mode_3.rows = VGA_ROWS;
-	info->u.text_mode_3.columns = VGA_COLS;
-}
-
-static void fill_lfb_info(struct dom0_vga_console_info *info)
-{
-	info->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB
-					 : XEN_VGATYPE_VESA_LFB;
-	info->u.vesa_lfb.width = (u16)boot_info.fb.width;
-	info->u.vesa_lfb.height = (u16)boot_info.fb.height;
-	info->u.vesa_lfb.bytes_per_line = (u16)boot_info.fb.pitch;
-	info->u.vesa_lfb.bits_per_pixel = boot_info.fb.bpp;
-	info->u.vesa_lfb.lfb_base = (u32)boot_info.fb.addr;
-	info->u.vesa_lfb.ext_lfb_base = (u32)(boot_info.fb.addr >> 32);
-	info->u.vesa_lfb.lfb_size =
-		DIV_ROUND_UP(boot_info.fb.pitch * boot_info.fb.height, 65536);
-	info->u.vesa_lfb.red_pos = boot_info.fb.red_pos;
-	info->u.vesa_lfb.red_size = boot_info.fb.red_size;
-	info->u.vesa_lfb.green_pos = boot_info.fb.green_pos;
-	info->u.vesa_lfb.green_size = boot_info.fb.green_size;
-	info->u.vesa_lfb.blue_pos = boot_info.fb.blue_pos;
-	info->u.vesa_lfb.blue_size = boot_info.fb.blue_size;
-	info->u.vesa_lfb.rsvd_pos = 24;
-	info->u.vesa_lfb.rsvd_size = boot_info.fb.bpp == 32 ? 8 : 0;
+	if ((u32)cmd == CONSOLEIO_read) {
+		n = rx_take(buf, min(count, sizeof(buf)));
+		return copy_to_guest(gva, buf, n) ? deny(-XEN_EFAULT) : (long)n;
+	}
+	if ((u32)cmd != CONSOLEIO_write)
+		return deny(-XEN_ENOSYS);
+	for (; count; count -= n, gva += n) {
+		n = min(count, sizeof(buf));
+		if (copy_from_guest(buf, gva, n))
+			return deny(-XEN_EFAULT);
+		locked = console_lock();
+		devices_write(buf, n);
+		console_unlock(locked);
+		if (count > n && preempt_check())
+			return hypercall_continue(__HYPERVISOR_console_io, 3,
+						  (u64)CONSOLEIO_write,
+						  count - n, gva + n);
+	}
+	return 0;
 }
 
 /* What Dom0's start_info says about the screen; its size, 0 for none. */
 size_t console_dom0_info(void *buf, size_t size)
 {
-	struct dom0_vga_console_info info = { 0 };
+	struct dom0_vga_console_info *info = buf;
 
-	if (size < sizeof(info))
+	if (size < sizeof(*info))
 		return 0;
-	if (text_screen())
-		fill_text_info(&info);
-	else if (boot_info.fb.valid && boot_info.fb.type == 1)
-		fill_lfb_info(&info);
-	else
+	memset(info, 0, sizeof(*info));
+	if (text_screen()) {
+		info->video_type = XEN_VGATYPE_TEXT_MODE_3;
+		info->u.text_mode_3.font_height = 16;
+		info->u.text_mode_3.cursor_y = VGA_ROWS - 1;
+		info->u.text_mode_3.rows = VGA_ROWS;
+		info->u.text_mode_3.columns = VGA_COLS;
+	} else if (boot_info.fb.valid && boot_info.fb.type == 1) {
+		info->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB
+						 : XEN_VGATYPE_VESA_LFB;
+		info->u.vesa_lfb.width = (u16)boot_info.fb.width;
+		info->u.vesa_lfb.height = (u16)boot_info.fb.height;
+		info->u.vesa_lfb.bytes_per_line = (u16)boot_info.fb.pitch;
+		info->u.vesa_lfb.bits_per_pixel = boot_info.fb.bpp;
+		info->u.vesa_lfb.lfb_base = (u32)boot_info.fb.addr;
+		info->u.vesa_lfb.ext_lfb_base = (u32)(boot_info.fb.addr >> 32);
+		info->u.vesa_lfb.lfb_size = DIV_ROUND_UP(
+			boot_info.fb.pitch * boot_info.fb.height, 65536);
+		/* Position and size of red, green, blue; then of the rest. */
+		memcpy(&info->u.vesa_lfb.red_pos, &boot_info.fb.red_pos, 6);
+		info->u.vesa_lfb.rsvd_pos = 24;
+		info->u.vesa_lfb.rsvd_size = boot_info.fb.bpp == 32 ? 8 : 0;
+	} else {
 		return 0;
-	memcpy(buf, &info, sizeof(info));
-	return sizeof(info);
+	}
+	return sizeof(*info);
 }

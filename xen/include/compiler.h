@@ -8,15 +8,12 @@
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __section(s)	__attribute__((section(s)))
-#define __used		__attribute__((used))
-#define __unused	__attribute__((unused))
 #define __noreturn	__attribute__((noreturn))
 #define __must_check	__attribute__((warn_unused_result))
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
 #define noinline	__attribute__((noinline))
 #define always_inline	inline __attribute__((always_inline))
 #define fallthrough	__attribute__((fallthrough))
-#define unreachable()	__builtin_unreachable()
 #define barrier()	__asm__ volatile("" ::: "memory")
 
 /* Code and data that boot frees once the first domain runs. */
@@ -29,8 +26,8 @@
 
 #define min(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
 		     a_ < b_ ? a_ : b_; })
-#define max(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
-		     a_ > b_ ? a_ : b_; })
+#define max(a, b) ({ __typeof__(a) x_ = (a); __typeof__(b) y_ = (b); \
+		     x_ > y_ ? x_ : y_; })
 
 #define READ_ONCE(x)	(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))

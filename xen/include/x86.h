@@ -12,7 +12,6 @@
 
 #define X86_CR0_PE	(1UL << 0)
 #define X86_CR0_MP	(1UL << 1)
-#define X86_CR0_EM	(1UL << 2)
 #define X86_CR0_TS	(1UL << 3)
 #define X86_CR0_ET	(1UL << 4)
 #define X86_CR0_NE	(1UL << 5)
@@ -22,7 +21,6 @@
 
 #define X86_CR4_TSD	(1UL << 2)
 #define X86_CR4_DE	(1UL << 3)
-#define X86_CR4_PSE	(1UL << 4)
 #define X86_CR4_PAE	(1UL << 5)
 #define X86_CR4_MCE	(1UL << 6)
 #define X86_CR4_PGE	(1UL << 7)
@@ -50,12 +48,10 @@
 #define X86_EFLAGS_ID	(1UL << 21)
 
 /* Exception vectors. */
-#define X86_EXC_DE 0
 #define X86_EXC_DB 1
 #define X86_EXC_NMI 2
 #define X86_EXC_BP 3
 #define X86_EXC_OF 4
-#define X86_EXC_BR 5
 #define X86_EXC_UD 6
 #define X86_EXC_NM 7
 #define X86_EXC_DF 8
@@ -64,10 +60,7 @@
 #define X86_EXC_SS 12
 #define X86_EXC_GP 13
 #define X86_EXC_PF 14
-#define X86_EXC_MF 16
-#define X86_EXC_AC 17
 #define X86_EXC_MC 18
-#define X86_EXC_XM 19
 
 #define PFEC_P		(1U << 0)
 #define PFEC_W		(1U << 1)
@@ -84,14 +77,11 @@
 #define MSR_ARCH_CAPABILITIES	0x10a
 #define MSR_FLUSH_CMD		0x10b
 #define MSR_SYSENTER_CS		0x174
-#define MSR_SYSENTER_ESP	0x175
-#define MSR_SYSENTER_EIP	0x176
 #define MSR_MCG_CAP		0x179
 #define MSR_MISC_ENABLE		0x1a0
 #define MSR_PAT			0x277
 #define MSR_TSC_DEADLINE	0x6e0
 #define MSR_X2APIC_BASE		0x800
-#define MSR_XSS			0xda0
 #define MSR_EFER		0xc0000080
 #define MSR_STAR		0xc0000081
 #define MSR_LSTAR		0xc0000082
@@ -161,31 +151,15 @@ static inline void out##sfx(u16 port, type v) \
 DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 #undef DEFINE_IO
 
+#define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
+#define cpu_relax()	__asm__ volatile("pause" ::: "memory")
+#define irq_enable()	__asm__ volatile("sti" ::: "memory")
+#define irq_disable()	__asm__ volatile("cli" ::: "memory")
+
 static inline void clflush(const void *p)
 {
 	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory");
 }
-
-static inline void wbinvd(void)
-{
-	__asm__ volatile("wbinvd" ::: "memory");
-}
-
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
-
-static inline void irq_enable(void)
-{
-	__asm__ volatile("sti" ::: "memory");
-}
-
-static inline void irq_disable(void)
-{
-	__asm__ volatile("cli" ::: "memory");
-}
-
 
 /* Atomic operations: full barriers unless said otherwise. */
 #define cmpxchg(p, old, new)	__sync_val_compare_and_swap((p), (old), (new))
@@ -196,7 +170,6 @@ static inline void irq_disable(void)
 #define atomic_and(p, v)	__sync_fetch_and_and((p), (v))
 #define smp_mb()		__sync_synchronize()
 #define smp_wmb()		barrier()
-#define smp_rmb()		barrier()
 #define load_acquire(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

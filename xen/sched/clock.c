@@ -17,8 +17,8 @@
  * then keep their clocks monotonic themselves.
  *
  * The wall clock is the system time plus an offset, read from the CMOS clock
- * at boot and set by Dom0.  Lock: wall_lock around the offset and every
- * domain's wc_* words; it nests in nothing but the domain list.
+ * at boot and set by Dom0.  Lock: wall_lock around every domain's wc_* words;
+ * it nests in nothing but the domain list.
  *
  * A guest may scribble over its own time page or register a bad address: only
  * its own clock suffers.  The page is never read for a decision other than
@@ -49,21 +49,17 @@ static struct clock_scale scale_make(u64 from, u64 to)
 {
 	struct clock_scale s = { .shift = 0 };
 
-	while (to >= from) {
+	for (; to >= from; from <<= 1)
 		s.shift++;
-		from <<= 1;
-	}
-	while (to * 2 < from) {
+	for (; to * 2 < from; to <<= 1)
 		s.shift--;
-		to <<= 1;
-	}
 	/* Now 1/2 <= to / from < 1. */
 	s.mul = (u32)((to << 32) / from);
 	return s;
 }
 
 /* The system time that a TSC value of this CPU stands for. */
-u64 tsc_to_ns(u64 tsc)
+static u64 tsc_to_ns(u64 tsc)
 {
 	s64 delta = (s64)(tsc - tsc_base[smp_processor_id()]);
 
@@ -91,100 +87,54 @@ u64 ns_to_tsc(u64 ns)
 
 /* --- wall clock ------------------------------------------------------ */
 
-static u8 cmos_read(u8 reg)
-{
-	outb(0x70, reg);
-	return inb(0x71);
-}
-
-static unsigned int from_bcd(u8 x)
-{
-	return (x >> 4) * 10 + (x & 15);
-}
-
-/* Days since 1970-01-01 of a date in the Gregorian calendar. */
-static u64 days_since_1970(u64 year, unsigned int month, unsigned int day)
-{
-	static const u16 before[12] = {
-		0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334
-	};
-	u64 y = month > 2 ? year : year - 1;	/* leap days up to this year */
-
-	return 365 * (year - 1970) + (y / 4 - y / 100 + y / 400) -
-	       (1969 / 4 - 1969 / 100 + 1969 / 400) +
-	       before[month - 1] + day - 1;
-}
-
-/* The CMOS registers, raw: s m h day month year century, status B. */
-static void cmos_snapshot(u8 out[8])
-{
-	static const u8 regs[8] = { 0, 2, 4, 7, 8, 9, 0x32, 11 };
-
-	/* An update takes 2 ms; do not wait for one that never ends. */
-	for (unsigned int i = 0; i < 20000 && cmos_read(10) & 0x80; i++)
-		cpu_relax();
-	for (unsigned int i = 0; i < 8; i++)
-		out[i] = cmos_read(regs[i]);
-}
-
-static u64 cmos_to_seconds(const u8 raw[8])
-{
-	bool binary = raw[7] & 4, h24 = raw[7] & 2;
-	unsigned int f[7], year;
-
-	for (unsigned int i = 0; i < 7; i++) {
-		u8 x = i == 2 ? raw[i] & 0x7f : raw[i];
-
-		f[i] = binary && i < 6 ? x : from_bcd(x);
-	}
-	if (!h24)
-		f[2] = f[2] % 12 + (raw[2] & 0x80 ? 12 : 0);
-	year = f[5] + 100 * f[6];
-	if (f[6] < 19 || f[6] > 22)	/* no century register there */
-		year = f[5] + (f[5] < 70 ? 2000 : 1900);
-	if (f[4] < 1 || f[4] > 12 || f[3] < 1 || year < 1970)
-		return 0;
-	return days_since_1970(year, f[4], f[3]) * 86400 +
-	       f[2] * 3600 + f[1] * 60 + f[0];
-}
-
+/*
+ * Seconds since 1970 by the CMOS clock, which counts the years from 2000 on:
+ * 24 hours, decimal digits unless bit 2 of status B says binary.
+ */
 static u64 cmos_seconds(void)
 {
-	u8 a[8], b[8];
+	static const u16 days_before[16] = {
+		0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334
+	};
+	static const u8 regs[] = { 0, 2, 4, 7, 8, 9, 11, 10 };
+	u8 old[8], f[8] = { 0 };
+	u64 days;
 
-	/* Twice the same: no update happened in between. */
-	cmos_snapshot(b);
-	for (int tries = 0; tries < 5; tries++) {
-		memcpy(a, b, sizeof(a));
-		cmos_snapshot(b);
-		if (memcmp(a, b, sizeof(a)) == 0)
+	/* Twice the same: no update happened in between; nor begins one, as
+	 * the top bit of status A says. */
+	for (int tries = 0; tries < 5000; tries++) {
+		memcpy(old, f, sizeof(f));
+		for (unsigned int i = 0; i < ARRAY_SIZE(regs); i++) {
+			outb(0x70, regs[i]);
+			f[i] = inb(0x71);
+		}
+		if (memcmp(old, f, sizeof(f)) == 0 && !(f[7] & 0x80))
 			break;
 	}
-	return cmos_to_seconds(b);
-}
-
-static void wallclock_write(struct domain *d)
-{
-	struct shared_info *si = d->shared_info;
-	u64 ns = wall_base_ns + (u64)d->time_offset * NS_PER_SEC;
-	u64 sec = ns / NS_PER_SEC;
-
-	if (!si)
-		return;
-	WRITE_ONCE(si->wc_version, si->wc_version | 1);
-	smp_wmb();
-	si->wc_sec = (u32)sec;
-	si->wc_sec_hi = (u32)(sec >> 32);
-	si->wc_nsec = (u32)(ns % NS_PER_SEC);
-	smp_wmb();
-	WRITE_ONCE(si->wc_version, si->wc_version + 1);
+	for (unsigned int i = 0; i < 6 && !(f[6] & 4); i++)
+		f[i] = (f[i] >> 4) * 10 + (f[i] & 15);
+	days = 10957 + f[5] * 365 + (f[5] + 3) / 4 + days_before[f[4] & 15] +
+	       (f[4] > 2 && f[5] % 4 == 0) + f[3] - 1;
+	return ((days * 24 + f[2]) * 60 + f[1]) * 60 + f[0];
 }
 
 /* Writes the wall clock at system time 0 into d's shared_info. */
 void domain_wallclock_update(struct domain *d)
 {
+	struct shared_info *si = d->shared_info;
+	u64 ns;
+
+	if (!si)
+		return;
 	spin_lock(&wall_lock);
-	wallclock_write(d);
+	ns = wall_base_ns + (u64)d->time_offset * NS_PER_SEC;
+	WRITE_ONCE(si->wc_version, si->wc_version | 1);
+	smp_wmb();
+	si->wc_sec = (u32)(ns / NS_PER_SEC);
+	si->wc_sec_hi = (u32)(ns / NS_PER_SEC >> 32);
+	si->wc_nsec = (u32)(ns % NS_PER_SEC);
+	smp_wmb();
+	WRITE_ONCE(si->wc_version, si->wc_version + 1);
 	spin_unlock(&wall_lock);
 }
 
@@ -196,17 +146,9 @@ void clock_set_wall(u64 sec, u32 nsec, u64 system_time)
 {
 	struct domain *d;
 
-	spin_lock(&wall_lock);
-	wall_base_ns = sec * NS_PER_SEC + nsec - system_time;
+	WRITE_ONCE(wall_base_ns, sec * NS_PER_SEC + nsec - system_time);
 	for_each_domain(d)
-		wallclock_write(d);
-	spin_unlock(&wall_lock);
-}
-
-/* Seconds since 1970, now. */
-u64 clock_wall_sec(void)
-{
-	return (READ_ONCE(wall_base_ns) + clock_ns()) / NS_PER_SEC;
+		domain_wallclock_update(d);
 }
 
 /* --- boot ------------------------------------------------------------- */
@@ -225,135 +167,92 @@ void clock_init(void)
 		 boot_cpu.tsc_khz, clock_scale.mul, clock_scale.shift);
 }
 
-/* Each CPU when it comes up.  Its TSC is compared later, when all are up. */
-void clock_init_this(void)
-{
-}
-
 static void read_remote_tsc(void *out)
 {
 	*(volatile u64 *)out = rdtsc();
 }
 
 /*
- * Offset of another CPU's TSC: 0 if it could have been read at the moment we
- * asked, otherwise the best estimate.
- */
-static s64 tsc_offset(unsigned int cpu)
-{
-	u64 before, there = 0, after, best = ~0UL;
-	s64 offset = 0;
-
-	for (int i = 0; i < 8; i++) {
-		before = rdtsc();
-		cpu_call((cpumask_t)1 << cpu, read_remote_tsc, &there);
-		after = rdtsc();
-		if (there >= before && there <= after)
-			return 0;
-		if (after - before < best) {
-			best = after - before;
-			offset = (s64)(there - (before + best / 2));
-		}
-	}
-	return offset;
-}
-
-/*
  * Once, when the first guest starts and all CPUs are up: are the TSCs in
- * step?  The round trip bounds what we can notice, and it bounds likewise
- * what a guest's vCPUs could notice between themselves.
+ * step?  One is if it could have been read at the moment we asked; otherwise
+ * the quickest answer gives the best estimate.  The round trip bounds what we
+ * can notice, and likewise what a guest's vCPUs could notice between
+ * themselves.
  */
 static void tsc_sync_check(void)
 {
+	u64 before, there = 0, after, best;
 	unsigned int cpu, self = smp_processor_id();
-	bool stable = true;
+	u8 flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 	s64 offset;
 
 	for_each_cpu(cpu, cpus_online & ~((cpumask_t)1 << self)) {
-		offset = tsc_offset(cpu);
+		best = ~0UL;
+		offset = 0;
+		for (int i = 0; i < 8 && best; i++) {
+			before = rdtsc();
+			cpu_call((cpumask_t)1 << cpu, read_remote_tsc, &there);
+			after = rdtsc();
+			if (there >= before && there <= after) {
+				best = offset = 0;
+			} else if (after - before < best) {
+				best = after - before;
+				offset = (s64)(there - (before + best / 2));
+			}
+		}
 		if (!offset)
 			continue;
-		stable = false;
+		flags = 0;
 		tsc_base[cpu] = tsc_base[self] + (u64)offset;
 		log_warn("clock: TSC of CPU%u differs by %ld cycles\n", cpu,
 			 offset);
 	}
-	if (stable)
-		WRITE_ONCE(time_flags, XEN_PVCLOCK_TSC_STABLE_BIT);
+	WRITE_ONCE(time_flags, flags);
 }
 
 /* --- guests' time pages ------------------------------------------------ */
 
-/* True if the page says something else than it should. */
-static bool time_differs(const volatile struct vcpu_time_info *t, u64 base)
+/*
+ * Brings v's time page, and the registered copy, up to date if they are not.
+ * v is current, and loaded.  Called at every switch-in and when the page has
+ * moved; usually one comparison.
+ */
+void vcpu_time_update(struct vcpu *v)
 {
-	return t->tsc_timestamp != base || t->system_time ||
-	       t->tsc_to_system_mul != clock_scale.mul ||
-	       t->tsc_shift != clock_scale.shift || t->flags != time_flags ||
-	       t->version & 1 || !t->version;
-}
-
-static void time_fill(struct vcpu_time_info *t, u32 version, u64 base)
-{
-	*t = (struct vcpu_time_info){
-		.version = version,
-		.tsc_timestamp = base,
+	struct vcpu_time_info *page = &v->vcpu_info->time, t = {
+		.version = READ_ONCE(page->version),
+		.tsc_timestamp = tsc_base[smp_processor_id()],
 		.tsc_to_system_mul = clock_scale.mul,
 		.tsc_shift = clock_scale.shift,
 		.flags = time_flags,
 	};
-}
 
-/* The copy that the guest registered; a fault is its own loss. */
-static void time_copy_out(struct vcpu *v, const struct vcpu_time_info *now)
-{
-	struct vcpu_time_info t = *now;
-	u64 gva = v->sched.time_gva;
-
-	t.version = now->version | 1;
-	if (copy_to_guest(gva, &t, sizeof(t)))
-		return;
-	smp_wmb();
-	/* It was writable a moment ago; if not now, nothing is lost. */
-	if (copy_to_guest(gva, now, sizeof(*now)))
-		return;
-}
-
-/*
- * Brings v's time page, and the registered copy, up to date if they are not.
- * v is current, and loaded.  Called at every switch-in and when the page has
- * moved; usually five comparisons.
- */
-void vcpu_time_update(struct vcpu *v)
-{
-	volatile struct vcpu_time_info *page = &v->vcpu_info->time;
-	u64 base = tsc_base[smp_processor_id()];
-	struct vcpu_time_info t;
-	u32 version;
-
-	if (likely(!time_differs(page, base) && !(v->work & VWORK_TIME) &&
+	if (likely(memcmp(page, &t, sizeof(t)) == 0 && t.version &&
+		   !(t.version & 1) &&
 		   v->sched.time_gva == v->sched.time_gva_done))
 		return;
 	if (!xchg(&sync_checked, 1)) {
 		tsc_sync_check();
-		base = tsc_base[smp_processor_id()];
+		t.tsc_timestamp = tsc_base[smp_processor_id()];
+		t.flags = time_flags;
 	}
-	atomic_and(&v->work, ~VWORK_TIME);
+	t.version |= 1;
+	WRITE_ONCE(page->version, t.version);
+	smp_wmb();
+	*page = t;
+	smp_wmb();
 	/* Even, never 0, and always another than before. */
-	version = (page->version | 1) + 1;
-	if (!version)
-		version = 2;
-	time_fill(&t, version, base);
-	page->version = version - 1;
-	smp_wmb();
-	page->tsc_timestamp = t.tsc_timestamp;
-	page->system_time = t.system_time;
-	page->tsc_to_system_mul = t.tsc_to_system_mul;
-	page->tsc_shift = t.tsc_shift;
-	page->flags = t.flags;
-	smp_wmb();
-	page->version = version;
+	t.version = max(t.version + 1, 2U);
+	WRITE_ONCE(page->version, t.version);
 	v->sched.time_gva_done = v->sched.time_gva;
-	if (v->sched.time_gva)
-		time_copy_out(v, &t);
+	if (!v->sched.time_gva)
+		return;
+	/* The copy that the guest registered; a fault is its own loss. */
+	t.version--;
+	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
+		return;
+	smp_wmb();
+	t.version++;
+	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
+		return;
 }

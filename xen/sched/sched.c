@@ -1,15 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How vCPUs start, stop, wait and move.  Who deserves to run is credit.c's.
+ * Who runs where: one list of those who wait, proportional share by weight,
+ * caps.
  *
- * Every vCPU belongs to one CPU's run queue, v->sched.cpu, and all of
- * v->sched is guarded by that queue's lock.  At any time a guest vCPU is one
- * of: rq->curr, in the queue, parked (cap used up), or not runnable.
+ * Each vCPU has a virtual time that advances, while it runs, at a rate
+ * inverse to its weight; a domain's weight is divided among those of its
+ * vCPUs that want to run.  A CPU that chooses takes the smallest virtual time
+ * of all that wait and may run on it; so whoever got less than his share goes
+ * first.  Each CPU has a clock, the virtual time where those stand who run
+ * on it; times of different CPUs compare after adding p->offset.  A vCPU that
+ * waits elsewhere is taken over only when it is half a slice behind: caches
+ * are worth something.
  *
  * Invariant: a vCPU runs on one CPU at most.  `running` is set under the lock
  * when a CPU picks it, and cleared only when that CPU has switched away; who
- * is `running` but no longer curr may be queued on the same CPU, but is not
- * moved to another one before that.
+ * is `running` but no longer curr may be in the list, but another CPU does
+ * not take it before that.  A guest vCPU is some CPU's curr, or in the list,
+ * or not runnable; no CPU idles while somebody in the list may run there.
+ *
+ * Who sleeps does not save up: on waking he is at most half a slice behind
+ * the others on his CPU, enough to preempt whoever runs (after the rate
+ * limit, which bounds the rate of switches).
+ *
+ * Pinned vCPUs let the CPUs' clocks drift apart without end.  That is no debt
+ * of anybody's: beyond DRIFT, a vCPU that moves only keeps its lead or lag on
+ * its CPU, and a CPU that stands behind moves its offset up.
+ *
+ * A cap is a budget per window of 30 ms; overdraft counts against the next
+ * window.  Who waits and has no budget is passed over until a timer begins
+ * the next window.  All time is measured, not sampled by a tick: a guest
+ * gains nothing by sleeping at the right moment.  Weights are bounded, so the
+ * sums fit 64 bits for years of CPU time and are compared modulo 2^64.
  *
  * A vCPU has no stack of its own in ring 0, so a switch just changes current.
  * Its FPU, selectors and cr3 may stay loaded behind the idle vCPU's back;
@@ -20,46 +41,62 @@
  * sets them first and calls vcpu_sleep(); both look at the result under the
  * lock.
  *
- * Locks: one queue's at a time, never two.  Timers may be set under it.
+ * Lock: sched_lock, one for all, around everything here and in v->sched and
+ * d->sched; not held across a context switch.  Timers may be set under it.
  *
  * A guest can call in here at any rate (yield, block, event storms between
- * its vCPUs).  Each such call is O(1) but for the insertion into a queue, which
- * walks vCPUs of greater vtime, and for a look at busy CPUs' queues.
+ * its vCPUs).  Waking is O(1); a choice looks once at each vCPU that waits;
+ * with nobody waiting, a yield does not even take the lock.
  */
-#include <sched/runq.h>
+#include <domain/domain.h>
 #include <entry/entry.h>
+#include <hypercall-abi/sysctl.h>
 
-/* How far down another queue to look for somebody who may run here. */
-#define STEAL_DEPTH	32
+#define WEIGHT_DEFAULT	256
+#define CAP_WINDOW	(30 * NS_PER_MS)
+#define SLICE_MIN	(s64)(NS_PER_MS / 10)
+#define DRIFT		(s64)(8 * slice_ns)
 
-struct runq runqs[NR_CPUS];
-u64 busy_cpus, idle_cpus;
+static struct pcpu {
+	struct vcpu *curr;	/* who was picked last; the idle vCPU too */
+	struct vcpu *idle;
+	u64 min_vtime;		/* never falls: where this CPU stands */
+	u64 offset;		/* of its virtual times against other CPUs' */
+	bool yielding;		/* curr asked for others to go first */
+	bool contested;		/* curr runs though somebody is due more */
+	struct timer slice_timer;
+} __aligned(64) pcpus[NR_CPUS];
 
-/* The queue that v belongs to, locked. */
-struct runq *vcpu_lock_runq(const struct vcpu *v)
+static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
+static struct vcpu *waiting;	/* the list, newest first */
+static u32 nr_waiting;		/* in it; others may read it for a hint */
+static u64 idle_cpus;		/* they run their idle vCPU: a hint, too */
+static u64 slice_ns = 30 * NS_PER_MS, ratelimit_ns = NS_PER_MS;
+
+static bool may_run_on(const struct vcpu *v, unsigned int cpu)
 {
-	struct runq *rq;
+	return READ_ONCE(v->sched.affinity) >> cpu & 1;
+}
 
-	for (;;) {
-		rq = &runqs[READ_ONCE(v->sched.cpu)];
-		spin_lock(&rq->lock);
-		if (rq->cpu == READ_ONCE(v->sched.cpu))
-			return rq;
-		spin_unlock(&rq->lock);
-	}
+static bool before(u64 a, u64 b)
+{
+	return (s64)(a - b) < 0;
 }
 
 /* --- accounting ----------------------------------------------------------- */
 
+/* Its domain's weight is divided among those who run or want to. */
 static void runstate_set(struct vcpu *v, u8 state, u64 now)
 {
+	struct vcpu_runstate_info *rs = &v->sched.rs;
+
 	/* Clocks of two CPUs may differ by some cycles. */
-	if (now > v->sched.state_since) {
-		v->sched.time_in[v->sched.runstate] +=
-			now - v->sched.state_since;
-		v->sched.state_since = now;
-	}
-	v->sched.runstate = state;
+	now = max(now, rs->state_entry_time);
+	rs->time[rs->state] += now - rs->state_entry_time;
+	rs->state_entry_time = now;
+	v->domain->sched.active += (state <= RUNSTATE_runnable) -
+				   (rs->state <= RUNSTATE_runnable);
+	rs->state = state;
 }
 
 static u8 sleeping_state(const struct vcpu *v)
@@ -68,32 +105,16 @@ static u8 sleeping_state(const struct vcpu *v)
 						       : RUNSTATE_offline;
 }
 
-/* v wants to run, or no longer: its domain's weight is divided anew. */
-static void set_active(struct vcpu *v, bool active)
-{
-	if (v->sched.active == active)
-		return;
-	v->sched.active = active;
-	if (active)
-		atomic_add(&v->domain->sched.active, 1);
-	else
-		atomic_sub(&v->domain->sched.active, 1);
-}
-
 /* State and times of any vCPU, now. */
 void vcpu_runstate(const struct vcpu *v, struct vcpu_runstate_info *out)
 {
-	struct runq *rq = vcpu_lock_runq(v);
-	u64 now = clock_ns();
+	u64 now;
 
-	*out = (struct vcpu_runstate_info){
-		.state = v->sched.runstate,
-		.state_entry_time = v->sched.state_since,
-	};
-	memcpy(out->time, v->sched.time_in, sizeof(out->time));
-	if (now > v->sched.state_since)
-		out->time[out->state] += now - v->sched.state_since;
-	spin_unlock(&rq->lock);
+	spin_lock(&sched_lock);
+	*out = v->sched.rs;
+	spin_unlock(&sched_lock);
+	now = max(clock_ns(), out->state_entry_time);
+	out->time[out->state] += now - out->state_entry_time;
 }
 
 /* Nanoseconds that v has run so far. */
@@ -107,37 +128,121 @@ u64 vcpu_cpu_time(const struct vcpu *v)
 
 /*
  * Writes v's registered runstate area, through the page tables now loaded.
- * The times are those at the last change of state, as the ABI has it.
+ * The times are those at the last change of state, as the ABI has it.  A
+ * fault is the guest's loss: it registered the address.
  */
 void vcpu_runstate_publish(struct vcpu *v)
 {
-	u64 gva = v->sched.runstate_gva;
-	u64 entry = v->sched.state_since;
-	struct vcpu_runstate_info info = {
-		.state = v->sched.runstate, .state_entry_time = entry,
-	};
+	struct vcpu_runstate_info info = v->sched.rs;
+	u64 gva = v->sched.runstate_gva, entry = info.state_entry_time;
 	u64 at = gva + offsetof(struct vcpu_runstate_info, state_entry_time);
+	bool flag = v->domain->vm_assist >> VMASST_TYPE_runstate_update_flag &
+		    1;
 
 	if (!gva)
 		return;
-	memcpy(info.time, v->sched.time_in, sizeof(info.time));
-	if (v->domain->vm_assist >> VMASST_TYPE_runstate_update_flag & 1) {
+	if (flag)
 		info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-		if (copy_to_guest(at, &info.state_entry_time, sizeof(u64)))
-			return;
-		smp_wmb();
-	}
-	/* A fault is the guest's loss: it registered the address. */
-	if (copy_to_guest(gva, &info, sizeof(info)))
+	if (flag && copy_to_guest(at, &info.state_entry_time, sizeof(u64)))
 		return;
-	if (info.state_entry_time != entry) {
-		smp_wmb();
-		if (copy_to_guest(at, &entry, sizeof(u64)))
-			return;
-	}
+	smp_wmb();
+	if (copy_to_guest(gva, &info, sizeof(info)) || !flag)
+		return;
+	smp_wmb();
+	if (copy_to_guest(at, &entry, sizeof(u64)))
+		return;
 }
 
-/* --- kicks --------------------------------------------------------------- */
+/* --- shares --------------------------------------------------------------- */
+
+/* Virtual time of running for ns.  v wants to run, so `active` is not 0. */
+static u64 to_vtime(const struct vcpu *v, u64 ns)
+{
+	const struct domain_sched *d = &v->domain->sched;
+
+	return ns * (WEIGHT_DEFAULT * d->active) / d->weight;
+}
+
+/* How long v may run at a time: less if it has little weight. */
+static u64 slice_of(const struct vcpu *v)
+{
+	const struct domain_sched *d = &v->domain->sched;
+	u64 ns = slice_ns * d->weight / (WEIGHT_DEFAULT * d->active);
+
+	return min(max(ns, NS_PER_MS), slice_ns);
+}
+
+/*
+ * Is the domain within its cap?  Adds the budget of the windows that have
+ * begun since it was asked last; sees to being asked again when it says no.
+ */
+static bool within_cap(struct domain *d, u64 now)
+{
+	s64 amount = (s64)(d->sched.cap * CAP_WINDOW / 100);
+	u64 windows;
+
+	if (likely(!d->sched.cap))
+		return true;
+	if (now >= d->sched.window_end) {
+		windows = (now - d->sched.window_end) / CAP_WINDOW + 1;
+		d->sched.window_end += windows * CAP_WINDOW;
+		d->sched.budget += amount * (s64)min(windows, 1000UL);
+		d->sched.budget = min(d->sched.budget, amount);
+	}
+	if (d->sched.budget <= 0 && d->sched.refill.expires == NEVER)
+		timer_set(&d->sched.refill, d->sched.window_end);
+	return d->sched.budget > 0;
+}
+
+/* How far a's clock is ahead of b's. */
+static s64 drift(const struct pcpu *a, const struct pcpu *b)
+{
+	return (s64)(a->offset + a->min_vtime - b->offset - b->min_vtime);
+}
+
+/*
+ * v, who waits, shall run on p: its virtual time there, within reach of the
+ * others'.  The upper bound is more than the slice that v may legally be
+ * ahead, so it forgives no debt made on this CPU.
+ */
+static void place(struct vcpu *v, struct pcpu *p, bool woken)
+{
+	struct pcpu *from = &pcpus[v->sched.cpu];
+	s64 ahead = drift(from, p);
+	u64 lo = p->min_vtime - (woken ? slice_ns / 2 : 8 * slice_ns);
+	u64 hi = p->min_vtime + 2 * to_vtime(v, slice_of(v));
+
+	v->sched.vtime += from->offset - p->offset;
+	if (ahead > DRIFT || ahead < -DRIFT)
+		v->sched.vtime -= (u64)ahead;
+	if (before(v->sched.vtime, lo))
+		v->sched.vtime = lo;
+	else if (before(hi, v->sched.vtime))
+		v->sched.vtime = hi;
+	WRITE_ONCE(v->sched.cpu, (u32)(p - pcpus));
+}
+
+/* --- waiting, waking, sleeping -------------------------------------------- */
+
+/* The atomic orders it before the look at v's `running`: see spread(). */
+static void enqueue(struct vcpu *v)
+{
+	v->sched.on_queue = true;
+	v->sched.next = waiting;
+	waiting = v;
+	atomic_add(&nr_waiting, 1);
+}
+
+static void dequeue(struct vcpu *v)
+{
+	struct vcpu **p = &waiting;
+
+	while (*p != v)
+		p = &(*p)->sched.next;
+	*p = v->sched.next;
+	v->sched.on_queue = false;
+	WRITE_ONCE(nr_waiting, nr_waiting - 1);
+}
 
 /* Makes a CPU call schedule() soon. */
 static void resched(unsigned int cpu)
@@ -148,54 +253,36 @@ static void resched(unsigned int cpu)
 		apic_send_ipi(cpu, VEC_KICK);
 }
 
-/* v waits: tells an idle CPU that may take it over; false if there is none. */
-static bool tickle_idle(const struct vcpu *v)
+/*
+ * v waits: it goes to an idle CPU, rather the one where it was or one of its
+ * soft affinity; else stays where it was, or goes to the next that it may
+ * use, and perhaps preempts whoever runs there.
+ */
+static void seek_cpu(struct vcpu *v, bool woken, u64 now)
 {
-	cpumask_t idle = READ_ONCE(idle_cpus) & cpus_online &
-			 READ_ONCE(v->sched.affinity);
-	unsigned int cpu;
+	cpumask_t mask = v->sched.affinity & cpus_online;
+	unsigned int cpu = v->sched.cpu;
+	const struct vcpu *curr;
+	u64 ran;
 
-	if (likely(!idle))
-		return false;
-	cpu = ffs64(idle);
-	atomic_and(&idle_cpus, ~cpu_bit(cpu));
-	resched(cpu);
-	return true;
-}
-
-/* --- waking and sleeping ------------------------------------------------- */
-
-/* True if v ought to be in a queue and is not; its queue is locked. */
-static bool needs_queue(const struct runq *rq, const struct vcpu *v)
-{
-	return rq->curr != v && !v->sched.on_queue && !v->sched.parked &&
-	       vcpu_runnable(v);
-}
-
-/* Queues v on rq, which is locked; then lets somebody know, and unlocks. */
-static void queue_and_unlock(struct runq *rq, struct vcpu *v, bool woken)
-{
-	u64 now = clock_ns();
-	bool preempts;
-
-	set_active(v, true);
-	runstate_set(v, RUNSTATE_runnable, now);
-	if (!credit_may_run(v->domain, now)) {
-		credit_park(v, rq->cpu);
-		spin_unlock(&rq->lock);
+	/* Its old CPU is not done with it: only that one may take it now. */
+	if (load_acquire(&v->sched.running))
+		mask &= 1UL << cpu;
+	if (!mask || !within_cap(v->domain, now))
 		return;
+	if (mask & idle_cpus)
+		mask &= idle_cpus;
+	if (mask & idle_cpus & v->sched.soft_affinity)
+		mask &= v->sched.soft_affinity;
+	cpu = ffs64(mask >> cpu ? mask & ~((1UL << cpu) - 1) : mask);
+	place(v, &pcpus[cpu], woken);
+	curr = pcpus[cpu].curr;
+	ran = now > curr->sched.last_start ? now - curr->sched.last_start : 0;
+	if (curr->is_idle || before(v->sched.vtime + ratelimit_ns,
+				    curr->sched.vtime + to_vtime(curr, ran))) {
+		idle_cpus &= ~(1UL << cpu);
+		resched(cpu);
 	}
-	credit_place(rq, v, woken);
-	credit_insert(rq, v);
-	preempts = credit_preempts(rq, v, now);
-	if (preempts) {
-		if (rq->curr == rq->idle)
-			atomic_and(&idle_cpus, ~cpu_bit(rq->cpu));
-		resched(rq->cpu);
-	} else {
-		tickle_idle(v);
-	}
-	spin_unlock(&rq->lock);
 }
 
 /*
@@ -204,53 +291,32 @@ static void queue_and_unlock(struct runq *rq, struct vcpu *v, bool woken)
  */
 void vcpu_wake(struct vcpu *v)
 {
-	bool moved = false, leaving;
-	struct runq *rq;
-	unsigned int cpu;
+	u64 now;
 
-	for (;;) {
-		rq = vcpu_lock_runq(v);
-		if (!needs_queue(rq, v)) {
-			spin_unlock(&rq->lock);
-			return;
-		}
-		leaving = load_acquire(&v->sched.running);
-		if (leaving && !may_run_on(v, rq->cpu)) {
-			/* Its old CPU is about to be done with it. */
-			spin_unlock(&rq->lock);
-			cpu_poll();
-			continue;
-		}
-		cpu = leaving || moved ? rq->cpu : credit_choose_cpu(v);
-		if (cpu == rq->cpu)
-			break;
-		credit_move(rq, &runqs[cpu], v);
-		WRITE_ONCE(v->sched.cpu, cpu);
-		spin_unlock(&rq->lock);
-		moved = true;
+	spin_lock(&sched_lock);
+	if (pcpus[v->sched.cpu].curr != v && !v->sched.on_queue &&
+	    vcpu_runnable(v)) {
+		now = clock_ns();
+		runstate_set(v, RUNSTATE_runnable, now);
+		enqueue(v);
+		seek_cpu(v, true, now);
 	}
-	queue_and_unlock(rq, v, true);
+	spin_unlock(&sched_lock);
 }
 
-/* v is not runnable any more, or shall not be: off the queue or the CPU. */
+/* v is not runnable any more, or shall not be: off the list or the CPU. */
 void vcpu_sleep(struct vcpu *v)
 {
-	struct runq *rq = vcpu_lock_runq(v);
-
-	if (vcpu_runnable(v)) {
-		spin_unlock(&rq->lock);
-		return;
-	}
-	if (rq->curr == v) {
-		resched(rq->cpu);
-	} else {
+	spin_lock(&sched_lock);
+	if (!vcpu_runnable(v)) {
 		if (v->sched.on_queue)
-			credit_remove(rq, v);
-		v->sched.parked = false;
-		set_active(v, false);
-		runstate_set(v, sleeping_state(v), clock_ns());
+			dequeue(v);
+		if (pcpus[v->sched.cpu].curr == v)
+			resched(v->sched.cpu);
+		else
+			runstate_set(v, sleeping_state(v), clock_ns());
 	}
-	spin_unlock(&rq->lock);
+	spin_unlock(&sched_lock);
 }
 
 /*
@@ -290,11 +356,9 @@ void vcpu_kick(struct vcpu *v)
 	cpu = READ_ONCE(v->sched.cpu);
 	if (unlikely(READ_ONCE(v->work)) && READ_ONCE(v->sched.running))
 		cpu_set_work(cpu, WORK_VCPU);
-	if (READ_ONCE(v->pause_flags) & VPF_BLOCKED) {
+	if (READ_ONCE(v->pause_flags) & VPF_BLOCKED)
 		vcpu_unblock(v);
-		return;
-	}
-	if (READ_ONCE(v->sched.running) && cpu != smp_processor_id())
+	else if (READ_ONCE(v->sched.running) && cpu != smp_processor_id())
 		apic_send_ipi(cpu, VEC_KICK);
 }
 
@@ -304,16 +368,13 @@ void vcpu_kick(struct vcpu *v)
  */
 void vcpu_poll_wake(struct domain *d, unsigned int port)
 {
-	u64 polling = READ_ONCE(d->sched.polling);
-	struct vcpu *v;
+	unsigned int id;
 	u32 wanted;
 
-	while (unlikely(polling)) {
-		v = d->vcpu[ffs64(polling)];
-		polling &= polling - 1;
-		wanted = READ_ONCE(v->poll_port);
+	for_each_cpu(id, READ_ONCE(d->sched.polling)) {
+		wanted = READ_ONCE(d->vcpu[id]->poll_port);
 		if (!wanted || wanted == port)
-			vcpu_unblock(v);
+			vcpu_unblock(d->vcpu[id]);
 	}
 }
 
@@ -337,12 +398,12 @@ void vcpu_block_current(void)
 /* The current vCPU lets others go first, if there are any. */
 void vcpu_yield_current(void)
 {
-	struct runq *rq = &runqs[smp_processor_id()];
+	unsigned int cpu = smp_processor_id();
 
-	if (!READ_ONCE(rq->nr) && !(READ_ONCE(busy_cpus) & ~cpu_bit(rq->cpu)))
+	if (!READ_ONCE(nr_waiting))
 		return;
-	rq->yielding = true;
-	cpu_set_work(rq->cpu, WORK_SCHED);
+	pcpus[cpu].yielding = true;
+	cpu_set_work(cpu, WORK_SCHED);
 }
 
 /* --- the switch ---------------------------------------------------------- */
@@ -358,320 +419,221 @@ static void periodic_fired(void *arg)
 		v->timers.last_period = now;
 		virq_raise_vcpu(v, VIRQ_TIMER);
 	}
-	timer_set(&v->timers.periodic, smp_processor_id(),
-		  v->timers.last_period + period);
+	timer_set(&v->timers.periodic, v->timers.last_period + period);
 }
 
-static void slice_over(void *arg)
+/*
+ * Who runs next on p, taken off the list: prev (NULL if it cannot go on), the
+ * one that is due most, NULL for nobody.  Among equals who waits longest.
+ */
+static struct vcpu *pick(struct pcpu *p, struct vcpu *prev, u64 now)
 {
-	struct runq *rq = arg;
+	u64 key, best_key = 0, prev_key = prev ? prev->sched.vtime : 0, low;
+	struct vcpu *best = NULL, *v;
+	bool yielding = p->yielding;
+	s64 ahead;
 
-	rq->armed_at = NEVER;
-	if (rq->curr != rq->idle)
-		cpu_set_work(rq->cpu, WORK_SCHED);
-}
+	p->yielding = p->contested = false;
+	for (v = waiting; v; v = v->sched.next) {
+		struct pcpu *home = &pcpus[v->sched.cpu];
 
-/* An earlier alarm may stay: it just asks schedule() once more. */
-static void arm_slice_timer(struct runq *rq, u64 when)
-{
-	if (when >= rq->armed_at)
-		return;
-	rq->armed_at = when;
-	timer_set(&rq->slice_timer, rq->cpu, when);
-}
-
-/* The common case: prev runs on and nobody else is there to run. */
-static bool nothing_to_do(struct runq *rq, const struct vcpu *prev)
-{
-	if (prev->is_idle || READ_ONCE(rq->nr) || rq->armed_at == NEVER ||
-	    READ_ONCE(busy_cpus) & ~cpu_bit(rq->cpu))
-		return false;
-	rq->yielding = false;
-	return vcpu_runnable(prev) && may_run_on(prev, rq->cpu) &&
-	       likely(!prev->domain->sched.cap);
-}
-
-/* Takes a waiting vCPU away from another CPU; it is then in no queue. */
-static struct vcpu *steal_from(struct runq *rq, struct runq *to,
-			       const u64 *best)
-{
-	int depth = STEAL_DEPTH;
-	struct vcpu *v;
-
-	spin_lock(&rq->lock);
-	credit_sync(to, rq);
-	for (v = rq->head; v; v = depth-- ? v->sched.next : NULL) {
-		if (!credit_may_steal(rq, v, to, best))
+		if (!may_run_on(v, (unsigned int)(p - pcpus)) ||
+		    !within_cap(v->domain, now))
 			continue;
-		credit_remove(rq, v);
-		credit_move(rq, to, v);
-		WRITE_ONCE(v->sched.cpu, to->cpu);
-		break;
+		key = v->sched.vtime;
+		if (home != p) {
+			if (load_acquire(&v->sched.running))
+				continue;
+			ahead = drift(home, p);
+			if (ahead > DRIFT)
+				p->offset += (u64)(ahead - DRIFT);
+			key += home->offset - p->offset + slice_ns / 2;
+		}
+		if (!best || !before(best_key, key)) {
+			best = v;
+			best_key = key;
+		}
 	}
-	spin_unlock(&rq->lock);
-	return v;
+	if (!prev && !best)
+		return NULL;
+	low = !best || (prev && before(prev_key, best_key)) ? prev_key
+							    : best_key;
+	if (before(p->min_vtime, low))
+		p->min_vtime = low;
+	if (best && prev) {
+		if (now < prev->sched.slice_end)
+			best_key += ratelimit_ns;
+		if (!yielding && (!before(best_key, prev_key) || now <
+				  prev->sched.slice_start + ratelimit_ns))
+			best = NULL;
+		p->contested = before(low + ratelimit_ns,
+				      best ? best_key : prev_key);
+	}
+	if (!best)
+		return prev;
+	dequeue(best);
+	place(best, p, false);
+	return best;
 }
 
 /*
- * True if rq should look at the other CPUs' queues: it has nothing to run, or
- * prev's turn is over.  *best is then where its own candidates stand.
+ * Changes the hardware from prev to next, unlocked.  Each guest's registered
+ * areas are written while its page tables are loaded; in user mode they need
+ * not be mapped, and then nobody in its kernel spins on what we leave behind.
  */
-static bool wants_more(struct runq *rq, struct vcpu *prev, u64 now,
-		       const u64 **best, u64 *vtime)
+static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
 {
-	bool stays = !prev->is_idle && vcpu_runnable(prev) &&
-		     may_run_on(prev, rq->cpu);
+	bool user_tables = !next->in_kernel &&
+			   (next->sched.runstate_gva || next->sched.time_gva);
+	u64 cr3;
 
-	*best = NULL;
-	if (stays && now < prev->sched.slice_end && !rq->yielding)
-		return false;
-	if (stays) {
-		*vtime = prev->sched.vtime;
-		*best = vtime;
+	if (!prev->is_idle) {
+		if (prev->timers.period_ns)
+			timer_stop(&prev->timers.periodic);
+		if (prev->in_kernel)
+			vcpu_runstate_publish(prev);
 	}
-	if (rq->head && (!stays || (s64)(rq->head->sched.vtime - *vtime) < 0)) {
-		*vtime = rq->head->sched.vtime;
-		*best = vtime;
-	}
-	return true;
-}
-
-/* Moves a vCPU here that waits on another CPU and is due more than ours. */
-static void balance(struct runq *rq, struct vcpu *prev, u64 now)
-{
-	cpumask_t busy = READ_ONCE(busy_cpus) & ~cpu_bit(rq->cpu);
-	cpumask_t above = busy & ~(cpu_bit(rq->cpu) - 1);
-	struct vcpu *v = NULL;
-	const u64 *best;
-	unsigned int c;
-	u64 vtime = 0;
-	bool wants;
-
-	spin_lock(&rq->lock);
-	if (!prev->is_idle)
-		credit_charge(rq, prev, now);
-	wants = wants_more(rq, prev, now, &best, &vtime);
-	spin_unlock(&rq->lock);
-	if (!wants)
-		return;
-	/* Round from this CPU on, so that not all rob the same one. */
-	for (int pass = 0; pass < 2 && !v; pass++)
-		for_each_cpu(c, pass ? busy & ~above : above)
-			if ((v = steal_from(&runqs[c], rq, best)) != NULL)
-				break;
-	if (!v)
-		return;
-	rq = vcpu_lock_runq(v);
-	if (needs_queue(rq, v)) {
-		credit_place(rq, v, false);
-		credit_insert(rq, v);
-	}
-	spin_unlock(&rq->lock);
-}
-
-/*
- * prev gives up the CPU, rq locked.  True if it must be woken elsewhere.
- * Decides by what the choice of `next` was based on: whoever changed it since
- * waits for the lock and then sees to prev himself.
- */
-static bool put_prev(struct runq *rq, struct vcpu *prev, bool runnable,
-		     bool stays, u64 now)
-{
-	if (prev->is_idle) {
-		runstate_set(prev, RUNSTATE_runnable, now);
-		return false;
-	}
-	if (!runnable) {
-		set_active(prev, false);
-		runstate_set(prev, sleeping_state(prev), now);
-		return false;
-	}
-	runstate_set(prev, RUNSTATE_runnable, now);
-	if (stays)
-		credit_insert(rq, prev);
-	else if (may_run_on(prev, rq->cpu))
-		credit_park(prev, rq->cpu);
-	else
-		return true;
-	return false;
-}
-
-/* next gets the CPU, rq locked. */
-static void take_next(struct runq *rq, struct vcpu *next, u64 now)
-{
-	runstate_set(next, RUNSTATE_running, now);
-	next->sched.last_start = now;
-	rq->curr = next;
-	rq->switches++;
-	if (next->is_idle) {
-		atomic_or(&idle_cpus, cpu_bit(rq->cpu));
-		return;
-	}
-	if (READ_ONCE(idle_cpus) & cpu_bit(rq->cpu))
-		atomic_and(&idle_cpus, ~cpu_bit(rq->cpu));
-	if (next->sched.on_queue)
-		credit_remove(rq, next);
-	next->sched.running = true;
-	credit_start_slice(next, now);
-}
-
-/* What prev's guest sees of its leaving; its page tables are still loaded. */
-static void leave(struct vcpu *prev)
-{
-	if (prev->is_idle)
-		return;
-	if (prev->timers.period_ns)
-		timer_stop(&prev->timers.periodic);
-	/* In user mode the area need not be mapped; then nobody spins on us
-	 * in its kernel either. */
-	if (prev->sched.runstate_gva && prev->in_kernel)
-		vcpu_runstate_publish(prev);
-}
-
-/* What next's guest sees of its coming; it is loaded. */
-static void enter(struct cpu *c, struct vcpu *next)
-{
-	u64 cr3 = c->cr3;	/* of the user mode that goes on */
-	bool user_tables;
-
+	context_switch(prev, next);
+	/* From here on another CPU may run prev, or destroy it; it is not
+	 * freed before this CPU has passed exit_work(). */
+	store_release(&prev->sched.running, false);
 	if (next->is_idle)
 		return;
-	/* The registered areas lie in the guest kernel's half. */
-	user_tables = !next->in_kernel &&
-		      (next->sched.runstate_gva || next->sched.time_gva);
+	cr3 = c->cr3;	/* of the user mode that goes on */
 	if (user_tables)
 		cr3_load(next->cr3_kernel, false);
 	vcpu_time_update(next);
 	vcpu_runstate_publish(next);
 	if (user_tables)
 		cr3_load(cr3, false);
-	timer_migrate(&next->timers.singleshot, c->id);
+	if (next->timers.singleshot.cpu != c->id)
+		timer_set(&next->timers.singleshot,
+			  READ_ONCE(next->timers.singleshot.expires));
 	if (next->timers.period_ns)
 		periodic_fired(next);
 	if (READ_ONCE(next->work))
 		cpu_set_work(c->id, WORK_VCPU);
 }
 
-/* rq keeps running curr, or has just picked it: sees to the next alarm. */
-static void plan_ahead(struct runq *rq, u64 now)
-{
-	struct vcpu *curr = rq->curr;
-
-	if (curr->is_idle) {
-		/* A kick may have claimed us although nobody was left. */
-		if (!(READ_ONCE(idle_cpus) & cpu_bit(rq->cpu)))
-			atomic_or(&idle_cpus, cpu_bit(rq->cpu));
-		return;
-	}
-	if (now >= curr->sched.slice_end)
-		credit_start_slice(curr, now);
-	arm_slice_timer(rq, credit_deadline(rq, curr));
-}
-
 /*
- * Before schedule() returns, unlocked: is there somebody idle for those who
- * wait here, or, if this CPU goes idle, somebody who began to wait elsewhere
- * since we looked (busy then: seen)?
+ * Before schedule() returns: an idle CPU, perhaps this one, may take somebody
+ * whom it could not take while he was `running` here; who may not stay here
+ * looks for another place.  We cleared the flag before we look at the list,
+ * others enter the list before they look at the flag: one of us notices.
  */
-static void spread(struct runq *rq, cpumask_t seen)
+static void spread(struct cpu *c, const struct vcpu *prev)
 {
-	int depth = STEAL_DEPTH;
 	struct vcpu *v;
 
-	if (READ_ONCE(idle_cpus) & cpu_bit(rq->cpu)) {
-		if (READ_ONCE(busy_cpus) & ~seen & ~cpu_bit(rq->cpu))
-			cpu_set_work(rq->cpu, WORK_SCHED);
+	smp_mb();
+	if (likely(!READ_ONCE(nr_waiting) ||
+		   (!READ_ONCE(idle_cpus) && may_run_on(prev, c->id))))
 		return;
-	}
-	if (likely(!READ_ONCE(rq->nr) || !READ_ONCE(idle_cpus)))
-		return;
-	spin_lock(&rq->lock);
-	for (v = rq->head; v && !tickle_idle(v); v = v->sched.next)
-		if (!--depth)
-			break;
-	spin_unlock(&rq->lock);
+	spin_lock(&sched_lock);
+	for (v = waiting; v; v = v->sched.next)
+		if (v->sched.affinity & idle_cpus ||
+		    !may_run_on(v, v->sched.cpu))
+			seek_cpu(v, false, clock_ns());
+	spin_unlock(&sched_lock);
 }
 
 /*
  * WORK_SCHED: chooses who runs on this CPU and makes it current.  Called from
- * exit_work(), no locks held.
+ * exit_work(), no locks held.  Prev's fate is decided by what the choice of
+ * next was based on: whoever changed it since waits for the lock and then
+ * sees to prev himself.
  */
 void schedule(void)
 {
 	struct cpu *c = this_cpu();
-	struct runq *rq = &runqs[c->id];
+	struct pcpu *p = &pcpus[c->id];
 	struct vcpu *prev = c->curr, *next;
-	bool runnable = false, stays = false, moves;
-	cpumask_t seen;
-	u64 now;
+	bool runnable = vcpu_runnable(prev), stays;
+	struct domain_sched *d;
+	u64 now, alarm;
 
-	if (nothing_to_do(rq, prev))
+	/* The common case: prev runs on and nobody else is there to run. */
+	if (!prev->is_idle && runnable && !READ_ONCE(nr_waiting) &&
+	    p->slice_timer.expires != NEVER && may_run_on(prev, c->id) &&
+	    likely(!prev->domain->sched.cap)) {
+		p->yielding = false;
 		return;
+	}
+	spin_lock(&sched_lock);
 	now = clock_ns();
-	seen = READ_ONCE(busy_cpus);
-	if (seen & ~cpu_bit(rq->cpu))
-		balance(rq, prev, now);
-
-	spin_lock(&rq->lock);
-	if (!prev->is_idle) {
-		credit_charge(rq, prev, now);
-		runnable = vcpu_runnable(prev);
-		stays = runnable && may_run_on(prev, rq->cpu) &&
-			credit_may_run(prev->domain, now);
+	runnable = vcpu_runnable(prev);
+	if (!prev->is_idle && now > prev->sched.last_start) {
+		prev->sched.vtime += to_vtime(prev,
+					      now - prev->sched.last_start);
+		prev->domain->sched.budget -= now - prev->sched.last_start;
+		prev->sched.last_start = now;
 	}
-	/* If a cap takes all that we have, look at the others once more. */
-	if (rq->nr || (runnable && !stays))
-		seen = 0;
-	next = credit_pick(rq, stays ? prev : NULL, now);
+	stays = !prev->is_idle && runnable && may_run_on(prev, c->id) &&
+		within_cap(prev->domain, now);
+	next = pick(p, stays ? prev : NULL, now);
 	if (!next)
-		next = rq->idle;
-	if (next == prev) {
-		plan_ahead(rq, now);
-		spin_unlock(&rq->lock);
-		spread(rq, seen);
-		return;
+		next = p->idle;
+	if (next != prev) {
+		runstate_set(prev, runnable ? RUNSTATE_runnable
+					    : sleeping_state(prev), now);
+		if (runnable && !prev->is_idle)
+			enqueue(prev);
+		runstate_set(next, RUNSTATE_running, now);
+		next->sched.last_start = next->sched.slice_end = now;
+		next->sched.running = true;
+		p->curr = next;
 	}
-	take_next(rq, next, now);
-	moves = put_prev(rq, prev, runnable, stays, now);
-	plan_ahead(rq, now);
-	spin_unlock(&rq->lock);
-
-	leave(prev);
-	context_switch(prev, next);
-	/* From here on another CPU may run prev, or destroy it; it is not
-	 * freed before this CPU has passed exit_work(). */
-	store_release(&prev->sched.running, false);
-	enter(c, next);
-	if (moves)
-		vcpu_wake(prev);
-	spread(rq, seen);
+	idle_cpus &= ~(1UL << c->id);
+	if (next->is_idle) {
+		idle_cpus |= 1UL << c->id;
+	} else {
+		if (now >= next->sched.slice_end) {
+			next->sched.slice_start = now;
+			next->sched.slice_end = now + slice_of(next);
+		}
+		alarm = next->sched.slice_end;
+		/* Not longer than its part of what a capped domain has. */
+		d = &next->domain->sched;
+		if (d->cap)
+			alarm = min(alarm, now + (u64)max(
+				d->budget / (s64)d->active, SLICE_MIN));
+		if (p->contested)
+			alarm = min(alarm, next->sched.slice_start +
+					   max(ratelimit_ns, (u64)SLICE_MIN));
+		/* An earlier alarm may stay: it just asks once more. */
+		if (alarm < p->slice_timer.expires)
+			timer_set(&p->slice_timer, alarm);
+	}
+	spin_unlock(&sched_lock);
+	if (next != prev)
+		switch_to(c, prev, next);
+	spread(c, prev);
 }
 
-/* --- creation, affinity -------------------------------------------------- */
+/* --- timers that end something -------------------------------------------- */
 
-/* A capped domain has budget again: its parked vCPUs go on. */
+static void slice_over(void *arg)
+{
+	if (!current->is_idle)
+		cpu_set_work(smp_processor_id(), WORK_SCHED);
+}
+
+/* A capped domain has budget again: those who wait look for a CPU. */
 static void refill_fired(void *arg)
 {
-	struct domain *d = arg;
-	struct runq *rq;
 	struct vcpu *v;
 
-	for_each_vcpu(d, v) {
-		if (!READ_ONCE(v->sched.parked))
-			continue;
-		rq = vcpu_lock_runq(v);
-		v->sched.parked = false;
-		spin_unlock(&rq->lock);
-		vcpu_wake(v);
-	}
+	spin_lock(&sched_lock);
+	for_each_vcpu((struct domain *)arg, v)
+		if (v->sched.on_queue)
+			seek_cpu(v, true, clock_ns());
+	spin_unlock(&sched_lock);
 }
 
 static void watchdog_fired(void *arg)
 {
-	struct domain *d = arg;
-
-	guest_log(d, LOG_WARN, "watchdog ran out\n");
-	domain_shutdown(d, SHUTDOWN_watchdog);
+	guest_log(arg, LOG_WARN, "watchdog ran out\n");
+	domain_shutdown(arg, SHUTDOWN_watchdog);
 }
 
 static void singleshot_fired(void *arg)
@@ -679,58 +641,47 @@ static void singleshot_fired(void *arg)
 	virq_raise_vcpu(arg, VIRQ_TIMER);
 }
 
+/* A poll that ended otherwise leaves its timer behind. */
 static void poll_fired(void *arg)
 {
 	struct vcpu *v = arg;
 
-	/* A poll that ended otherwise leaves its timer behind. */
 	if (READ_ONCE(v->pause_flags) & VPF_POLL)
 		vcpu_unblock(v);
 }
 
+/* --- creation, parameters ------------------------------------------------- */
+
 /* Boot CPU, which runs its idle vCPU; after this, timers may be set. */
 void sched_init(void)
 {
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
-		spin_lock_init(&runqs[cpu].lock, LOCK_SCHED);
-		runqs[cpu].cpu = cpu;
-		runqs[cpu].armed_at = NEVER;
-	}
-	for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++)
-		timer_init_cpu(cpu);
-	credit_init();
 	sched_init_cpu(smp_processor_id());
-	log_info("sched: credit, slice %lu us, rate limit %lu us\n",
-		 credit_slice_ns / 1000, credit_ratelimit_ns / 1000);
 }
 
 /* A CPU joins; its curr is its idle vCPU.  It need not be online yet. */
 void sched_init_cpu(unsigned int cpu)
 {
 	struct vcpu *idle = cpu_ptr(cpu)->curr;
-	struct runq *rq = &runqs[cpu];
 
 	BUG_ON(!idle || !idle->is_idle);
 	idle->sched.cpu = cpu;
 	idle->sched.running = true;
-	idle->sched.runstate = RUNSTATE_running;
-	idle->sched.state_since = idle->sched.last_start = clock_ns();
-	timer_init(&rq->slice_timer, slice_over, rq);
-	rq->idle = idle;
-	rq->curr = idle;
-	atomic_or(&idle_cpus, cpu_bit(cpu));
+	idle->sched.rs.state_entry_time = clock_ns();
+	timer_init(&pcpus[cpu].slice_timer, slice_over, NULL);
+	pcpus[cpu].idle = pcpus[cpu].curr = idle;
+	spin_lock(&sched_lock);
+	idle_cpus |= (1UL << cpu);
+	spin_unlock(&sched_lock);
 }
 
-/* v is new and not runnable yet; it may run anywhere.  Cannot fail so far. */
+/* v, a guest's, is new and not runnable yet; it may run anywhere.  0. */
 int sched_init_vcpu(struct vcpu *v)
 {
-	if (v->is_idle)
-		return 0;
 	v->sched.affinity = v->sched.soft_affinity = ~(cpumask_t)0;
 	/* Somewhere online; the first wake-up looks for an idle CPU. */
 	v->sched.cpu = ffs64(cpus_online);
-	v->sched.runstate = RUNSTATE_offline;
-	v->sched.state_since = clock_ns();
+	v->sched.rs.state = RUNSTATE_offline;
+	v->sched.rs.state_entry_time = clock_ns();
 	timer_init(&v->timers.singleshot, singleshot_fired, v);
 	timer_init(&v->timers.periodic, periodic_fired, v);
 	timer_init(&v->timers.poll, poll_fired, v);
@@ -741,8 +692,6 @@ int sched_init_vcpu(struct vcpu *v)
 /* v is paused for good and does not run. */
 void sched_destroy_vcpu(struct vcpu *v)
 {
-	if (v->is_idle)
-		return;
 	vcpu_sleep(v);
 	timer_stop(&v->domain->sched.refill);	/* it walks the vCPUs */
 	timer_stop(&v->timers.singleshot);
@@ -753,10 +702,10 @@ void sched_destroy_vcpu(struct vcpu *v)
 /* Weight 256, no cap, no watchdog. */
 int sched_init_domain(struct domain *d)
 {
-	d->sched.weight = 256;
+	d->sched.weight = WEIGHT_DEFAULT;
 	timer_init(&d->sched.refill, refill_fired, d);
-	for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
-		timer_init(&d->sched.watchdog[i], watchdog_fired, d);
+	timer_init(&d->sched.watchdog[0], watchdog_fired, d);
+	timer_init(&d->sched.watchdog[1], watchdog_fired, d);
 	return 0;
 }
 
@@ -764,8 +713,8 @@ int sched_init_domain(struct domain *d)
 void sched_destroy_domain(struct domain *d)
 {
 	timer_stop(&d->sched.refill);
-	for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
-		timer_stop(&d->sched.watchdog[i]);
+	timer_stop(&d->sched.watchdog[0]);
+	timer_stop(&d->sched.watchdog[1]);
 }
 
 /*
@@ -774,53 +723,85 @@ void sched_destroy_domain(struct domain *d)
  */
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft)
 {
-	struct runq *rq;
-	bool requeue;
-
 	if (!(hard & cpus_online))
 		return -XEN_EINVAL;
-	rq = vcpu_lock_runq(v);
-	v->sched.affinity = hard;
+	spin_lock(&sched_lock);
 	v->sched.soft_affinity = soft;
-	requeue = v->sched.on_queue && !may_run_on(v, rq->cpu);
-	if (requeue)
-		credit_remove(rq, v);
-	else if (rq->curr == v && !may_run_on(v, rq->cpu))
-		resched(rq->cpu);
-	else if (v->sched.on_queue)
-		tickle_idle(v);
-	spin_unlock(&rq->lock);
-	if (requeue)
-		vcpu_wake(v);
+	xchg(&v->sched.affinity, hard);	/* before seek_cpu() looks: spread() */
+	if (v->sched.on_queue)
+		seek_cpu(v, false, clock_ns());
+	else if (pcpus[v->sched.cpu].curr == v && !may_run_on(v, v->sched.cpu))
+		resched(v->sched.cpu);
+	spin_unlock(&sched_lock);
 	return 0;
 }
 
-/* --- debug key r --------------------------------------------------------- */
-
-static void dump_vcpu(const struct vcpu *v, const char *what)
+/*
+ * XEN_DOMCTL_scheduler_op: reads or sets weight and cap.  The caller copies
+ * the structure in and out.  Weight 0 and cap ~0 keep what was.  The change
+ * counts from the next charge on; a new cap starts with a full budget.
+ */
+int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
 {
-	printk("  %s d%uv%u vtime %lu state %u\n", what, v->domain->id, v->id,
-	       v->sched.vtime, v->sched.runstate);
+	struct xen_domctl_scheduler_op *op = xen_domctl_scheduler_op;
+
+	bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putinfo;
+
+	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
+	    (!put && op->cmd != XEN_DOMCTL_SCHEDOP_getinfo))
+		return -XEN_EINVAL;
+	spin_lock(&sched_lock);
+	if (put && op->u.credit.weight)
+		d->sched.weight = op->u.credit.weight;
+	if (put && op->u.credit.cap != (u16)~0) {
+		d->sched.cap = op->u.credit.cap;
+		d->sched.window_end = clock_ns();
+		d->sched.budget = 0;
+		/* Those passed over till now are looked at right away. */
+		timer_set(&d->sched.refill, clock_ns());
+	}
+	op->u.credit.weight = (u16)d->sched.weight;
+	op->u.credit.cap = (u16)d->sched.cap;
+	spin_unlock(&sched_lock);
+	return 0;
 }
 
-/* Prints every queue. */
+/*
+ * XEN_SYSCTL_scheduler_op: slice and rate limit of the one pool.  Slice 1 ms
+ * to 1 s; rate limit none, or 100 us up to the slice or 0.5 s.
+ */
+int sched_adjust_global(void *xen_sysctl_scheduler_op)
+{
+	struct xen_sysctl_scheduler_op *op = xen_sysctl_scheduler_op;
+	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
+	bool put = op->cmd == XEN_SYSCTL_SCHEDOP_putinfo;
+	u64 limit = p->ratelimit_us;
+
+	if (op->cpupool_id != 0)
+		return -XEN_ESRCH;
+	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
+	    (!put && op->cmd != XEN_SYSCTL_SCHEDOP_getinfo) ||
+	    (put && (p->tslice_ms < 1 || p->tslice_ms > 1000 ||
+		     limit > 500000 || (limit && limit < 100) ||
+		     limit > p->tslice_ms * 1000UL)))
+		return -XEN_EINVAL;
+	if (put) {
+		slice_ns = p->tslice_ms * NS_PER_MS;
+		ratelimit_ns = limit * 1000;
+	}
+	p->tslice_ms = (u32)(slice_ns / NS_PER_MS);
+	p->ratelimit_us = (u32)(ratelimit_ns / 1000);
+	p->vcpu_migr_delay_us = 0;
+	return 0;
+}
+
+/* Debug key r: who waits. */
 void sched_dump(void)
 {
-	struct runq *rq;
-	struct vcpu *v;
-	unsigned int cpu;
-
-	printk("now %lu, idle CPUs %lx, with waiting vCPUs %lx\n", clock_ns(),
-	       idle_cpus, busy_cpus);
-	for_each_cpu(cpu, cpus_online) {
-		rq = &runqs[cpu];
-		spin_lock(&rq->lock);
-		printk("CPU%u: %lu switches, min vtime %lu, %u wait\n", cpu,
-		       rq->switches, rq->min_vtime, rq->nr);
-		if (rq->curr && !rq->curr->is_idle)
-			dump_vcpu(rq->curr, "runs ");
-		for (v = rq->head; v; v = v->sched.next)
-			dump_vcpu(v, "waits");
-		spin_unlock(&rq->lock);
-	}
+	printk("now %lu, idle CPUs %lx\n", clock_ns(), idle_cpus);
+	spin_lock(&sched_lock);
+	for (struct vcpu *v = waiting; v; v = v->sched.next)
+		printk("  waits: d%uv%u vtime %lu on CPU%u\n", v->domain->id,
+		       v->id, v->sched.vtime, v->sched.cpu);
+	spin_unlock(&sched_lock);
 }

@@ -20,49 +20,39 @@ struct timer {
 	u64 expires;		/* ns of clock_ns(); NEVER when not armed */
 	void (*fn)(void *);	/* in exit_work(), interrupts off, may rearm */
 	void *arg;
-	u16 cpu;		/* whose heap */
-	bool armed;		/* in the heap */
+	u16 cpu;		/* where it was armed last */
 	bool busy;		/* fn runs */
-	struct timer *child, *next, *prev;	/* heap links; see timer.c */
+	/* The heap, see timer.c; link: what points here, NULL not armed. */
+	struct timer *left, *right, **link;
 };
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
-void timer_set(struct timer *t, unsigned int cpu, u64 expires);
+void timer_set(struct timer *t, u64 expires);	/* on this CPU */
 void timer_stop(struct timer *t);	/* fn does not run afterwards */
-void timer_migrate(struct timer *t, unsigned int cpu);
 void timer_run_this(void);	/* WORK_TIMER: runs what is due, reprograms */
-void timer_init_cpu(unsigned int cpu);	/* by sched_init(), for all */
 
 /* --- clock.c: guest time pages, wall clock ------------------------------- */
 u64 clock_ns(void);		/* monotonic, same on all CPUs, since boot */
 void clock_init(void);		/* after apic_init_boot(); reads the CMOS */
-void clock_init_this(void);
-u64 tsc_to_ns(u64 tsc);		/* on the scale of clock_ns() */
+static inline void clock_init_this(void) {}	/* for all CPUs at once */
 u64 ns_to_tsc(u64 ns);
 /* Refreshes v's vcpu_time_info (and its registered copy): at every switch-in
  * and whenever the scale changes.  Runs on v's CPU with v loaded. */
 void vcpu_time_update(struct vcpu *v);
 void domain_wallclock_update(struct domain *d);	/* into shared_info */
 void clock_set_wall(u64 sec, u32 nsec, u64 system_time);	/* settime */
-u64 clock_wall_sec(void);	/* seconds since 1970, now */
 extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
 /* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
-	struct vcpu *next, *prev;	/* run queue */
-	u32 cpu;			/* whose queue; follows the vCPU */
-	bool on_queue;
+	struct vcpu *next;		/* in the list of those who wait */
+	u32 cpu;			/* where it runs, or ran last */
+	bool on_queue;			/* in that list */
 	bool running;			/* is some CPU's current */
-	bool active;			/* counted in domain_sched.active */
-	bool parked;			/* domain's cap used up: no queue */
 	u64 last_start;			/* ns: charged up to here */
 	cpumask_t affinity, soft_affinity;	/* hard, soft */
-	/* credit.c */
 	u64 vtime;			/* ns run, divided by weight */
 	u64 slice_start, slice_end;	/* ns */
-	/* accounting, RUNSTATE_* of hypercall-abi/vcpu.h */
-	u8 runstate;
-	u64 state_since;
-	u64 time_in[4];
+	struct vcpu_runstate_info rs;	/* accounting: till the last change */
 	u64 runstate_gva;		/* registered area, 0 none */
 	u64 time_gva;			/* registered vcpu_time area, 0 none */
 	u64 time_gva_done;		/* the one that was written last */
@@ -77,9 +67,8 @@ struct vcpu_timers {
 struct domain_sched {
 	u32 weight;		/* 1..65535, default 256 */
 	u32 cap;		/* percent of one CPU, 0 none */
-	u32 active;		/* runnable vCPUs; atomic */
-	/* cap: ns that may still be used before window_end; atomic */
-	s64 budget;
+	u32 active;		/* runnable vCPUs */
+	s64 budget;		/* cap: ns it may still use till window_end */
 	u64 window_end;
 	struct timer refill;
 	u64 polling;		/* bit per vCPU in SCHEDOP_poll; atomic */

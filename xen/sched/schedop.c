@@ -1,146 +1,102 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The hypercalls about scheduling and timers: sched_op, set_timer_op, the
- * timer operations of vcpu_op, and the tools' scheduler parameters.
+ * The hypercalls about scheduling and timers: sched_op, set_timer_op and the
+ * timer operations of vcpu_op.
  *
  * Invariant: a guest only acts on itself here, but for remote_shutdown, which
  * needs privilege.  Arguments are copied once; each operation either refuses
  * before it changes anything or cannot fail.
  *
  * A guest may poll any ports and set timers to any time, at any rate.  Not
- * implemented: sched_op_compat, pin_override,
- * and failing singleshot timers that are in the past (they fire at once, as
- * the ABI allows).
+ * implemented: sched_op_compat, pin_override, and failing singleshot timers
+ * that are in the past (they fire at once, as the ABI allows).
  */
-#include <sched/runq.h>
+#include <domain/domain.h>
 #include <entry/entry.h>
-#include <hypercall-abi/sysctl.h>
-
-/* --- sched_op --------------------------------------------------------- */
-
-static long sched_shutdown(u64 arg, bool latch)
-{
-	struct domain *d = current->domain;
-	struct sched_shutdown op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.reason > SHUTDOWN_MAX)
-		return deny(-XEN_EINVAL);
-	if (latch)	/* the first reason counts */
-		cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, (u8)op.reason);
-	else
-		domain_shutdown(d, (u8)op.reason);
-	return 0;
-}
-
-static long sched_remote_shutdown(u64 arg)
-{
-	struct sched_remote_shutdown op;
-	struct domain *d;
-
-	if (!current->domain->is_privileged)
-		return deny(-XEN_EPERM);
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.reason > SHUTDOWN_MAX)
-		return deny(-XEN_EINVAL);
-	d = domain_get(op.domain_id);
-	if (!d)
-		return deny(-XEN_ESRCH);
-	domain_shutdown(d, (u8)op.reason);
-	domain_put(d);
-	return 0;
-}
-
-/* 1 if one of the ports is pending, 0 if none, -XEN_EINVAL if one is bad. */
-static int any_pending(struct domain *d, const u32 *ports, u32 n)
-{
-	int rc, found = 0;
-
-	for (u32 i = 0; i < n; i++) {
-		rc = evtchn_port_pending(d, ports[i]);
-		if (rc < 0)
-			return -XEN_EINVAL;
-		found |= rc;
-	}
-	return found;
-}
 
 /*
  * [event 25] The flags are set before the last look at the ports, and
  * vcpu_poll_wake() looks at them after the port became pending: no event
  * between the two is lost.
  */
-static long sched_poll(u64 arg)
+static long poll(const struct sched_poll *op)
 {
 	struct vcpu *v = current;
 	u32 ports[SCHED_POLL_MAX_PORTS];
-	struct sched_poll op;
-	int rc;
+	int rc = 0, found = 0;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.nr_ports > SCHED_POLL_MAX_PORTS)
+	if (op->nr_ports > SCHED_POLL_MAX_PORTS)
 		return deny(-XEN_EINVAL);
-	if (op.nr_ports && copy_from_guest(ports, op.ports,
-					   op.nr_ports * sizeof(ports[0])))
+	if (op->nr_ports && copy_from_guest(ports, op->ports,
+					    op->nr_ports * sizeof(ports[0])))
 		return deny(-XEN_EFAULT);
 
-	WRITE_ONCE(v->poll_port, op.nr_ports == 1 ? ports[0] : 0);
+	WRITE_ONCE(v->poll_port, op->nr_ports == 1 ? ports[0] : 0);
 	atomic_or(&v->domain->sched.polling, 1UL << v->id);
 	atomic_or(&v->pause_flags, VPF_BLOCKED | VPF_POLL);
-	rc = any_pending(v->domain, ports, op.nr_ports);
-	if (rc || vcpu_event_pending(v) || READ_ONCE(v->work)) {
+	for (u32 i = 0; i < op->nr_ports && rc >= 0; i++) {
+		rc = evtchn_port_pending(v->domain, ports[i]);
+		found |= rc;
+	}
+	if (found || vcpu_event_pending(v) || READ_ONCE(v->work)) {
 		atomic_and(&v->domain->sched.polling, ~(1UL << v->id));
 		atomic_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL));
-		return rc < 0 ? deny(rc) : 0;
+		return rc < 0 ? deny(-XEN_EINVAL) : 0;
 	}
-	timer_set(&v->timers.poll, v->sched.cpu,
-		  op.timeout ? op.timeout : NEVER);
+	timer_set(&v->timers.poll, op->timeout ? op->timeout : NEVER);
 	cpu_set_work(smp_processor_id(), WORK_SCHED);
 	return 0;
 }
 
-/* Two per domain, ids 1 and 2. */
-static long sched_watchdog(u64 arg)
+/* Two per domain, ids 1 and 2; 0 starts one that is free. */
+static long watchdog(const struct sched_watchdog *op)
 {
 	struct domain *d = current->domain;
-	struct sched_watchdog op;
-	unsigned int i;
-	u64 expires;
+	u64 expires = clock_ns() + op->timeout * NS_PER_SEC;
+	unsigned int i = op->id - 1;
 
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.id > ARRAY_SIZE(d->sched.watchdog))
-		return deny(-XEN_EINVAL);
-	expires = clock_ns() + op.timeout * NS_PER_SEC;
-	if (op.id == 0) {
-		for (i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
+	if (!op->id) {
+		for (i = 0; i < 2; i++)
 			if (!atomic_test_and_set_bit(i,
 						     &d->sched.watchdog_used))
 				break;
-		if (i == ARRAY_SIZE(d->sched.watchdog))
+		if (i == 2)
 			return deny(-XEN_ENOSPC);
-		timer_set(&d->sched.watchdog[i], smp_processor_id(), expires);
-		return i + 1;
-	}
-	i = op.id - 1;
-	if (!test_bit(i, &d->sched.watchdog_used))
+	} else if (i >= 2 || !test_bit(i, &d->sched.watchdog_used)) {
 		return deny(-XEN_EINVAL);
-	if (op.timeout) {
-		timer_set(&d->sched.watchdog[i], smp_processor_id(), expires);
-	} else {
+	} else if (!op->timeout) {
 		timer_stop(&d->sched.watchdog[i]);
 		atomic_test_and_clear_bit(i, &d->sched.watchdog_used);
+		return 0;
 	}
-	return 0;
+	timer_set(&d->sched.watchdog[i], expires);
+	return op->id ? 0 : i + 1;
 }
 
-/* Hypercall 29. */
-long do_sched_op(u64 cmd, u64 arg, u64 unused3, u64 unused4, u64 unused5,
-		 u64 unused6)
+/* Hypercall 29.  pin_override is not among those that exist. */
+long do_sched_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
+	union {
+		struct sched_shutdown shutdown;
+		struct sched_poll poll;
+		struct sched_remote_shutdown remote;
+		struct sched_watchdog watchdog;
+	} op;
+	static const u8 size[] = {
+		[SCHEDOP_shutdown] = sizeof(op.shutdown),
+		[SCHEDOP_poll] = sizeof(op.poll),
+		[SCHEDOP_remote_shutdown] = sizeof(op.remote),
+		[SCHEDOP_shutdown_code] = sizeof(op.shutdown),
+		[SCHEDOP_watchdog] = sizeof(op.watchdog),
+	};
+	struct domain *d = current->domain;
+
+	if (cmd >= ARRAY_SIZE(size))
+		return deny(-XEN_ENOSYS);
+	if (cmd == SCHEDOP_remote_shutdown && !d->is_privileged)
+		return deny(-XEN_EPERM);
+	if (size[cmd] && copy_from_guest(&op, arg, size[cmd]))
+		return deny(-XEN_EFAULT);
 	switch (cmd) {
 	case SCHEDOP_yield:
 		vcpu_yield_current();
@@ -148,151 +104,78 @@ long do_sched_op(u64 cmd, u64 arg, u64 unused3, u64 unused4, u64 unused5,
 	case SCHEDOP_block:
 		vcpu_block_current();
 		return 0;
-	case SCHEDOP_shutdown:
-		return sched_shutdown(arg, false);
-	case SCHEDOP_poll:
-		return sched_poll(arg);
+	case SCHEDOP_poll: return poll(&op.poll);
+	case SCHEDOP_watchdog: return watchdog(&op.watchdog);
 	case SCHEDOP_remote_shutdown:
-		return sched_remote_shutdown(arg);
-	case SCHEDOP_shutdown_code:
-		return sched_shutdown(arg, true);
-	case SCHEDOP_watchdog:
-		return sched_watchdog(arg);
-	default:	/* SCHEDOP_pin_override, too */
-		return deny(-XEN_ENOSYS);
+		if (op.remote.reason > SHUTDOWN_MAX)
+			return deny(-XEN_EINVAL);
+		d = domain_get(op.remote.domain_id);
+		if (!d)
+			return deny(-XEN_ESRCH);
+		domain_shutdown(d, (u8)op.remote.reason);
+		domain_put(d);
+		return 0;
 	}
+	if (op.shutdown.reason > SHUTDOWN_MAX)
+		return deny(-XEN_EINVAL);
+	if (cmd == SCHEDOP_shutdown)
+		domain_shutdown(d, (u8)op.shutdown.reason);
+	else	/* shutdown_code: the first reason counts */
+		cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE,
+			(u8)op.shutdown.reason);
+	return 0;
 }
 
 /* --- timers of a vCPU ----------------------------------------------------- */
 
-/* v is current.  A time that has passed gives the event at once. */
-static void set_singleshot(struct vcpu *v, u64 expires)
+/* The current vCPU's; 0 stops it, a time that has passed fires at once. */
+static long set_singleshot(u64 expires)
 {
-	if (expires > clock_ns()) {
-		timer_set(&v->timers.singleshot, smp_processor_id(), expires);
-		return;
-	}
-	timer_stop(&v->timers.singleshot);
-	virq_raise_vcpu(v, VIRQ_TIMER);
-}
+	bool now = expires && expires <= clock_ns();
 
-/* Hypercall 15: the older way; 0 stops the timer. */
-long do_set_timer_op(u64 timeout, u64 unused2, u64 unused3, u64 unused4,
-		     u64 unused5, u64 unused6)
-{
-	if (timeout)
-		set_singleshot(current, timeout);
-	else
-		timer_stop(&current->timers.singleshot);
+	timer_set(&current->timers.singleshot,
+		  now || !expires ? NEVER : expires);
+	if (now)
+		virq_raise_vcpu(current, VIRQ_TIMER);
 	return 0;
 }
 
-static long set_periodic(struct vcpu *v, u64 arg)
+/* Hypercall 15: the older way. */
+long do_set_timer_op(u64 timeout, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	struct vcpu_set_periodic_timer op;
-
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	if (op.period_ns < NS_PER_MS || op.period_ns > 1UL << 50)
-		return deny(-XEN_EINVAL);
-	WRITE_ONCE(v->timers.period_ns, op.period_ns);
-	/* If it runs elsewhere it begins when it is next switched in. */
-	if (v == current)
-		timer_set(&v->timers.periodic, smp_processor_id(),
-			  clock_ns() + op.period_ns);
-	return 0;
-}
-
-static long set_singleshot_op(struct vcpu *v, u64 arg)
-{
-	struct vcpu_set_singleshot_timer op;
-
-	if (v != current)
-		return deny(-XEN_EINVAL);
-	if (copy_from_guest(&op, arg, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	set_singleshot(v, op.timeout_abs_ns);
-	return 0;
-}
-
-static long stop_singleshot(struct vcpu *v)
-{
-	if (v != current)
-		return deny(-XEN_EINVAL);
-	timer_stop(&v->timers.singleshot);
-	return 0;
-}
-
-static long stop_periodic(struct vcpu *v)
-{
-	WRITE_ONCE(v->timers.period_ns, 0);
-	timer_stop(&v->timers.periodic);
-	return 0;
+	return set_singleshot(timeout);
 }
 
 /* The timer operations of vcpu_op; v is a vCPU of the caller's domain. */
 long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg)
 {
+	bool periodic = cmd == VCPUOP_set_periodic_timer;
+	struct vcpu_set_singleshot_timer op = { 0 };
+	u64 period = 0;
+
 	switch (cmd) {
-	case VCPUOP_set_periodic_timer:
-		return set_periodic(v, arg);
-	case VCPUOP_stop_periodic_timer:
-		return stop_periodic(v);
 	case VCPUOP_set_singleshot_timer:
-		return set_singleshot_op(v, arg);
 	case VCPUOP_stop_singleshot_timer:
-		return stop_singleshot(v);
-	default:
-		return deny(-XEN_ENOSYS);
-	}
-}
-
-/* --- parameters ---------------------------------------------------------- */
-
-/*
- * XEN_DOMCTL_scheduler_op: reads or sets weight and cap.  The caller copies
- * the structure in and out.
- */
-int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
-{
-	struct xen_domctl_scheduler_op *op = xen_domctl_scheduler_op;
-
-	if (op->sched_id != XEN_SCHEDULER_CREDIT)
-		return -XEN_EINVAL;
-	switch (op->cmd) {
-	case XEN_DOMCTL_SCHEDOP_putinfo:
-		credit_adjust_domain(d, op->u.credit.weight, op->u.credit.cap);
+		if (v != current)
+			return deny(-XEN_EINVAL);
+		if (cmd == VCPUOP_stop_singleshot_timer)
+			return set_singleshot(0);
+		if (copy_from_guest(&op, arg, sizeof(op)))
+			return deny(-XEN_EFAULT);
+		return set_singleshot(max(op.timeout_abs_ns, 1UL));
+	case VCPUOP_set_periodic_timer:
+	case VCPUOP_stop_periodic_timer:
+		if (periodic && copy_from_guest(&period, arg, sizeof(period)))
+			return deny(-XEN_EFAULT);
+		if (periodic && (period < NS_PER_MS || period > 1UL << 50))
+			return deny(-XEN_EINVAL);
+		WRITE_ONCE(v->timers.period_ns, period);
+		/* If it runs elsewhere it begins when it is switched in. */
+		if (!periodic)
+			timer_stop(&v->timers.periodic);
+		else if (v == current)
+			timer_set(&v->timers.periodic, clock_ns() + period);
 		return 0;
-	case XEN_DOMCTL_SCHEDOP_getinfo:
-		op->u.credit.weight = (u16)d->sched.weight;
-		op->u.credit.cap = (u16)d->sched.cap;
-		return 0;
-	default:
-		return -XEN_EINVAL;
-	}
-}
-
-/* XEN_SYSCTL_scheduler_op: slice and rate limit of the one pool. */
-int sched_adjust_global(void *xen_sysctl_scheduler_op)
-{
-	struct xen_sysctl_scheduler_op *op = xen_sysctl_scheduler_op;
-	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
-
-	if (op->cpupool_id != 0)
-		return -XEN_ESRCH;
-	if (op->sched_id != XEN_SCHEDULER_CREDIT)
-		return -XEN_EINVAL;
-	switch (op->cmd) {
-	case XEN_SYSCTL_SCHEDOP_putinfo:
-		if (!credit_set_slices(p->tslice_ms, p->ratelimit_us))
-			return -XEN_EINVAL;
-		fallthrough;
-	case XEN_SYSCTL_SCHEDOP_getinfo:
-		p->tslice_ms = (u32)(credit_slice_ns / NS_PER_MS);
-		p->ratelimit_us = (u32)(credit_ratelimit_ns / 1000);
-		p->vcpu_migr_delay_us = 0;
-		return 0;
-	default:
-		return -XEN_EINVAL;
+	default: return deny(-XEN_ENOSYS);
 	}
 }

@@ -7,14 +7,13 @@
  * hardware is programmed for the root of its heap, or WORK_TIMER is pending
  * there.
  *
- * The heap is a pairing heap whose links lie in the timers themselves: arming
- * never allocates and so never fails, insertion is O(1), removal O(log n)
- * amortised.  A node's `child` is its first child, `next` its right sibling,
- * `prev` its left sibling or, for a first child, its parent.
+ * The heap is a skew heap whose links lie in the timers themselves: arming
+ * never allocates and so never fails, and all it takes is one function that
+ * melds two heaps, O(log n) amortised.  `link` is whatever points to a timer:
+ * NULL when it is not armed.
  *
- * Lock: one per CPU (LOCK_TIMER, inside LOCK_SCHED).  A timer belongs to the
- * heap of t->cpu, which changes only under the lock of the old heap.  No lock
- * is held while a timer's function runs.
+ * A timer is armed on the CPU that arms it.  Lock: timer_lock (LOCK_TIMER,
+ * inside LOCK_SCHED) around all heaps; not held while a function runs.
  *
  * A guest can arm three timers per vCPU and two per domain, and may set them
  * to any time at any rate; a deadline in the past runs once, after which the
@@ -22,108 +21,57 @@
  */
 #include <sched/sched.h>
 
-struct timer_queue {
-	struct spinlock lock;
+static struct spinlock timer_lock = SPINLOCK(LOCK_TIMER);
+
+static struct timer_queue {
 	struct timer *root;
-	bool draining;		/* timer_run_this() programs when it is done */
-	struct timer *running;	/* whose fn runs on this CPU */
+	struct timer *running;	/* whose fn runs on this CPU, or ran last,
+				 * until timer_run_this() programs the rest */
 	u64 programmed;		/* what the hardware was told */
-} __aligned(64);
+} __aligned(64) queues[NR_CPUS];
 
-static struct timer_queue queues[NR_CPUS];
+static void set_link(struct timer **link, struct timer *t)
+{
+	*link = t;
+	if (t)
+		t->link = link;
+}
 
-static struct timer *meld(struct timer *a, struct timer *b)
+/* Melds two heaps into *link: the right spines, children swapped on the way. */
+static void meld(struct timer **link, struct timer *a, struct timer *b)
 {
 	struct timer *t;
 
-	if (!a || !b)
-		return a ? a : b;
-	if (b->expires < a->expires) {
-		t = a;
-		a = b;
-		b = t;
+	while (a && b) {
+		if (b->expires < a->expires) {
+			t = a;
+			a = b;
+			b = t;
+		}
+		set_link(link, a);
+		t = a->right;
+		set_link(&a->right, a->left);
+		link = &a->left;
+		a = t;
 	}
-	b->prev = a;
-	b->next = a->child;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	a->next = a->prev = NULL;
-	return a;
+	set_link(link, a ? a : b);
 }
 
-/* Melds a list of siblings: in pairs left to right, then right to left. */
-static struct timer *merge_siblings(struct timer *first)
+static void heap_remove(struct timer *t)
 {
-	struct timer *pairs = NULL, *a, *b, *root = NULL;
-
-	while (first) {
-		a = first;
-		b = a->next;
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		a = meld(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	while (pairs) {
-		a = pairs;
-		pairs = a->next;
-		a->next = NULL;
-		root = meld(root, a);
-	}
-	return root;
-}
-
-static void heap_insert(struct timer_queue *q, struct timer *t, u64 expires)
-{
-	t->expires = expires;
-	t->child = t->next = t->prev = NULL;
-	t->armed = true;
-	q->root = meld(q->root, t);
-}
-
-static void heap_remove(struct timer_queue *q, struct timer *t)
-{
-	struct timer *children = merge_siblings(t->child);
-
-	if (t == q->root) {
-		q->root = children;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		q->root = meld(q->root, children);
-	}
-	t->child = t->next = t->prev = NULL;
-	t->armed = false;
+	if (!t->link)
+		return;
+	meld(t->link, t->left, t->right);
+	t->link = NULL;
 	t->expires = NEVER;
 }
 
-static struct timer_queue *lock_queue_of(struct timer *t)
-{
-	struct timer_queue *q;
-
-	for (;;) {
-		q = &queues[READ_ONCE(t->cpu)];
-		spin_lock(&q->lock);
-		if (q == &queues[READ_ONCE(t->cpu)])
-			return q;
-		spin_unlock(&q->lock);
-	}
-}
-
-/* Tells this CPU's hardware about a new root; the queue is locked. */
+/* Tells this CPU's hardware about a new root. */
 static void program(struct timer_queue *q)
 {
 	u64 want = q->root ? q->root->expires : NEVER;
 
-	if (q->draining || want == q->programmed)
+	if (q->running || want == q->programmed)
 		return;
 	q->programmed = want;
 	apic_set_deadline(want);
@@ -132,47 +80,29 @@ static void program(struct timer_queue *q)
 /* Prepares a timer that is not armed.  fn(arg) will run from exit_work(). */
 void timer_init(struct timer *t, void (*fn)(void *), void *arg)
 {
-	*t = (struct timer){
-		.expires = NEVER, .fn = fn, .arg = arg,
-		.cpu = smp_processor_id(),
-	};
+	*t = (struct timer){ .expires = NEVER, .fn = fn, .arg = arg };
 }
 
 /*
- * Arms t, or moves it if it was armed, to run at `expires` on `cpu`; NEVER
- * disarms.  A time in the past runs at the next occasion.  Takes LOCK_TIMER
- * only, so it may be called under a run queue's lock.
+ * Arms t, or moves it if it was armed, to run at `expires` on this CPU; NEVER
+ * disarms.  A time in the past runs at the next occasion.  Where it was armed
+ * before, the alarm may stay: nothing is due then.  Takes LOCK_TIMER only, so
+ * it may be called under sched_lock.
  */
-void timer_set(struct timer *t, unsigned int cpu, u64 expires)
+void timer_set(struct timer *t, u64 expires)
 {
-	struct timer_queue *q = lock_queue_of(t);
-	unsigned int self = smp_processor_id();
-	bool kick = false;
+	struct timer_queue *q = &queues[smp_processor_id()];
 
-	if (t->armed) {
-		heap_remove(q, t);
-		if (q == &queues[self] && t->cpu != cpu)
-			program(q);
+	spin_lock(&timer_lock);
+	heap_remove(t);
+	t->cpu = (u16)smp_processor_id();
+	if (expires != NEVER) {
+		t->expires = expires;
+		t->left = t->right = NULL;
+		meld(&q->root, q->root, t);
 	}
-	if (t->cpu != cpu) {
-		WRITE_ONCE(t->cpu, (u16)cpu);
-		spin_unlock(&q->lock);
-		q = lock_queue_of(t);
-		cpu = t->cpu;
-		if (t->armed)	/* somebody else was faster: last one wins */
-			heap_remove(q, t);
-	}
-	if (expires != NEVER)
-		heap_insert(q, t, expires);
-	if (cpu == self)
-		program(q);
-	else
-		kick = q->root == t && expires < q->programmed;
-	spin_unlock(&q->lock);
-	if (kick) {
-		cpu_set_work(cpu, WORK_TIMER);
-		apic_send_ipi(cpu, VEC_KICK);
-	}
+	program(q);
+	spin_unlock(&timer_lock);
 }
 
 /*
@@ -182,32 +112,16 @@ void timer_set(struct timer *t, unsigned int cpu, u64 expires)
  */
 void timer_stop(struct timer *t)
 {
-	unsigned int self = smp_processor_id();
-	struct timer_queue *q;
 	bool busy;
 
 	do {
-		q = lock_queue_of(t);
-		if (t->armed) {
-			heap_remove(q, t);
-			if (q == &queues[self])
-				program(q);
-		}
-		busy = t->busy && queues[self].running != t;
-		spin_unlock(&q->lock);
+		spin_lock(&timer_lock);
+		heap_remove(t);
+		busy = t->busy && queues[smp_processor_id()].running != t;
+		spin_unlock(&timer_lock);
 		if (busy)
 			cpu_poll();
 	} while (busy);
-}
-
-/* Moves t to another CPU's heap if it is armed. */
-void timer_migrate(struct timer *t, unsigned int cpu)
-{
-	u64 expires = READ_ONCE(t->expires);
-
-	/* A timer that fires right now need not move. */
-	if (expires != NEVER && READ_ONCE(t->cpu) != cpu)
-		timer_set(t, cpu, expires);
 }
 
 /*
@@ -221,28 +135,19 @@ void timer_run_this(void)
 	u64 now = clock_ns();
 	struct timer *t;
 
-	spin_lock(&q->lock);
-	q->draining = true;
+	spin_lock(&timer_lock);
 	q->programmed = NEVER;
 	while ((t = q->root) != NULL && t->expires <= now) {
-		heap_remove(q, t);
+		heap_remove(t);
 		t->busy = true;
 		q->running = t;
-		spin_unlock(&q->lock);
+		spin_unlock(&timer_lock);
 		t->fn(t->arg);
-		q->running = NULL;
 		/* Last access: timer_stop()'s caller may now free it. */
 		store_release(&t->busy, false);
-		spin_lock(&q->lock);
+		spin_lock(&timer_lock);
 	}
-	q->draining = false;
+	q->running = NULL;
 	program(q);
-	spin_unlock(&q->lock);
-}
-
-/* Prepares the heap of a CPU; before anything is armed there. */
-void timer_init_cpu(unsigned int cpu)
-{
-	spin_lock_init(&queues[cpu].lock, LOCK_TIMER);
-	queues[cpu].programmed = NEVER;
+	spin_unlock(&timer_lock);
 }

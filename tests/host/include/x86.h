@@ -2,8 +2,6 @@
 /* Host stand-in: the real file, without what needs ring 0. */
 #ifndef HOST_X86_H
 #define HOST_X86_H
-#define irq_enable hardware_irq_enable
-#define irq_disable hardware_irq_disable
 #include_next <x86.h>
 #undef irq_enable
 #undef irq_disable
