@@ -31,11 +31,6 @@ static always_inline unsigned int type_level(u64 type)
 	return (unsigned int)(type >> TYPE_SHIFT);
 }
 
-static always_inline bool type_is_table(u64 type)
-{
-	return type_level(type) - 1 < 4;
-}
-
 /* Is that entry of a table ours? */
 static always_inline bool hyp_slot(unsigned int level, unsigned int i)
 {
