@@ -46,14 +46,6 @@ static void window_set(struct domain *d, u64 va, unsigned int n,
 			frame_put_type(pte_frame(old[n]));
 }
 
-static void gdt_install(struct vcpu *v, const u64 *mfns, unsigned int nr)
-{
-	window_set(v->domain, GDT_VA(v->id), GDT_PAGES, mfns, nr,
-		   virt_to_paddr(zero_page) | MAP_RO);
-	for (unsigned int i = 0; i < GDT_PAGES; i++)
-		v->gdt_frames[i] = i < nr ? mfns[i] : 0;
-}
-
 /*
  * v's GDT becomes `entries` descriptors in these frames of its domain; v is
  * current or does not run.  0; -XEN_EINVAL, or -XEN_ERESTART: call again;
@@ -75,7 +67,10 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 			frame_put_type(mfn_to_frame(MFN(mfns[i])));
 		return rc == -XEN_ERESTART ? rc : (int)deny(-XEN_EINVAL);
 	}
-	gdt_install(v, mfns, nr);
+	window_set(v->domain, GDT_VA(v->id), GDT_PAGES, mfns, nr,
+		   virt_to_paddr(zero_page) | MAP_RO);
+	for (i = 0; i < GDT_PAGES; i++)
+		v->gdt_frames[i] = i < nr ? mfns[i] : 0;
 	v->gdt_ents = entries;
 	if (v == current)
 		descr_load(v);
@@ -84,8 +79,7 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 
 void vcpu_drop_gdt(struct vcpu *v)
 {
-	gdt_install(v, NULL, 0);
-	v->gdt_ents = 0;
+	(void)vcpu_set_gdt(v, NULL, 0);
 }
 
 /* See domain.h: frame numbers in guest memory. */

@@ -31,11 +31,6 @@ static always_inline unsigned int type_level(u64 type)
 	return (unsigned int)(type >> TYPE_SHIFT);
 }
 
-static always_inline bool type_is_table(u64 type)
-{
-	return type_level(type) - 1 < 4;
-}
-
 /* Is that entry of a table ours? */
 static always_inline bool hyp_slot(unsigned int level, unsigned int i)
 {
@@ -199,20 +194,19 @@ static always_inline bool l1_set_quick(u64 *slot, u64 val, struct domain *fg)
  */
 static always_inline u64 *l1_slot(const struct vcpu *v, u64 va)
 {
-	u64 *slot, e = v->cr3_kernel;
+	u64 e = v->cr3_kernel;
 
 	if (unlikely(!va_canonical(va)) ||
 	    unlikely(va >> 43 == HYP_VIRT_START >> 43))
 		return NULL;
-	for (unsigned int shift = 39 - 3; ; shift -= 9) {
-		slot = paddr_to_virt((e & PTE_ADDR_MASK) |
-				     (va >> shift & 0xff8));
-		if (shift == 9)
-			return slot;
-		e = READ_ONCE(*slot);
+#pragma GCC unroll 3
+	for (unsigned int shift = 39 - 3; shift > 9; shift -= 9) {
+		e = *(volatile u64 *)paddr_to_virt((e & PTE_ADDR_MASK) |
+						   (va >> shift & 0xff8));
 		if (unlikely(!(e & PTE_P)))
 			return NULL;
 	}
+	return paddr_to_virt((e & PTE_ADDR_MASK) | (va >> 9 & 0xff8));
 }
 
 /* --- ptypes.c -------------------------------------------------------- */

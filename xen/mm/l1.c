@@ -151,43 +151,54 @@ static u64 *slot_hold(struct vcpu *v, u64 ma)
 	return paddr_to_virt(ma);
 }
 
-int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
+static int grant_install(u64 *slot, u64 pte)
 {
 	u64 keep = PTE_RW | PTE_US | PTE_CACHE | PTE_NX | PTE_AVAIL |
 		   PTE_ADDR_MASK;
-	u64 *slot = slot_hold(v, pte_ma);
 
 	if (!slot)
 		return deny(-XEN_EINVAL);
 	l1e_put_quick(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
-	frame_put_type(virt_to_frame(slot));
 	return 0;
 }
 
-/* -XEN_EINVAL: the entry does not map that grant; nothing changed. */
-int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte)
+static int grant_remove(u64 *slot, mfn_t mfn, u64 *old_pte)
 {
-	u64 *slot = slot_hold(v, pte_ma), e = slot ? READ_ONCE(*slot) : 0;
-	bool done = false;
-
-	while (!done && (e & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) &&
-	       mfn_eq(pte_mfn(e), mfn))
-		done = try_cmpxchg(slot, &e, 0);
-	*old_pte = e;
-	if (slot)
-		frame_put_type(virt_to_frame(slot));
-	return done ? 0 : deny(-XEN_EINVAL);
+	*old_pte = slot ? READ_ONCE(*slot) : 0;
+	while ((*old_pte & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) &&
+	       mfn_eq(pte_mfn(*old_pte), mfn))
+		if (try_cmpxchg(slot, old_pte, 0))
+			return 0;
+	return deny(-XEN_EINVAL);
 }
 
-/* By virtual address; where there is no entry, the machine address of NULL,
- * which is none of RAM. */
 int ptype_map_grant(struct vcpu *v, u64 va, u64 pte)
 {
-	return ptype_map_grant_pte(v, virt_to_paddr(l1_slot(v, va)), pte);
+	return grant_install(l1_slot(v, va), pte);
 }
 
+int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
+{
+	u64 *slot = slot_hold(v, pte_ma);
+	int rc = grant_install(slot, pte);
+
+	if (slot)
+		frame_put_type(virt_to_frame(slot));
+	return rc;
+}
+
+/* -XEN_EINVAL: the entry does not map that grant; nothing changed. */
 int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte)
 {
-	return ptype_unmap_grant_pte(v, virt_to_paddr(l1_slot(v, va)), mfn,
-				     old_pte);
+	return grant_remove(l1_slot(v, va), mfn, old_pte);
+}
+
+int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte)
+{
+	u64 *slot = slot_hold(v, pte_ma);
+	int rc = grant_remove(slot, mfn, old_pte);
+
+	if (slot)
+		frame_put_type(virt_to_frame(slot));
+	return rc;
 }

@@ -10,7 +10,8 @@
  *
  * Invariant: an entry changes only by l1_update_if(), so an emulated store has
  * no power that mmu_update has not; and only if it still is what the operation
- * was computed from, so a locked operation is one.
+ * was computed from, so a locked operation is one; otherwise the guest faults
+ * again, and no loop of ours depends on its other vCPUs (XSA-295).
  *
  * The address is the one that faulted (cr2): the decoder only needs to know
  * what is written, and how long the instruction is.  The bytes are the guest's
@@ -22,9 +23,6 @@
  * guest gets its page fault.
  */
 #include <mm/internal.h>
-
-/* Attempts against other vCPUs that change the same entry (XSA-295). */
-#define MAX_TRIES	64
 
 enum op {
 	OP_NONE, OP_OR, OP_AND, OP_MOV, OP_XCHG, OP_CMPXCHG, OP_BTS, OP_BTR,
@@ -52,20 +50,6 @@ static u64 size_mask(unsigned int size)
 
 /* --- decoding -------------------------------------------------------- */
 
-/* Where register n begins; with `high` 4 to 7 are ah ch dh bh. */
-static u8 *reg_at(struct regs *r, unsigned int n, bool high)
-{
-#define AT(name) offsetof(struct regs, name)
-	static const u8 at[16] = {
-		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi),
-		AT(rdi), AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13),
-		AT(r14), AT(r15),
-	};
-
-	high = high && n >= 4 && n < 8;
-	return (u8 *)r + at[high ? n - 4 : n] + high;
-}
-
 /* n more bytes, sign-extended.  Too far is found at the end of decode(). */
 static u64 fetch(struct insn *in, unsigned int n)
 {
@@ -82,6 +66,12 @@ static bool decode(struct regs *r, struct insn *in)
 {
 	static const char prefixes[] = "\x66\x26\x2e\x36\x3e\x64\x65\x67"
 				       "\xf0\xf2\xf3";
+#define AT(name) offsetof(struct regs, name)
+	static const u8 reg_at[16] = {
+		AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi),
+		AT(rdi), AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13),
+		AT(r14), AT(r15),
+	};
 	unsigned int op, rex = 0, modrm, field, rm, imm = 0;
 	bool word = false;
 
@@ -132,7 +122,10 @@ static bool decode(struct regs *r, struct insn *in)
 		in->op = field == 5 ? OP_BTS : field == 6 ? OP_BTR : OP_NONE;
 		imm = 1;
 	}
-	in->reg = reg_at(r, field | (rex & 4) << 1, in->size == 1 && !rex);
+	/* ah, ch, dh, bh */
+	if (in->size == 1 && !rex && field >= 4 && !imm)
+		return false;
+	in->reg = (u8 *)r + reg_at[field | (rex & 4) << 1];
 	if (imm)
 		in->src = fetch(in, min(imm, 4U)) & size_mask(in->size);
 	else
@@ -177,39 +170,6 @@ static u64 operate(const struct insn *in, u64 old, u64 rax, u64 *flags)
 	}
 }
 
-/* The entry's bytes from the low three bits of va on.  True: done, or to be
- * tried again by the guest. */
-static bool store(struct vcpu *v, const struct insn *in, u64 *slot, u64 va)
-{
-	u64 mask = size_mask(in->size);
-	unsigned int shift = 8 * (va & 7);
-	struct regs *r = &v->regs;
-
-	for (unsigned int i = 0; i < MAX_TRIES; i++) {
-		u64 entry = READ_ONCE(*slot), old = entry >> shift & mask;
-		u64 flags = r->rflags, new = operate(in, old, r->rax, &flags);
-		bool failed = in->op == OP_CMPXCHG && !(flags & FLAG_ZF);
-		int rc = 0;
-
-		new = (entry & ~(mask << shift)) | new << shift;
-		if (!failed)
-			rc = l1_update_if(slot, entry, new, v->domain,
-					  v->domain);
-		if (rc == -XEN_EAGAIN)
-			continue;
-		if (rc)
-			return false;
-		/* A 32-bit result clears the upper half. */
-		if (in->op == OP_XCHG || failed)
-			memcpy(failed ? (u8 *)&r->rax : in->reg, &old,
-			       in->size == 4 ? 8 : in->size);
-		r->rflags = flags;
-		r->rip += in->pos;
-		return true;
-	}
-	return true;
-}
-
 /* The entry by which v's kernel maps va read-only, and the fault was that it
  * is; else 0. */
 static u64 read_only_entry(struct vcpu *v, u64 va, u32 error_code)
@@ -220,6 +180,32 @@ static u64 read_only_entry(struct vcpu *v, u64 va, u32 error_code)
 	u64 e = slot ? READ_ONCE(*slot) : 0;
 
 	return (e & (PTE_P | PTE_RW)) == PTE_P ? e : 0;
+}
+
+/* The operand is the entry's bytes from the low three bits of cr2 on.  If the
+ * entry changes meanwhile the guest tries again, as long as it takes. */
+static bool store(struct vcpu *v, const struct insn *in, u64 *slot, u64 cr2)
+{
+	u64 mask = size_mask(in->size), entry = READ_ONCE(*slot);
+	unsigned int shift = 8 * (cr2 & 7);
+	struct regs *r = &v->regs;
+	u64 old = entry >> shift & mask, flags = r->rflags;
+	u64 new = operate(in, old, r->rax, &flags);
+	bool failed = in->op == OP_CMPXCHG && !(flags & FLAG_ZF);
+	int rc = 0;
+
+	new = (entry & ~(mask << shift)) | new << shift;
+	if (!failed)
+		rc = l1_update_if(slot, entry, new, v->domain, v->domain);
+	if (rc)
+		return rc == -XEN_EAGAIN;
+	/* A 32-bit result clears the upper half. */
+	if (in->op == OP_XCHG || failed)
+		memcpy(failed ? (u8 *)&r->rax : in->reg, &old,
+		       in->size == 4 ? 8 : in->size);
+	r->rflags = flags;
+	r->rip += in->pos;
+	return true;
 }
 
 /* See mm.h.  v is current, in kernel mode; the fault was a write. */

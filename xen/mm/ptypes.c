@@ -80,29 +80,7 @@ static always_inline int entry_get(u64 *e, unsigned int level,
 	return rc;
 }
 
-static always_inline int entry_put(u64 e, unsigned int level, int *budget)
-{
-	if (level == 1)
-		l1e_put_quick(e);
-	else if (e & PTE_P)
-		return type_put(pte_frame(e), budget);
-	return 0;
-}
-
 /* --- taking down ----------------------------------------------------- */
-
-/* The entry at which the work stopped owns nothing, but the table below may
- * have been left half done for its sake. */
-static int reap_below(struct frame *f, unsigned int level, u64 e, int *budget)
-{
-	struct frame *below = pte_frame(e);
-
-	if (!(e & PTE_P) || e & table_refused || !mfn_valid(pte_mfn(e)) ||
-	    frame_owner(below) != frame_owner(f) ||
-	    type_level(READ_ONCE(below->type)) != level - 1)
-		return 0;
-	return type_reap(below, budget);
-}
 
 /* The caller was alone with the table.  Interrupted at entry n. */
 static int leave_partial(struct frame *f, u64 type, unsigned int n)
@@ -119,22 +97,29 @@ static int leave_partial(struct frame *f, u64 type, unsigned int n)
 static int table_drop(struct frame *f, u64 type, unsigned int n, int *budget)
 {
 	unsigned int level = type_level(type);
-	u64 *t = mfn_to_virt(frame_to_mfn(f));
+	u64 *t = mfn_to_virt(frame_to_mfn(f)), e;
 	int rc = 0;
 
 	--*budget;
+	/* The entry at which the work stopped owns nothing, but the table
+	 * below may have been left half done for its sake. */
+	e = level - 2 < 3 && n < 512 && !hyp_slot(level, n) ? t[n] : 0;
+	if (e & PTE_P && !(e & table_refused) && mfn_valid(pte_mfn(e)) &&
+	    frame_owner(pte_frame(e)) == frame_owner(f) &&
+	    type_level(READ_ONCE(pte_frame(e)->type)) == level - 1)
+		rc = type_reap(pte_frame(e), budget);
 	if (level > 4)
 		n = 0;		/* descriptors hold nothing */
-	else if (level > 1 && n < 512 && !hyp_slot(level, n))
-		rc = reap_below(f, level, t[n], budget);
 	while (n && !rc) {
 		if (!t[n - 1]) {
 			n -= empty_step(t + n, n, true);
 			continue;
 		}
-		if (hyp_slot(level, --n))
-			continue;
-		rc = entry_put(t[n], level, budget);
+		e = t[--n];
+		if (level == 1)
+			l1e_put_quick(e);
+		else if (e & PTE_P && !hyp_slot(level, n))
+			rc = type_put(pte_frame(e), budget);
 		if (level > 1 && n && *budget <= 0)
 			rc = -XEN_ERESTART;
 	}
@@ -206,15 +191,11 @@ static int table_fill(struct frame *f, struct domain *d, u64 type,
 	int rc = 0;
 
 	--*budget;
-	while (n < 512) {
+	while (n < 512 && !rc) {
 		u64 e = t[n];
 
-		if (!e) {
-			n += empty_step(t + n, n, false);
-			continue;
-		}
-		if (hyp_slot(level, n)) {
-			n = HYP_END_SLOT;
+		if (!e || hyp_slot(level, n)) {
+			n += e ? 1 : empty_step(t + n, n, false);
 			continue;
 		}
 		rc = entry_get(&e, level, d, budget);
@@ -223,7 +204,7 @@ static int table_fill(struct frame *f, struct domain *d, u64 type,
 		t[n++] = e;
 		/* An L1, or descriptors, in one piece. */
 		if (level - 2 < 3 && *budget <= 0)
-			return leave_partial(f, type, n);
+			rc = -XEN_ERESTART;
 	}
 	if (likely(!rc)) {
 		if (level == 4)
@@ -377,17 +358,17 @@ int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type)
 /* -XEN_EINVAL: not pinned.  -XEN_ERESTART: it no longer is, but call again. */
 int ptype_unpin(struct domain *owner, mfn_t mfn)
 {
-	struct frame *f = mfn_to_frame(mfn);
-	int budget = new_budget();
+	int budget = new_budget(), rc = -XEN_EINVAL;
+	struct frame *f = mfn_get(mfn, owner);
 
-	if (!mfn_valid(mfn) || frame_owner(f) != owner->id)
-		return -XEN_EINVAL;
+	if (!f)
+		return rc;
 	if (READ_ONCE(f->type) & TYPE_PARTIAL)
-		return type_reap(f, &budget);
-	if (!(READ_ONCE(f->type) & TYPE_PINNED) ||
-	    !(atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED))
-		return -XEN_EINVAL;
-	return type_put(f, &budget);
+		rc = type_reap(f, &budget);
+	else if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
+		rc = type_put(f, &budget);
+	frame_put(f);
+	return rc;
 }
 
 static int vcpu_set_l4(struct vcpu *v, mfn_t *base, mfn_t l4)

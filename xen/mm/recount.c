@@ -75,7 +75,7 @@ static void count_frame(struct frame *f)
 		*tf += (claimed + !!(type & TYPE_COUNT_MASK) + 0UL) << 32 |
 		       (u64)(!!(type & TYPE_PINNED) + !!(type & TYPE_PARTIAL) +
 			     (claimed && f->ref & FRAME_XENHEAP));
-	if (!type_is_table(type) || !(type & (TYPE_VALIDATED | TYPE_PARTIAL)))
+	if (level - 1 >= 4 || !(type & (TYPE_VALIDATED | TYPE_PARTIAL)))
 		return;
 	if (type & TYPE_PARTIAL)
 		end = type_progress(type);
