@@ -46,7 +46,7 @@ static bool virq_is_global(u32 virq)
 	return !(PER_VCPU_VIRQS >> virq & 1);
 }
 
-/* --- a port comes and goes -------------------------------------------- */
+/* --- a port comes and goes ------------------------------------------ */
 
 /* The lowest free port.  A dying domain gets none: evtchn_destroy_domain()
  * need not look twice.  Nor does one without vCPUs, which nobody could
@@ -109,7 +109,7 @@ static void port_free(struct domain *d, struct evtchn *c, u32 port)
 	d->evtchn->used[port / 64] &= ~(1UL << port % 64);
 }
 
-/* --- operations: new ports; the port, or a negative number ------------ */
+/* --- operations: new ports; the port, or a negative number ---------- */
 
 /* A new port of a kind that needs no peer.  name: where an interrupt finds
  * its port, NULL for others. */
@@ -211,7 +211,7 @@ static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
 	return port_bind(d, PORT_IPI, 0, a->bind_ipi.vcpu, NULL);
 }
 
-/* --- operations on ports that exist ----------------------------------- */
+/* --- operations on ports that exist --------------------------------- */
 
 static long evtchn_close(struct domain *d, union evtchn_args *a)
 {
@@ -290,7 +290,7 @@ static long evtchn_reset(struct domain *d, union evtchn_args *a)
 	return close_some(d);
 }
 
-/* --- the hypercall ---------------------------------------------------- */
+/* --- the hypercall -------------------------------------------------- */
 
 /* With the size of the arguments, whose last field is the port if it is new. */
 static const struct {
@@ -360,7 +360,7 @@ long do_event_channel_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	return evtchn_send(current->domain, port);
 }
 
-/* --- domains ---------------------------------------------------------- */
+/* --- domains -------------------------------------------------------- */
 
 /* Boot: from here on interrupts of devices find their ports. */
 void event_init(void)

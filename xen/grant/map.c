@@ -28,7 +28,7 @@
 #define RELEASE_BATCH	512
 #define MAPPED		(GNTMAP_host_map | GNTMAP_device_map)
 
-/* --- handles ---------------------------------------------------------------- */
+/* --- handles -------------------------------------------------------- */
 
 _Static_assert(sizeof(struct mapping) <= 32, "a chunk of handles is a page");
 
@@ -93,7 +93,7 @@ static u16 claim(struct mapping *m)
 	return flags;
 }
 
-/* --- mapping ------------------------------------------------------------------ */
+/* --- mapping -------------------------------------------------------- */
 
 /* The entry as the guest would write it; mm/ adds what every entry gets.  A
  * is clear. */
@@ -148,7 +148,7 @@ static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
 	return GNTST_okay;
 }
 
-/* --- unmapping ------------------------------------------------------------------ */
+/* --- unmapping ------------------------------------------------------ */
 
 /* Between the two phases. */
 struct unmapping {
@@ -233,7 +233,7 @@ static void unmap_finish(const struct unmapping *u, unsigned int n, bool flush)
 			mapping_end(d, u->m, u->handle, u->left);
 }
 
-/* --- batches ------------------------------------------------------------------- */
+/* --- batches -------------------------------------------------------- */
 
 /* The guest could not be told of a mapping: it never was.  This fails only if
  * the guest has already changed it elsewhere. */
@@ -308,7 +308,7 @@ long grant_unmap(u64 uop, u32 count)
 	return rc ? rc : done;
 }
 
-/* --- all of a domain's mappings ---------------------------------------------- */
+/* --- all of a domain's mappings ------------------------------------- */
 
 /*
  * d is dying and none of its vCPUs will run again: gives back all it has

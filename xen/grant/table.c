@@ -30,7 +30,7 @@
 #define MAX_MAPTRACK		16384
 #define STATUS_TRIES		5
 
-/* --- users of an entry ------------------------------------------------------ */
+/* --- users of an entry ---------------------------------------------- */
 
 /*
  * Marks the entry as in use, if it permits this.  flags and domid are one
@@ -141,7 +141,7 @@ void grant_unpin(const struct pin *p, bool writes)
 	store_release(&p->a->lock, 0);
 }
 
-/* --- a domain's table ------------------------------------------------------- */
+/* --- a domain's table ----------------------------------------------- */
 
 /* want <= max_frames.  Frames made before memory ran out stay. */
 static int grow_locked(struct domain *d, u32 want)
@@ -217,7 +217,7 @@ void grant_free_domain(struct domain *d)
 	heap_free(t);
 }
 
-/* --- the hypercall ---------------------------------------------------------- */
+/* --- the hypercall -------------------------------------------------- */
 
 static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
 {

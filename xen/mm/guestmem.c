@@ -61,13 +61,18 @@ static size_t copy_guarded(void *dst, const void *src, size_t n)
 	return left;
 }
 
+/* Copies what it can; returns the number of bytes not copied. */
+size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
+{
+	if (!guest_range_ok(gva, n))
+		return n;
+	return copy_guarded(dst, (const void *)gva, n);
+}
+
 /* 0, or -XEN_EFAULT with an unknown part of dst overwritten. */
 int copy_from_guest(void *dst, u64 gva, size_t n)
 {
-	if (unlikely(!guest_range_ok(gva, n)) ||
-	    copy_guarded(dst, (const void *)gva, n))
-		return deny(-XEN_EFAULT);
-	return 0;
+	return copy_from_guest_partial(dst, gva, n) ? deny(-XEN_EFAULT) : 0;
 }
 
 /* 0, or -XEN_EFAULT with the bytes before the fault written. */
@@ -77,14 +82,6 @@ int copy_to_guest(u64 gva, const void *src, size_t n)
 	    copy_guarded((void *)gva, src, n))
 		return deny(-XEN_EFAULT);
 	return 0;
-}
-
-/* Copies what it can; returns the number of bytes not copied. */
-size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
-{
-	if (!guest_range_ok(gva, n))
-		return n;
-	return copy_guarded(dst, (const void *)gva, n);
 }
 
 /* Writes zeros: 0 or -XEN_EFAULT. */

@@ -256,9 +256,10 @@ static long memory_stat(unsigned int op, u64 arg)
 		rc = (long)READ_ONCE(d->tot_pages);
 	else if (op == XENMEM_maximum_reservation)
 		rc = (long)READ_ONCE(d->max_pages);
-	else if (d->shared_info)
-		/* The guest says itself how many pfns it has. */
-		rc = (long)max(READ_ONCE(d->shared_info->arch.max_pfn), 1UL) - 1;
+	else			/* the guest says itself how many it has */
+		rc = (long)READ_ONCE(d->shared_info->arch.max_pfn);
+	if (op == XENMEM_maximum_gpfn && rc > 0)
+		rc--;
 	domain_put(d);
 	return rc;
 }

@@ -212,7 +212,6 @@ int perdomain_create(struct domain *d);
 void perdomain_destroy(struct domain *d);
 void perdomain_set(struct domain *d, u64 va, u64 pte);	/* one L1 entry */
 void m2p_set(mfn_t mfn, u64 pfn);
-u64 m2p_get(mfn_t mfn);
 #define M2P_INVALID	(~0UL)
 /* Fills slots 256..271 of a guest L4 for d. */
 void l4_install_hyp_slots(u64 *l4, const struct domain *d);

@@ -173,13 +173,6 @@ void m2p_set(mfn_t mfn, u64 pfn)
 	WRITE_ONCE(((u64 *)M2P_RW_BASE)[mfn.m], pfn);
 }
 
-u64 m2p_get(mfn_t mfn)
-{
-	if (!mfn_has_frame(mfn))
-		return M2P_INVALID;
-	return READ_ONCE(((const u64 *)M2P_RW_BASE)[mfn.m]);
-}
-
 /* --- the per-domain slot --------------------------------------------- */
 
 /* The entry that maps va, which lies in one of d's windows. */
