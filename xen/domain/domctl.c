@@ -16,9 +16,9 @@
  *
  * Deliberately absent: anything about hardware-assisted guests, device
  * assignment, memory sharing and paging; and all that saving, migrating or
- * dumping a domain needs.  The first question of those, before they suspend
- * or pause anything, is how wide the guest's addresses are: its refusal ends
- * them with nothing lost.
+ * dumping a domain needs.  The first question of those, before a guest is told
+ * to suspend, is how wide its addresses are: the refusal ends them with nothing
+ * lost.
  */
 #include <domain/domain.h>
 #include <entry/entry.h>
@@ -291,7 +291,9 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_set_cpu_policy:
 		return d->has_run ? deny(-XEN_EEXIST) :
 		       cpuid_set_policy(d, &op->u.cpu_policy);
-	case XEN_DOMCTL_get_address_size: return deny(-XEN_EOPNOTSUPP);
+	case XEN_DOMCTL_get_address_size:
+		/* 64 bits, but who asks means to save: see above. */
+		return deny(-XEN_EOPNOTSUPP);
 	default: return deny(-XEN_ENOSYS);
 	}
 }
