@@ -4,11 +4,10 @@
  *
  * The argument structure is copied in once, and back once, with what the
  * operation changed in it.  Operations that only look (getdomaininfo) exclude
- * nobody.  All others hold the target's
- * control_busy word, so that two tools, or a repeated call and a new one,
- * never work on one domain at the same time; it is not a lock: long
- * operations (destroy, a context with page tables) are interrupted, let go of
- * it and are repeated.
+ * nobody.  All others hold the target's control_busy word, so that two tools,
+ * or a repeated call and a new one, never work on one domain at the same time;
+ * it is not a lock: long operations (destroy, a context with page tables) are
+ * interrupted, let go of it and are repeated.
  *
  * Only the control domain may call, so the tools are trusted to be sensible,
  * not to be right: every number is checked, since a mistake there must not
@@ -190,8 +189,6 @@ static long domctl_vcpuaffinity(struct vcpu *v,
 	if (set && ((hard && bitmap_from_guest(&a->cpumap_hard, &h)) ||
 		    (soft && bitmap_from_guest(&a->cpumap_soft, &s))))
 		return deny(-XEN_EFAULT);
-	if (!(h & cpus_online))
-		return deny(-XEN_EINVAL);
 	if (set)
 		rc = vcpu_set_affinity(v, h, s);
 	if (!rc && hard)
