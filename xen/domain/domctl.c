@@ -4,11 +4,10 @@
  *
  * The argument structure is copied in once, and back once, with what the
  * operation changed in it.  Operations that only look (getdomaininfo) exclude
- * nobody.  All others hold the target's
- * control_busy word, so that two tools, or a repeated call and a new one,
- * never work on one domain at the same time; it is not a lock: long
- * operations (destroy, a context with page tables) are interrupted, let go of
- * it and are repeated.
+ * nobody.  All others hold the target's control_busy word, so that two tools,
+ * or a repeated call and a new one, never work on one domain at the same time;
+ * it is not a lock: long operations (destroy, a context with page tables) are
+ * interrupted, let go of it and are repeated.
  *
  * Only the control domain may call, so the tools are trusted to be sensible,
  * not to be right: every number is checked, since a mistake there must not
@@ -16,9 +15,9 @@
  *
  * Deliberately absent: anything about hardware-assisted guests, device
  * assignment, memory sharing and paging; and all that saving, migrating or
- * dumping a domain needs.  The first question of those, before they suspend
- * or pause anything, is how wide the guest's addresses are: its refusal ends
- * them with nothing lost.
+ * dumping a domain needs.  The first question of those, before a guest is told
+ * to suspend, is how wide its addresses are: the refusal ends them with nothing
+ * lost.
  */
 #include <domain/domain.h>
 #include <entry/entry.h>
@@ -190,8 +189,6 @@ static long domctl_vcpuaffinity(struct vcpu *v,
 	if (set && ((hard && bitmap_from_guest(&a->cpumap_hard, &h)) ||
 		    (soft && bitmap_from_guest(&a->cpumap_soft, &s))))
 		return deny(-XEN_EFAULT);
-	if (!(h & cpus_online))
-		return deny(-XEN_EINVAL);
 	if (set)
 		rc = vcpu_set_affinity(v, h, s);
 	if (!rc && hard)
@@ -291,7 +288,9 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_set_cpu_policy:
 		return d->has_run ? deny(-XEN_EEXIST) :
 		       cpuid_set_policy(d, &op->u.cpu_policy);
-	case XEN_DOMCTL_get_address_size: return deny(-XEN_EOPNOTSUPP);
+	case XEN_DOMCTL_get_address_size:
+		/* 64 bits, but who asks means to save: see above. */
+		return deny(-XEN_EOPNOTSUPP);
 	default: return deny(-XEN_ENOSYS);
 	}
 }
