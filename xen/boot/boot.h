@@ -8,8 +8,6 @@
 struct e820_entry { u64 base, size; u32 type; } __packed;
 #define E820_RAM	1
 #define E820_RESERVED	2
-#define E820_ACPI	3
-#define E820_NVS	4
 #define E820_UNUSABLE	5
 #define E820_MAX	128
 

@@ -312,11 +312,8 @@ static __init const char *build_tables(struct build *b, struct vcpu *v)
 	do
 		rc = ptype_pin(b->d, b->d, l4, TYPE_L4);
 	while (rc == -XEN_ERESTART);
-	if (!rc)
-		do
-			rc = vcpu_set_kernel_l4(v, l4);
-		while (rc == -XEN_ERESTART);
-	if (rc)
+	/* It is valid by now: one more reference does not take long. */
+	if (rc || vcpu_set_kernel_l4(v, l4))
 		return "its first page tables were refused";
 	vcpu_update_cr3(v);
 	return NULL;
