@@ -206,7 +206,7 @@ static void guest_switch(struct cpu *cpu, struct vcpu *next)
 		state_save(old);
 	if (foreign)
 		atomic_or(&d->dirty_cpus, 1UL << cpu->id);
-	/* XSA-254 and its kin: what one domain trained must not steer another. */
+	/* XSA-254: what one domain trained must not steer another. */
 	if (foreign && spec_ibpb)
 		wrmsr(MSR_PRED_CMD, 1);
 	if (foreign || cpu->cr3 != vcpu_cr3(next))

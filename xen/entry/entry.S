@@ -111,7 +111,7 @@
 	.globl	trap_stubs, exit_to_guest, reset_stack_and_exit
 	.globl	syscall_stub_start, syscall_stub_end
 
-/* --- 256 vectors, 16 bytes each ----------------------------------------- */
+/* --- 256 vectors, 16 bytes each -- */
 	.balign	16
 trap_stubs:
 	.set	vec, 0
@@ -266,7 +266,7 @@ ist_trap:
 	call	do_trap
 	jmp	exit_check
 
-/* --- SYSCALL -------------------------------------------------------------- */
+/* --- SYSCALL -- */
 /*
  * Copied to page 0 of each CPU's block; struct cpu lies one page behind, so
  * the same bytes find each CPU's own.  LSTAR points to the copy's start and
@@ -333,7 +333,7 @@ hypercall_done:
 	mov	REGS(rip), %rcx
 	mov	REGS(rflags), %r11
 	CANONICAL_OR restore_by_iret, %rcx, %rdx
-	test	$FLAGS_NOT_SYSRET, %r11d	/* as SYSCALL left it: IF is set */
+	test	$FLAGS_NOT_SYSRET, %r11d	/* SYSCALL left IF set */
 	jnz	restore_by_iret
 	LOAD	CLOBBERED_BY_C, rsp, rbx
 	sysretq
@@ -342,7 +342,7 @@ hypercall_unknown:
 	mov	$-ENOSYS, %rax
 	jmp	hypercall_done
 
-/* --- bounces: the fast twins of bounce.c ------------------------------------ */
+/* --- bounces: the fast twins of bounce.c -- */
 /*
  * A guest user's system call enters the guest kernel, with nothing unusual:
  * no work, no event pending, upcalls not masked.
@@ -469,7 +469,7 @@ page_fault:
 	MOV_OR	bounce_fault, %r8, -48(%rdi)
 	jmp	bounce_rest
 
-/* --- iret() ------------------------------------------------------------------ */
+/* --- iret() -- */
 /*
  * The guest kernel resumes what a bounce interrupted.  Frame at the guest's
  * rsp: rax r11 rcx flags rip cs rflags rsp ss.  RPL 3 in cs means user mode.
