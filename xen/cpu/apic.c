@@ -208,7 +208,7 @@ static struct sample __init take_sample(void)
 	return s;
 }
 
-/* Fifty milliseconds against the ACPI timer. */
+/* Ten milliseconds against the ACPI timer. */
 static void __init calibrate(void)
 {
 	struct sample a, b;
@@ -222,7 +222,7 @@ static void __init calibrate(void)
 	do {
 		b = take_sample();
 		ticks = (b.ref - a.ref) & PM_TIMER_MASK;
-	} while (ticks < PM_TIMER_HZ / 20);
+	} while (ticks < PM_TIMER_HZ / 100);
 	boot_cpu.tsc_khz = (b.tsc - a.tsc) * PM_TIMER_HZ / ticks / 1000;
 	timer_khz = (a.count - b.count) * PM_TIMER_HZ / ticks / 1000;
 	if (!boot_cpu.tsc_khz || !timer_khz)

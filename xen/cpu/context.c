@@ -106,20 +106,6 @@ static void segments_save(struct vcpu *v)
 	v->gs_base_user = v->in_kernel ? other : active;
 }
 
-/* Bases last: loading a selector overwrites its base. */
-static void segments_load(struct vcpu *v)
-{
-	LOAD_SEL(ds, v->regs.ds);
-	LOAD_SEL(es, v->regs.es);
-	LOAD_SEL(fs, v->regs.fs);
-	LOAD_SEL(gs, v->regs.gs);
-	wrmsr(MSR_FS_BASE, v->fs_base);
-	wrmsr(MSR_GS_BASE,
-	      v->in_kernel ? v->gs_base_kernel : v->gs_base_user);
-	wrmsr(MSR_KERNEL_GS_BASE,
-	      v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
-}
-
 static bool debug_active(const struct vcpu *v)
 {
 	return v->debugreg[7] & 0xff;
@@ -137,11 +123,19 @@ static void state_save(struct vcpu *v)
 static void state_load(struct cpu *cpu, struct vcpu *v)
 {
 	u64 cr4 = hyp_cr4 | (v->cr4 & CR4_GUEST);
+	u64 kernel = v->gs_base_kernel, user = v->gs_base_user;
 
 	if (read_cr4() != cr4)
 		write_cr4(cr4);
 	descr_load(v);
-	segments_load(v);
+	LOAD_SEL(ds, v->regs.ds);
+	LOAD_SEL(es, v->regs.es);
+	LOAD_SEL(fs, v->regs.fs);
+	LOAD_SEL(gs, v->regs.gs);
+	/* Bases last: loading a selector overwrites its base. */
+	wrmsr(MSR_FS_BASE, v->fs_base);
+	wrmsr(MSR_GS_BASE, v->in_kernel ? kernel : user);
+	wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? user : kernel);
 	if (cpu_has(F_RDTSCP))
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
 	if (debug_active(v)) {
@@ -206,7 +200,7 @@ static void guest_switch(struct cpu *cpu, struct vcpu *next)
 		state_save(old);
 	if (foreign)
 		atomic_or(&d->dirty_cpus, 1UL << cpu->id);
-	/* XSA-254 and its kin: what one domain trained must not steer another. */
+	/* XSA-254: what one domain trained must not steer another. */
 	if (foreign && spec_ibpb)
 		wrmsr(MSR_PRED_CMD, 1);
 	if (foreign || cpu->cr3 != vcpu_cr3(next))

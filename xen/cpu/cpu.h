@@ -57,7 +57,7 @@ struct cpu {
 	u64 tlb_epoch;		/* mm/tlb.c: clock when last flushed */
 	u32 lock_depth;		/* debug: locks held, and their orders */
 	u8 lock_stack[12];
-	u64 *gdt;		/* this CPU's own GDT: loaded while no guest is */
+	u64 *gdt;		/* its own GDT: loaded while no guest is */
 	u64 irq_count, nmi_count, idle_ns;
 	u64 xcr0;		/* fpu.c: what XCR0 holds */
 	struct tss tss __aligned(16);
@@ -91,7 +91,7 @@ extern unsigned int nr_cpus;		/* ids 0 .. nr_cpus-1, from the MADT */
 #define WORK_NMI	(1U << 2)	/* boot CPU: one came */
 #define WORK_VCPU	(1U << 3)	/* current has something (v->work) */
 #define WORK_RCU	(1U << 4)
-#define WORK_KEYS	(1U << 5)	/* console input waits for a key handler */
+#define WORK_KEYS	(1U << 5)	/* console input for a key handler */
 
 static inline void cpu_set_work(unsigned int id, u32 bits)
 {
@@ -228,7 +228,7 @@ enum vectors {
 	VEC_KICK	= 0xf3,		/* only to leave the guest or idle */
 	VEC_SPURIOUS	= 0xff,
 };
-void apic_init_boot(void);	/* finds and maps it; calibrates TSC and timer */
+void apic_init_boot(void);	/* maps it; calibrates TSC and timer */
 void apic_init_this(void);
 void apic_eoi(void);
 void apic_send_ipi(unsigned int cpu, u8 vector);

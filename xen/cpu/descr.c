@@ -152,7 +152,7 @@ void descr_load(const struct vcpu *v)
 	if (sel || ldt[0]) {
 		ldt[0] = 0;
 		if (sel)
-			set_system(ldt, LDT_VA(v->id), v->ldt_ents * 8UL - 1, 2);
+			set_system(ldt, LDT_VA(v->id), v->ldt_ents * 8 - 1, 2);
 		lgdt(own_base(c));
 		__asm__ volatile("lldt %0" :: "r"(sel));
 	}

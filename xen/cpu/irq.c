@@ -369,9 +369,7 @@ void pirq_eoi(struct domain *d, unsigned int n)
 /* True for all lines: whether one is level is told only after this question. */
 bool pirq_needs_eoi(struct domain *d, unsigned int n)
 {
-	struct pirq *p = pirq_get(d, n);
-
-	return p && p->kind == PIRQ_GSI;
+	return d->is_privileged && !irq_check_gsi(n);
 }
 
 /* Between domains; only Dom0 has pirqs. */

@@ -23,23 +23,15 @@
 
 #define FRAME_MAX	11
 
-void bounce_stack_fault(struct vcpu *v);
-void iret_frame_fault(struct vcpu *v);
+void crash_frame_fault(struct vcpu *v);
 
-/* The stack cannot take a frame; v is in kernel mode.  Also from entry.S. */
-void bounce_stack_fault(struct vcpu *v)
+/* v's stack cannot take a frame, or iret() finds no good one there; or that
+ * would lead to user mode without a user page table.  Also from entry.S. */
+void crash_frame_fault(struct vcpu *v)
 {
 	show_regs(&v->regs);
-	domain_crash(v->domain, "vcpu %u: cannot write a frame to its stack",
-		     v->id);
-}
-
-/* iret() with a frame that cannot be read, or to user mode without a user
- * page table.  From entry.S. */
-void iret_frame_fault(struct vcpu *v)
-{
-	domain_crash(v->domain, "vcpu %u: bad iret frame at %lx",
-		     v->id, v->regs.rsp);
+	domain_crash(v->domain, "vcpu %u: bad frame or stack, rsp %lx", v->id,
+		     v->regs.rsp);
 }
 
 /*
@@ -78,7 +70,7 @@ static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
 	size = (u64)f - (u64)frame;
 	sp = (sp & ~15UL) - size;
 	if (unlikely(copy_to_guest(sp, frame, size))) {
-		bounce_stack_fault(v);
+		crash_frame_fault(v);
 		return;
 	}
 	if (mask)

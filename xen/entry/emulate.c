@@ -183,14 +183,12 @@ static bool do_port(struct vcpu *v, const struct insn *i, unsigned int bytes)
 {
 	u64 mask = (2UL << (8 * bytes - 1)) - 1, *rax = &v->regs.rax;
 	u16 port = i->opcode & 8 ? v->regs.rdx : i->arg;
-	u32 val;
+	bool ok = port_permitted(v, port, bytes), out = i->opcode & 2;
+	u32 val = ok ? port_io(v->domain, port, bytes, out, *rax) : 0;
 
-	if (!port_permitted(v, port, bytes))
-		return false;
-	val = port_io(v->domain, port, bytes, i->opcode & 2, *rax);
-	if (!(i->opcode & 2))	/* 32 bits clear the upper half */
+	if (ok && !out)		/* 32 bits clear the upper half */
 		*rax = (bytes == 4 ? 0 : *rax & ~mask) | (val & mask);
-	return true;
+	return ok;
 }
 
 /*
@@ -221,20 +219,18 @@ static bool do_port_string(struct vcpu *v, struct insn *i, unsigned int bytes)
 		if (!rc && !out)
 			rc = copy_to_guest(gva, &val, bytes);
 		if (rc) {
-			if (!guest_range_ok(gva, bytes))
-				return false;
 			inject_page_fault(v, gva, out ? 0 : PFEC_W);
 			i->len = 0;
-			return true;
+			break;
 		}
 		*index += r->rflags & X86_EFLAGS_DF ? -(u64)bytes : bytes;
 		*index &= mask;
 		if (!i->rep)
-			return true;
+			break;
 		r->rcx = (r->rcx - 1) & mask;
 		if (r->rcx && preempt_check()) {
 			i->len = 0;
-			return true;
+			break;
 		}
 	}
 	return true;

@@ -111,7 +111,7 @@
 	.globl	trap_stubs, exit_to_guest, reset_stack_and_exit
 	.globl	syscall_stub_start, syscall_stub_end
 
-/* --- 256 vectors, 16 bytes each ----------------------------------------- */
+/* --- 256 vectors, 16 bytes each -- */
 	.balign	16
 trap_stubs:
 	.set	vec, 0
@@ -266,7 +266,7 @@ ist_trap:
 	call	do_trap
 	jmp	exit_check
 
-/* --- SYSCALL -------------------------------------------------------------- */
+/* --- SYSCALL -- */
 /*
  * Copied to page 0 of each CPU's block; struct cpu lies one page behind, so
  * the same bytes find each CPU's own.  LSTAR points to the copy's start and
@@ -333,7 +333,7 @@ hypercall_done:
 	mov	REGS(rip), %rcx
 	mov	REGS(rflags), %r11
 	CANONICAL_OR restore_by_iret, %rcx, %rdx
-	test	$FLAGS_NOT_SYSRET, %r11d	/* as SYSCALL left it: IF is set */
+	test	$FLAGS_NOT_SYSRET, %r11d	/* SYSCALL left IF set */
 	jnz	restore_by_iret
 	LOAD	CLOBBERED_BY_C, rsp, rbx
 	sysretq
@@ -342,7 +342,7 @@ hypercall_unknown:
 	mov	$-ENOSYS, %rax
 	jmp	hypercall_done
 
-/* --- bounces: the fast twins of bounce.c ------------------------------------ */
+/* --- bounces: the fast twins of bounce.c -- */
 /*
  * A guest user's system call enters the guest kernel, with nothing unusual:
  * no work, no event pending, upcalls not masked.
@@ -369,8 +369,8 @@ user_syscall:
 	mov	REGS(rflags), %r11
 	mov	REGS(rcx), %rax
 	GUEST	stac
-	MOV_OR	bounce_fault, %rax, -56(%rdi)
-	MOV_OR	bounce_fault, %r11, -48(%rdi)
+	MOV_OR	frame_fault, %rax, -56(%rdi)
+	MOV_OR	frame_fault, %r11, -48(%rdi)
 
 /*
  * The rest of a frame, and to the handler.  The registers of the guest that
@@ -381,13 +381,13 @@ user_syscall:
  */
 bounce_rest:
 	mov	REGS(rip), %rax
-	MOV_OR	bounce_fault, %rax, -40(%rdi)
-	MOV_OR	bounce_fault, %r10, -32(%rdi)
-	MOV_OR	bounce_fault, %r11, -24(%rdi)
+	MOV_OR	frame_fault, %rax, -40(%rdi)
+	MOV_OR	frame_fault, %r10, -32(%rdi)
+	MOV_OR	frame_fault, %r11, -24(%rdi)
 	mov	REGS(rsp), %rax
-	MOV_OR	bounce_fault, %rax, -16(%rdi)
+	MOV_OR	frame_fault, %rax, -16(%rdi)
 	movzwl	REGS(ss), %eax
-	MOV_OR	bounce_fault, %rax, -8(%rdi)
+	MOV_OR	frame_fault, %rax, -8(%rdi)
 	GUEST	clac
 	and	$~FLAGS_HANDLER, %r11d
 	or	$FLAG_IF, %r11d
@@ -400,10 +400,10 @@ user_syscall_slow:
 	call	bounce_syscall
 	jmp	exit_check
 
-bounce_fault:
+frame_fault:
 	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
-	call	bounce_stack_fault
+	call	crash_frame_fault
 	jmp	exit_to_guest
 
 /*
@@ -463,13 +463,13 @@ page_fault:
 	bts	$32, %r10
 4:	GUEST	stac
 	mov	REGS(rcx), %rax
-	MOV_OR	bounce_fault, %rax, -64(%rdi)
+	MOV_OR	frame_fault, %rax, -64(%rdi)
 	mov	REGS(r11), %rax
-	MOV_OR	bounce_fault, %rax, -56(%rdi)
-	MOV_OR	bounce_fault, %r8, -48(%rdi)
+	MOV_OR	frame_fault, %rax, -56(%rdi)
+	MOV_OR	frame_fault, %r8, -48(%rdi)
 	jmp	bounce_rest
 
-/* --- iret() ------------------------------------------------------------------ */
+/* --- iret() -- */
 /*
  * The guest kernel resumes what a bounce interrupted.  Frame at the guest's
  * rsp: rax r11 rcx flags rip cs rflags rsp ss.  RPL 3 in cs means user mode.
@@ -479,24 +479,24 @@ page_fault:
  */
 hypercall_iret:
 	mov	REGS(rsp), %rdi
-	NOT_HYP_OR iret_frame_bad, %rdi
+	NOT_HYP_OR frame_fault, %rdi
 	GUEST	stac
-	MOV_OR	iret_frame_bad, (%rdi), %rax
-	MOV_OR	iret_frame_bad, 8(%rdi), %r11
-	MOV_OR	iret_frame_bad, 16(%rdi), %rcx
-	MOV_OR	iret_frame_bad, 24(%rdi), %r9
-	MOV_OR	iret_frame_bad, 32(%rdi), %rdx
-	MOV_OR	iret_frame_bad, 40(%rdi), %rsi
-	MOV_OR	iret_frame_bad, 48(%rdi), %r8
-	MOV_OR	iret_frame_bad, 56(%rdi), %r10
-	MOV_OR	iret_frame_bad, 64(%rdi), %rdi
+	MOV_OR	frame_fault, (%rdi), %rax
+	MOV_OR	frame_fault, 8(%rdi), %r11
+	MOV_OR	frame_fault, 16(%rdi), %rcx
+	MOV_OR	frame_fault, 24(%rdi), %r9
+	MOV_OR	frame_fault, 32(%rdi), %rdx
+	MOV_OR	frame_fault, 40(%rdi), %rsi
+	MOV_OR	frame_fault, 48(%rdi), %r8
+	MOV_OR	frame_fault, 56(%rdi), %r10
+	MOV_OR	frame_fault, 64(%rdi), %rdi
 	GUEST	clac
 	movzwl	%si, %esi
 	lea	1(%rsi), %ebp
 	test	$3, %ebp		/* RPL 3? */
 	jnz	1f
 	cmpq	$0, VCPU(cr3_user)
-	je	iret_frame_bad
+	je	frame_fault
 	SWITCH_MODE 0, VCPU(cr3_user), %rbp
 1:	mov	%rax, REGS(rax)
 	mov	%r11, REGS(r11)
@@ -526,12 +526,6 @@ hypercall_iret:
 
 iret_ends_nmi:
 	movb	$0, VCPU(nmi_masked)
-	jmp	exit_to_guest
-
-iret_frame_bad:
-	GUEST	clac
-	lea	-VCPU_regs(%rbx), %rdi
-	call	iret_frame_fault
 	jmp	exit_to_guest
 
 	.section .note.GNU-stack, "", @progbits

@@ -25,7 +25,7 @@
 #define FLAGS_NOT_SYSRET (FLAGS_NEVER | X86_EFLAGS_TF | X86_EFLAGS_RF)
 #define FLAGS_HANDLER	(FLAGS_NOT_SYSRET | X86_EFLAGS_DF | X86_EFLAGS_AC)
 
-/* --- entry.S ------------------------------------------------------------ */
+/* --- entry.S -- */
 /* Leaves ring 0 into whatever is current, or idles.  Never returns. */
 void exit_to_guest(void) __noreturn;
 /* Switches to the CPU's own stack top, then exit_to_guest(). */
@@ -33,7 +33,7 @@ void reset_stack_and_exit(void) __noreturn;
 extern const u8 syscall_stub_start[], syscall_stub_end[];	/* copied */
 extern const u8 trap_stubs[256][16];
 
-/* --- traps.c ------------------------------------------------------------- */
+/* --- traps.c -- */
 void idt_init(void);		/* fills the one IDT */
 void idt_load(void);
 /* C side of all vectors; called by entry.S. */
@@ -44,7 +44,7 @@ void do_trap(struct regs *regs);
  */
 void exit_work(void);
 
-/* --- hypercall.c ----------------------------------------------------------- */
+/* --- hypercall.c -- */
 /*
  * One entry per hypercall; unused arguments are ignored.  The table and the
  * multicall loop are in hypercall.c.
@@ -74,7 +74,7 @@ static inline bool preempt_pending(void)
 	return READ_ONCE(this_cpu()->work) != 0;
 }
 
-/* --- bounce.c: what the guest sees of a trap -------------------------------- */
+/* --- bounce.c: what the guest sees of a trap -- */
 /*
  * Records that `vector` shall be delivered to v (= current) and builds the
  * frame on its kernel stack at once.  error_code counts only for vectors that
@@ -94,7 +94,7 @@ void bounce_syscall(struct vcpu *v);
 /* A guest user's SYSENTER (a #GP); false if the kernel has no handler. */
 bool bounce_sysenter(struct vcpu *v);
 
-/* --- emulate.c: on a guest's behalf ------------------------------------------ */
+/* --- emulate.c: on a guest's behalf -- */
 /* Each returns true if the instruction was handled (rip moved on). */
 bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
 bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */

@@ -110,10 +110,7 @@ long do_multicall(u64 list, u64 nr, u64 a3, u64 a4, u64 a5, u64 a6)
 			return deny(-XEN_EFAULT);
 		v->mc.active = true;
 		v->mc.preempted = false;
-		fn = NULL;
-		if (likely(e->op < ARRAY_SIZE(hypercall_table)))
-			fn = hypercall_table[e->op &
-					     (ARRAY_SIZE(hypercall_table) - 1)];
+		fn = likely(e->op < 64) ? hypercall_table[e->op & 63] : NULL;
 		rc = likely(fn) ? fn(e->args[0], e->args[1], e->args[2],
 				     e->args[3], e->args[4], e->args[5])
 				: deny(-XEN_ENOSYS);
