@@ -215,7 +215,7 @@ static void tsc_sync_check(void)
 /*
  * Brings v's time page, and the registered copy, up to date if they are not.
  * v is current, and loaded.  Called at every switch-in and when the page has
- * moved; usually one comparison.
+ * moved; usually a few comparisons.
  */
 void vcpu_time_update(struct vcpu *v)
 {
@@ -226,9 +226,11 @@ void vcpu_time_update(struct vcpu *v)
 		.tsc_shift = clock_scale.shift,
 		.flags = time_flags,
 	};
+	const u64 *is = (const u64 *)page, *should = (const u64 *)&t;
 
-	if (likely(memcmp(page, &t, sizeof(t)) == 0 && t.version &&
-		   !(t.version & 1) &&
+	if (likely(is[0] == should[0] && is[1] == should[1] &&
+		   is[2] == should[2] && is[3] == should[3] &&
+		   t.version && !(t.version & 1) &&
 		   v->sched.time_gva == v->sched.time_gva_done))
 		return;
 	if (!xchg(&sync_checked, 1)) {
