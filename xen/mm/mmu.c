@@ -283,7 +283,8 @@ long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
 		return deny(-XEN_EINVAL);
 	if (unlikely(!l1_set_quick(slot, val, d))) {
 		/* Other CPUs may be waited for: the table must be held. */
-		if (!table_hold(virt_to_mfn(slot), d, 1))
+		slot = l1_slot(current, va);
+		if (!slot || !table_hold(virt_to_mfn(slot), d, 1))
 			return deny(-XEN_EINVAL);
 		rc = l1_update(slot, val, false, d, d);
 		frame_put_type(virt_to_frame(slot));
