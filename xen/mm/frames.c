@@ -114,6 +114,17 @@ void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type)
 		frame_writeback(f);
 }
 
+/* See internal.h. */
+bool writable_first(struct frame *f, const struct domain *d, u64 x)
+{
+	if (x & (TYPE_COUNT_MASK | TYPE_PARTIAL) || !frame_get(f, d))
+		return false;
+	if (likely(cmpxchg(&f->type, x, TYPE_WRITABLE | 1) == x))
+		return true;
+	frame_put(f);
+	return false;
+}
+
 /* See mm.h.  Not -XEN_ERESTART for a mapping: the frame is busy for now. */
 int frame_get_type(struct frame *f, struct domain *d, u64 type)
 {

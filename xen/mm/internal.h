@@ -53,6 +53,8 @@ static always_inline unsigned int type_progress(u64 type)
 void frame_writeback(struct frame *f);
 /* Ends the hold that frame_share() took, if it has not ended. */
 #define share_end(f) frame_release_allocated(f)
+/* The first writable use of d's f, whose type word was x; false: not now. */
+bool writable_first(struct frame *f, const struct domain *d, u64 x);
 /* Before d's frame becomes a table: nobody may still write to it. */
 void frame_quiesce(struct frame *f, const struct domain *d, u64 old_type);
 
@@ -126,10 +128,10 @@ static always_inline bool in_use(u64 type)
 }
 
 /*
- * A plain writable entry for RAM of fg: completed, its use taken; or false and
- * nothing has happened.  The owner is looked at twice: before, so that a
- * stranger cannot disturb the counts; after, because only a counted use keeps
- * the owner from changing.
+ * A plain writable entry for RAM of fg: completed, its use taken, and no other
+ * CPU answered meanwhile; or false and nothing has happened.  The owner is
+ * looked at twice: before, so that a stranger cannot disturb the counts; after,
+ * because only a counted use keeps the owner from changing.
  */
 static always_inline bool l1e_get_quick(u64 *e, struct domain *fg)
 {
@@ -140,16 +142,16 @@ static always_inline bool l1e_get_quick(u64 *e, struct domain *fg)
 		     (PTE_P | PTE_RW)) ||
 	    unlikely(!(f = frame_of(*e, &x))))
 		return false;
-	if (!in_use(x) || unlikely(frame_owner(f) != fg->id) ||
-	    unlikely(cmpxchg(&f->type, x, x + 1) != x)) {
-		if (unlikely(frame_get_type(f, fg, TYPE_WRITABLE)))
-			return false;
-	} else if (unlikely(frame_owner(f) != fg->id)) {
-		frame_put_type(f);
-		return false;
-	}
 	*e = l1e_adjust(*e);
-	return true;
+	if (!in_use(x))
+		return writable_first(f, fg, x);
+	if (unlikely(frame_owner(f) != fg->id) ||
+	    unlikely(cmpxchg(&f->type, x, x + 1) != x))
+		return false;
+	if (likely(frame_owner(f) == fg->id))
+		return true;
+	frame_put_type(f);
+	return false;
 }
 
 /* l1e_put(), quick for plain writable entries. */

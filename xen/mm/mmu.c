@@ -54,11 +54,6 @@ static void foreign_put(struct domain *d, const struct domain *self)
 		domain_put(d);
 }
 
-static bool may_use(const struct domain *self, const struct domain *d)
-{
-	return d == self || self->is_privileged;
-}
-
 /*
  * Flushes d's translations of the page at va, or all, where `who` says:
  * UVMF_LOCAL, UVMF_ALL, or a guest pointer to a bitmap of vCPUs: then on the
@@ -140,9 +135,8 @@ batch_run(unsigned int nr, u64 size, int (*one)(struct batch *, const void *),
 		rc = -XEN_ESRCH;
 	else if (!b.owner->vcpu[0])
 		rc = -XEN_EINVAL;
-	else if (!may_use(self, b.owner) ||
-		 !(may_use(self, b.fg) ||
-		   (b.fg == &dom_io && nr == __HYPERVISOR_mmu_update)))
+	else if (!self->is_privileged &&
+		 (b.owner != self || (b.fg != self && b.fg != &dom_io)))
 		rc = -XEN_EPERM;
 	if (unlikely(rc)) {
 		n = 0;
@@ -181,39 +175,22 @@ batch_run(unsigned int nr, u64 size, int (*one)(struct batch *, const void *),
 	return rc ? deny(rc) : 0;
 }
 
-/* The hold on a table above level 1 ends.  If another vCPU was the last to
- * use it there is much to do: in pieces. */
-static int upper_update(struct batch *b, struct frame *f, u64 *slot, u64 val,
-			bool keep_ad)
-{
-	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
-
-	if (keep_ad && val & PTE_P)
-		val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
-	if (b->fg == b->owner)
-		rc = table_update(f, slot, val, b->owner, &budget);
-	if (type_put(f, &budget))
-		reap_note(b->v, f);
-	b->stop = preempt_check() || b->v->reap.m;
-	return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
-}
-
 /* Any request; update_one() does most. */
 static noinline int update_any(struct batch *b, const struct mmu_update *r)
 {
 	unsigned int cmd = r->ptr & MMU_UPDATE_CMDS;
 	bool keep_ad = cmd == MMU_PT_UPDATE_PRESERVE_AD;
-	u64 *slot = paddr_to_virt(r->ptr - cmd);
+	u64 *slot = paddr_to_virt(r->ptr - cmd), val = r->val, type;
 	mfn_t mfn = MFN(r->ptr >> PAGE_SHIFT);
 	struct frame *f = mfn_to_frame(mfn);
-	u64 type;
+	int budget = TABLE_BUDGET, rc = -XEN_EINVAL;
 
 	if (cmd == MMU_MACHPHYS_UPDATE) {
 		if (b->owner != b->v->domain)
 			return -XEN_EPERM;
 		if (!mfn_get(mfn, b->fg))
 			return -XEN_EINVAL;
-		m2p_set(mfn, r->val);
+		m2p_set(mfn, val);
 		frame_put(f);
 		return 0;
 	}
@@ -224,21 +201,32 @@ static noinline int update_any(struct batch *b, const struct mmu_update *r)
 			frame_put_type(b->l1);
 		b->l1 = NULL;
 		type = table_hold(mfn, b->owner, 4);
-		if (type > TYPE_L1)
-			return upper_update(b, f, slot, r->val, keep_ad);
+		if (type > TYPE_L1) {
+			if (keep_ad && val & PTE_P)
+				val |= READ_ONCE(*slot) & (PTE_A | PTE_D);
+			if (b->fg == b->owner)
+				rc = table_update(f, slot, val, b->owner,
+						  &budget);
+			/* If another vCPU was the last to use the table there
+			 * is much to do: in pieces. */
+			if (type_put(f, &budget))
+				reap_note(b->v, f);
+			b->stop = preempt_check() || b->v->reap.m;
+			return rc == -XEN_EBUSY ? -XEN_EINVAL : rc;
+		}
 		if (!type) {
 			/* Like a store of the guest's to its memory. */
 			if (!mfn_valid(mfn) ||
 			    frame_get_and_type(f, b->owner, TYPE_WRITABLE))
 				return -XEN_EINVAL;
-			WRITE_ONCE(*slot, r->val);
+			WRITE_ONCE(*slot, val);
 			frame_put_and_type(f);
 			return 0;
 		}
 		b->l1 = f;
 		b->ma = r->ptr & PAGE_MASK;
 	}
-	return l1_update(slot, r->val, keep_ad, b->owner, b->fg);
+	return l1_update(slot, val, keep_ad, b->owner, b->fg);
 }
 
 /* One more entry of the L1 that is held, most of the time. */
@@ -283,7 +271,8 @@ long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
 		return deny(-XEN_EINVAL);
 	if (unlikely(!l1_set_quick(slot, val, d))) {
 		/* Other CPUs may be waited for: the table must be held. */
-		if (!table_hold(virt_to_mfn(slot), d, 1))
+		slot = l1_slot(current, va);
+		if (!slot || !table_hold(virt_to_mfn(slot), d, 1))
 			return deny(-XEN_EINVAL);
 		rc = l1_update(slot, val, false, d, d);
 		frame_put_type(virt_to_frame(slot));

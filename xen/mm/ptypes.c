@@ -30,6 +30,10 @@
  * leaves ring 0 without reaching another state.  No locks.
  *
  * How long it may take is a budget, about one for each table touched.
+ *
+ * One function fills, and one takes down, a table of any level; descriptor
+ * tables are a fifth level that holds nothing, and writable mappings a type
+ * without content.
  */
 #include <mm/internal.h>
 
