@@ -13,7 +13,8 @@
  *  - an operation that fails, even in telling the guest its new port, leaves
  *    everything as it was.
  *
- * Locks: see port.h.  cpu/irq.c has locks that come before ours, so a PIRQ's
+ * Locks: see port.h; all here but the last section runs with evtchn_lock held.
+ * cpu/irq.c has locks that come before it, so a PIRQ's
  * port is busy while pirq_bind() or pirq_unbind() runs without evtchn_lock:
  * nobody can close or rebind it, but an interrupt still finds it.
  *
@@ -45,7 +46,7 @@ static bool virq_is_global(u32 virq)
 	return !(PER_VCPU_VIRQS >> virq & 1);
 }
 
-/* --- a port comes and goes; evtchn_lock held -------------------------- */
+/* --- a port comes and goes ------------------------------------------ */
 
 /* The lowest free port.  A dying domain gets none: evtchn_destroy_domain()
  * need not look twice.  Nor does one without vCPUs, which nobody could
@@ -108,31 +109,28 @@ static void port_free(struct domain *d, struct evtchn *c, u32 port)
 	d->evtchn->used[port / 64] &= ~(1UL << port % 64);
 }
 
-/* --- operations: new ports; the port, or a negative number ------------ */
+/* --- operations: new ports; the port, or a negative number ---------- */
 
 /* A new port of a kind that needs no peer.  name: where an interrupt finds
  * its port, NULL for others. */
 static long port_bind(struct domain *d, enum port_state state, u32 what,
 		      u32 vcpu, u32 *name)
 {
-	int port;
+	int port = name && *name ? -XEN_EEXIST : port_alloc(d);
+	struct evtchn *c;
 
-	spin_lock(&evtchn_lock);
-	port = name && *name ? -XEN_EEXIST : port_alloc(d);
-	if (port > 0) {
-		struct evtchn *c = port_find(d, port);
-
-		c->busy = state == PORT_PIRQ;
-		c->vcpu = vcpu;
-		if (state == PORT_IPI)
-			port_set(c, state, port, d->vcpu[vcpu]);
-		else
-			port_set(c, state, what, NULL);
-		if (name)
-			store_release(name, (u32)port);
-	}
-	spin_unlock(&evtchn_lock);
-	return port < 0 ? deny(port) : port;
+	if (port < 0)
+		return deny(port);
+	c = port_find(d, port);
+	c->busy = state == PORT_PIRQ;
+	c->vcpu = vcpu;
+	if (state == PORT_IPI)
+		port_set(c, state, port, d->vcpu[vcpu]);
+	else
+		port_set(c, state, what, NULL);
+	if (name)
+		store_release(name, (u32)port);
+	return port;
 }
 
 static long evtchn_alloc_unbound(struct domain *d, union evtchn_args *a)
@@ -154,7 +152,6 @@ static long evtchn_bind_interdomain(struct domain *ld, union evtchn_args *a)
 	if (!rd)
 		return deny(-XEN_ESRCH);
 	rc = port_find(rd, rport);
-	spin_lock(&evtchn_lock);
 	if (rc && rc->state == PORT_UNBOUND && rc->what == ld->id)
 		lport = port_alloc(ld);
 	if (lport > 0) {
@@ -164,7 +161,6 @@ static long evtchn_bind_interdomain(struct domain *ld, union evtchn_args *a)
 		/* Sends before now were dropped: look once in any case. */
 		port_raise(ld, ld->vcpu[0], lport);
 	}
-	spin_unlock(&evtchn_lock);
 	domain_put(rd);
 	return lport < 0 ? deny(lport) : lport;
 }
@@ -198,13 +194,14 @@ static long evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
 	if (port < 0)
 		return port;
 	c = port_find(d, port);
+	spin_unlock(&evtchn_lock);
 	rc = pirq_bind(d, pirq, a->bind_pirq.flags & BIND_PIRQ__WILL_SHARE);
 	spin_lock(&evtchn_lock);
 	c->busy = 0;
-	if (rc)
-		port_free(d, c, port);
-	spin_unlock(&evtchn_lock);
-	return rc ? deny(rc) : port;
+	if (!rc)
+		return port;
+	port_free(d, c, port);
+	return deny(rc);
 }
 
 static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
@@ -214,27 +211,22 @@ static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
 	return port_bind(d, PORT_IPI, 0, a->bind_ipi.vcpu, NULL);
 }
 
-/* --- operations on ports that exist ----------------------------------- */
+/* --- operations on ports that exist --------------------------------- */
 
 static long evtchn_close(struct domain *d, union evtchn_args *a)
 {
 	struct evtchn *c = port_find(d, a->port);
-	bool ok;
 
-	if (!c)
+	if (!c || c->state == PORT_FREE || c->busy)
 		return deny(-XEN_EINVAL);
-	spin_lock(&evtchn_lock);
-	ok = c->state != PORT_FREE && !c->busy;
-	if (ok && c->state == PORT_PIRQ) {
+	if (c->state == PORT_PIRQ) {
 		c->busy = 1;
 		spin_unlock(&evtchn_lock);
 		pirq_unbind(d, c->what);
 		spin_lock(&evtchn_lock);
 	}
-	if (ok)
-		port_free(d, c, a->port);
-	spin_unlock(&evtchn_lock);
-	return ok ? 0 : deny(-XEN_EINVAL);
+	port_free(d, c, a->port);
+	return 0;
 }
 
 static long evtchn_status(struct domain *d, union evtchn_args *a)
@@ -245,7 +237,6 @@ static long evtchn_status(struct domain *d, union evtchn_args *a)
 	if (!c)
 		return deny(-XEN_EINVAL);
 	memset(&st->u, 0, sizeof(st->u));
-	spin_lock(&evtchn_lock);
 	st->status = c->state;
 	st->vcpu = c->vcpu;
 	/* Or the VIRQ, or who may connect: at the same place. */
@@ -255,7 +246,6 @@ static long evtchn_status(struct domain *d, union evtchn_args *a)
 		st->u.interdomain.dom = c->target->domain->id;
 		st->u.interdomain.port = c->what;
 	}
-	spin_unlock(&evtchn_lock);
 	return 0;
 }
 
@@ -264,37 +254,24 @@ static long evtchn_bind_vcpu(struct domain *d, union evtchn_args *a)
 {
 	struct evtchn *c = port_find(d, a->bind_vcpu.port);
 	struct vcpu *v = port_vcpu(d, a->bind_vcpu.vcpu);
-	bool ok;
 
 	if (!v)
 		return deny(-XEN_ENOENT);
-	if (!c)
+	if (!c || c->state == PORT_FREE || c->state == PORT_IPI || c->busy ||
+	    (c->state == PORT_VIRQ && !virq_is_global(c->what)))
 		return deny(-XEN_EINVAL);
-	spin_lock(&evtchn_lock);
-	ok = c->state != PORT_FREE && c->state != PORT_IPI && !c->busy &&
-	     (c->state != PORT_VIRQ || virq_is_global(c->what));
-	if (ok)
-		WRITE_ONCE(c->vcpu, v->id);
-	if (ok && c->state == PORT_INTERDOMAIN)
+	WRITE_ONCE(c->vcpu, v->id);
+	if (c->state == PORT_INTERDOMAIN)
 		WRITE_ONCE(port_find(c->target->domain, c->what)->target, v);
-	spin_unlock(&evtchn_lock);
-	return ok ? 0 : deny(-XEN_EINVAL);
+	return 0;
 }
 
-/*
- * d->is_dying is set and no vCPU of d runs: closes its ports, peers fall back
- * to UNBOUND.  Call again while -XEN_ERESTART.
- */
-int evtchn_destroy_domain(struct domain *d)
+/* Closes up to CLOSE_BATCH ports: 0 if that was all, else -XEN_ERESTART. */
+static int close_some(struct domain *d)
 {
 	union evtchn_args a;
 	unsigned int closed = 0;
 
-	if (!d->evtchn)
-		return 0;
-	/* A bind that had not seen is_dying ends before we count. */
-	spin_lock(&evtchn_lock);
-	spin_unlock(&evtchn_lock);
 	for (a.port = 1; a.port < EVTCHN_2L_PORTS; a.port++) {
 		if (!test_bit(a.port, d->evtchn->used))
 			continue;
@@ -310,10 +287,10 @@ static long evtchn_reset(struct domain *d, union evtchn_args *a)
 {
 	if (d != current->domain && !d->control_pauses)
 		return deny(-XEN_EINVAL);
-	return evtchn_destroy_domain(d);
+	return close_some(d);
 }
 
-/* --- the hypercall ---------------------------------------------------- */
+/* --- the hypercall -------------------------------------------------- */
 
 /* With the size of the arguments, whose last field is the port if it is new. */
 static const struct {
@@ -350,6 +327,7 @@ static noinline long evtchn_op(u32 cmd, u64 arg)
 	d = domain_get_or_self(FOREIGN_OPS >> cmd & 1 ? a.dom : DOMID_SELF);
 	if (!d)
 		return deny(-XEN_ESRCH);
+	spin_lock(&evtchn_lock);
 	if (d == current->domain || current->domain->is_privileged)
 		rc = ops[cmd].fn(d, &a);
 	else
@@ -360,14 +338,14 @@ static noinline long evtchn_op(u32 cmd, u64 arg)
 		/* Nobody knows the port, unless the guest guesses its own. */
 		if (rc)
 			evtchn_close(d, &a);
+	} else if (!rc && cmd == EVTCHNOP_status) {
+		rc = copy_to_guest(arg, &a, size);
 	}
+	spin_unlock(&evtchn_lock);
 	domain_put(d);
-	if (!rc && cmd == EVTCHNOP_status && copy_to_guest(arg, &a, size))
-		return deny(-XEN_EFAULT);
-	if (rc == -XEN_ERESTART)
-		return hypercall_continue(__HYPERVISOR_event_channel_op, 2,
-					  (u64)cmd, arg);
-	return rc;
+	return rc == -XEN_ERESTART ?
+	       hypercall_continue(__HYPERVISOR_event_channel_op, 2, (u64)cmd,
+				  arg) : rc;
 }
 
 /* Hypercall 32.  Sending is worth a path of its own. */
@@ -382,7 +360,7 @@ long do_event_channel_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	return evtchn_send(current->domain, port);
 }
 
-/* --- domains ---------------------------------------------------------- */
+/* --- domains -------------------------------------------------------- */
 
 /* Boot: from here on interrupts of devices find their ports. */
 void event_init(void)
@@ -406,6 +384,22 @@ int evtchn_init_domain(struct domain *d, u32 max_port)
 	e->used[0] = 1;
 	d->evtchn = e;
 	return 0;
+}
+
+/*
+ * d->is_dying is set and no vCPU of d runs: closes its ports, peers fall back
+ * to UNBOUND.  Call again while -XEN_ERESTART.
+ */
+int evtchn_destroy_domain(struct domain *d)
+{
+	int rc = 0;
+
+	/* A bind that had not seen is_dying ends before we look. */
+	spin_lock(&evtchn_lock);
+	if (d->evtchn)
+		rc = close_some(d);
+	spin_unlock(&evtchn_lock);
+	return rc;
 }
 
 /* The last reference to d is gone. */
