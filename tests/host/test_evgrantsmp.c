@@ -420,8 +420,10 @@ static void *grant_thread(void *arg)
 /* The lender turns its entries over all the time, and grows its table. */
 static void *lender_thread(void *arg)
 {
-	struct grant_entry_v1 *e = dom[1].grant->frame[0]->shared;
-	u64 mfns[1];
+	struct grant_entry_v1 *e = dom[1].grant->frame[0].shared;
+	u64 mfns[64];
+	struct gnttab_setup_table s = { .dom = DOMID_SELF,
+		.frame_list = (u64)mfns };
 
 	thread_init(arg);
 	host_cpu[me].curr = &vcpu[1][me];
@@ -433,10 +435,10 @@ static void *lender_thread(void *arg)
 		else
 			atomic_and(&e[i].flags, (u16)~GTF_readonly);
 		WRITE_ONCE(e[i].frame, LENT + (r >> 8) % NR_LENT);
+		s.nr_frames = dom[1].grant->nr_frames % 64 + 1;
 		if (r >> 20 == 0)
-			grant_table_frames(&dom[1],
-					   grant_table_nr_frames(&dom[1]) % 64,
-					   1, mfns);
+			do_grant_table_op(GNTTABOP_setup_table, (u64)&s, 1, 0,
+					  0, 0);
 	}
 	return NULL;
 }
@@ -460,7 +462,7 @@ static void grants(void)
 		CHECK_EQ(grant_init_domain(&dom[i], 64, 1), 0);
 	}
 	domain_list = &dom[0];
-	e = dom[1].grant->frame[0]->shared;
+	e = dom[1].grant->frame[0].shared;
 	for (int i = 0; i < NR_LENT; i++) {
 		mfn_to_frame(MFN(LENT + i))->ref = 1UL << FRAME_OWNER_SHIFT | 1;
 		e[i] = (struct grant_entry_v1){ GTF_permit_access, 2, LENT + i };
@@ -483,7 +485,8 @@ static void grants(void)
 		CHECK_EQ(f->ref & FRAME_COUNT_MASK, 1);
 		CHECK_EQ(f->type, 0);
 		CHECK(!(e[i].flags & (GTF_reading | GTF_writing)));
-		CHECK_EQ(dom[1].grant->frame[0]->active[0][i].pin, 0);
+		CHECK_EQ(dom[1].grant->frame[0].active[i].users[0], 0);
+		CHECK_EQ(dom[1].grant->frame[0].active[i].users[1], 0);
 	}
 	for (int i = 0; i < DOMS; i++) {
 		CHECK_EQ(dom[i].refs, 1);

@@ -15,17 +15,9 @@ int grant_release_mappings(struct domain *d);
 void grant_free_domain(struct domain *d);
 long do_grant_table_op(u64 cmd, u64 uop, u64 count, u64, u64, u64);
 void grant_dump(void);				/* debug key g */
-/* Frames of d's table, growing it as needed (acquire_resource). 0/-errno. */
-int grant_table_frames(struct domain *d, unsigned int first,
-		       unsigned int nr, u64 *mfns);
-unsigned int grant_table_max_frames(const struct domain *d);
-unsigned int grant_table_nr_frames(const struct domain *d);
-/* Dom0 builder and toolstack: entry `ref` of d permits `to` the frame pfn. */
-void grant_seed(struct domain *d, u32 ref, domid_t to, u64 frame);
 /*
  * For frames_recount(): calls fn for every reference that a mapped grant
- * holds (mapper, granted frame's mfn, writable: a type count too); one mapped
- * for both CPU and device holds two.
+ * holds (mapper, granted frame's mfn, writable: a type count too): one each.
  */
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 				       bool writable, void *arg), void *arg);

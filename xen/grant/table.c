@@ -4,10 +4,10 @@
  * their entries.
  *
  * Invariants:
- *  - while an entry's pin is not 0 its frame is referenced (typed writable if
- *    any user writes), and GTF_reading (GTF_writing) is set in the entry the
- *    guest sees.  What is lent is what `active` recorded at the first pin: a
- *    guest that rewrites its entry meanwhile changes nothing for users;
+ *  - while an entry has users its frame is referenced (typed writable if any
+ *    of them writes), and GTF_reading (GTF_writing) is set in the entry the
+ *    guest sees.  What is lent is what `active` recorded for the first user: a
+ *    guest that rewrites its entry meanwhile changes nothing for them;
  *  - a table only grows; its frames are ours, shared with the domain, and
  *    freed with it.
  *
@@ -17,8 +17,9 @@
  * table's size, its own domid and the type of the entry.
  *
  * Not offered: version 2 (so no status frames, sub-pages and transitive
- * grants), transfer, unmap_and_replace, swap.  Frames that are not RAM cannot
- * be lent.  Locks: see table.h.
+ * grants; to ask for a version is -XEN_ENOSYS, which a kernel takes for 1),
+ * transfer, unmap_and_replace, swap.  Frames that are not RAM cannot be lent.
+ * Locks: see table.h.
  */
 #include <grant/table.h>
 #include <entry/entry.h>
@@ -28,61 +29,8 @@
 #define MAX_FRAMES		4096	/* 2 million entries */
 #define MAX_MAPTRACK		16384
 #define STATUS_TRIES		5
-#define GNTTABOP_CMD_MASK	0xfffU
 
-/* --- active entries -------------------------------------------------------- */
-
-/* A chunk of active entries on its first use.  NULL: no memory. */
-static noinline struct active *chunk_make(struct grant_frame *gf, u32 chunk)
-{
-	struct active *a = heap_alloc(ENTRIES_PER_CHUNK * sizeof(*a)), *old;
-
-	if (!a)
-		return NULL;
-	old = cmpxchg(&gf->active[chunk], NULL, a);
-	if (!old)
-		return a;
-	heap_free(a);
-	return old;
-}
-
-static struct grant_entry_v1 *shared_entry(struct grant_table *t, u32 ref)
-{
-	return &t->frame[ref / ENTRIES_PER_FRAME]
-		->shared[ref % ENTRIES_PER_FRAME];
-}
-
-static always_inline int pin_find(struct grant_table *t, u32 ref,
-				  struct pin *p)
-{
-	struct grant_frame *gf;
-	struct active *a;
-
-	if (unlikely(ref / ENTRIES_PER_FRAME >= load_acquire(&t->nr_frames)))
-		return GNTST_bad_gntref;
-	gf = t->frame[ref / ENTRIES_PER_FRAME];
-	ref %= ENTRIES_PER_FRAME;
-	a = load_acquire(&gf->active[ref / ENTRIES_PER_CHUNK]);
-	if (unlikely(!a)) {
-		a = chunk_make(gf, ref / ENTRIES_PER_CHUNK);
-		if (!a)
-			return GNTST_no_space;
-	}
-	p->a = a + ref % ENTRIES_PER_CHUNK;
-	p->e = gf->shared + ref;
-	return GNTST_okay;
-}
-
-static always_inline void active_lock(struct active *a)
-{
-	while (unlikely(xchg(&a->lock, 1)))
-		cpu_poll();
-}
-
-static always_inline void active_unlock(struct active *a)
-{
-	store_release(&a->lock, 0);
-}
+/* --- users of an entry ---------------------------------------------- */
 
 /*
  * Marks the entry as in use, if it permits this.  flags and domid are one
@@ -99,9 +47,9 @@ static int status_set(struct grant_entry_v1 *e, bool pinned, domid_t id,
 	for (int i = 0; i < STATUS_TRIES; i++) {
 		if (!pinned && ((old & type) != GTF_permit_access ||
 				old >> 16 != id))
-			return GNTST_general_error;
+			break;
 		if (writes && (old & GTF_readonly))
-			return GNTST_general_error;
+			break;
 		seen = cmpxchg(word, old, old | set);
 		if (likely(seen == old))
 			return GNTST_okay;
@@ -110,189 +58,110 @@ static int status_set(struct grant_entry_v1 *e, bool pinned, domid_t id,
 	return GNTST_general_error;
 }
 
-/* Clears what no pin justifies any more. */
-static void status_reduce(struct grant_entry_v1 *e, u32 pin)
+/* Clears what no user justifies any more. */
+static void status_reduce(const struct pin *p)
 {
-	u16 clear = 0;
+	u16 clear = p->a->users[1] ? 0 : GTF_writing;
 
-	if (!(pin & PIN_WRITERS))
-		clear = GTF_writing;
-	if (!pin)
+	if (!p->a->users[0] && !p->a->users[1])
 		clear |= GTF_reading;
 	if (clear)
-		atomic_and(&e->flags, (u16)~clear);
+		atomic_and(&p->e->flags, (u16)~clear);
 }
 
-static always_inline void put_ref(struct frame *f, bool writes)
+int grant_frame_get(struct domain *d, u64 mfn, bool writes)
 {
-	if (writes)
-		frame_put_and_type(f);
-	else
-		frame_put(f);
-}
-
-static always_inline int get_ref(struct frame *f, struct domain *rd,
-				 bool writes)
-{
+	struct frame *f = mfn_to_frame(MFN(mfn));
 	int rc;
 
+	if (unlikely(!mfn_valid(MFN(mfn))))
+		return GNTST_bad_page;
 	if (!writes)
-		return frame_get(f, rd) ? GNTST_okay : GNTST_bad_page;
-	rc = frame_get_and_type(f, rd, TYPE_WRITABLE);
+		return frame_get(f, d) ? GNTST_okay : GNTST_bad_page;
+	rc = frame_get_and_type(f, d, TYPE_WRITABLE);
 	if (likely(!rc))
 		return GNTST_okay;
 	return rc == -XEN_EBUSY ? GNTST_general_error : GNTST_bad_page;
 }
 
-/* A user for both host and device is two. */
-static always_inline bool two_users(u32 inc)
+void grant_frame_put(u64 mfn, bool writes)
 {
-	return inc & (inc - 1);
+	if (writes)
+		frame_put_and_type(mfn_to_frame(MFN(mfn)));
+	else
+		frame_put(mfn_to_frame(MFN(mfn)));
 }
 
-static int take_refs(struct domain *rd, u32 mfn, u32 inc)
+static always_inline void active_lock(struct active *a)
 {
-	struct frame *f = mfn_to_frame(MFN(mfn));
-	bool writes = inc & PIN_WRITERS;
-	int rc;
-
-	if (unlikely(!mfn_valid(MFN(mfn))))
-		return GNTST_bad_page;
-	rc = get_ref(f, rd, writes);
-	if (unlikely(two_users(inc)) && !rc) {
-		rc = get_ref(f, rd, writes);
-		if (rc)
-			put_ref(f, writes);
-	}
-	return rc;
+	while (unlikely(xchg(&a->lock, 1)))
+		cpu_poll();
 }
 
-/* One or two users (host and device), both readers or both writers. */
-static int pin_locked(struct domain *rd, const struct pin *p, domid_t id,
-		      u32 inc)
+int grant_pin(struct domain *rd, u32 ref, domid_t id, bool writes,
+	      struct pin *p)
 {
-	struct active *a = p->a;
-	bool writes = inc & PIN_WRITERS;
-	int rc;
+	struct grant_table *t = rd->grant;
+	struct grant_frame *gf = &t->frame[ref / ENTRIES_PER_FRAME];
+	int rc = GNTST_okay;
+	struct active *a;
+	bool pinned;
 
-	if (a->pin && (a->domid != id || (a->pin & inc << 7)))
-		return GNTST_general_error;
-	if (!a->pin || (writes && !(a->pin & PIN_WRITERS))) {
-		rc = status_set(p->e, a->pin, id, writes);
-		if (rc)
-			return rc;
-		if (!a->pin) {
+	if (unlikely(ref / ENTRIES_PER_FRAME >= load_acquire(&t->nr_frames)))
+		return GNTST_bad_gntref;
+	p->e = gf->shared + ref % ENTRIES_PER_FRAME;
+	p->a = a = gf->active + ref % ENTRIES_PER_FRAME;
+	active_lock(a);
+	pinned = a->users[0] || a->users[1];
+	if (pinned && (a->domid != id || a->users[writes] == MAX_USERS))
+		rc = GNTST_general_error;
+	else if (!pinned || (writes && !a->users[1]))
+		rc = status_set(p->e, pinned, id, writes);
+	if (likely(!rc)) {
+		if (!pinned) {
 			a->mfn = READ_ONCE(p->e->frame);
 			a->domid = id;
 		}
+		rc = grant_frame_get(rd, a->mfn, writes);
+		if (likely(!rc))
+			a->users[writes]++;
+		else
+			status_reduce(p);
 	}
-	rc = take_refs(rd, a->mfn, inc);
-	if (unlikely(rc))
-		status_reduce(p->e, a->pin);
-	else
-		a->pin += inc;
+	store_release(&a->lock, 0);
 	return rc;
 }
 
-int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, struct pin *p)
+void grant_unpin(const struct pin *p, bool writes)
 {
-	int rc = pin_find(rd->grant, ref, p);
-
-	if (unlikely(rc))
-		return rc;
+	grant_frame_put(p->a->mfn, writes);
 	active_lock(p->a);
-	rc = pin_locked(rd, p, id, inc);
-	active_unlock(p->a);
-	return rc;
+	p->a->users[writes]--;
+	status_reduce(p);
+	store_release(&p->a->lock, 0);
 }
 
-void grant_unpin(const struct pin *p, u32 dec)
-{
-	struct active *a = p->a;
-	struct frame *f = mfn_to_frame(MFN(a->mfn));
-	bool writes = dec & PIN_WRITERS;
-
-	put_ref(f, writes);
-	if (unlikely(two_users(dec)))
-		put_ref(f, writes);
-	active_lock(a);
-	a->pin -= dec;
-	status_reduce(p->e, a->pin);
-	active_unlock(a);
-}
-
-/* --- size ------------------------------------------------------------------- */
-
-static int grow_one_locked(struct domain *d)
-{
-	struct grant_table *t = d->grant;
-	struct grant_frame *gf = heap_alloc(sizeof(*gf));
-
-	if (!gf)
-		return -XEN_ENOMEM;
-	gf->shared = alloc_page();
-	if (!gf->shared) {
-		heap_free(gf);
-		return -XEN_ENOMEM;
-	}
-	frame_share(gf->shared, d, true);
-	t->frame[t->nr_frames] = gf;
-	store_release(&t->nr_frames, t->nr_frames + 1);
-	return 0;
-}
+/* --- a domain's table ----------------------------------------------- */
 
 /* want <= max_frames.  Frames made before memory ran out stay. */
 static int grow_locked(struct domain *d, u32 want)
 {
-	int rc = 0;
-
-	while (d->grant->nr_frames < want && !rc)
-		rc = grow_one_locked(d);
-	return rc;
-}
-
-/*
- * 0 and the frames' numbers, growing the table to first + nr; -XEN_EINVAL
- * beyond its limit, -XEN_ENOMEM.  Holds no lock afterwards: frames stay.
- */
-int grant_table_frames(struct domain *d, unsigned int first, unsigned int nr,
-		       u64 *mfns)
-{
 	struct grant_table *t = d->grant;
-	int rc;
 
-	if (first > t->max_frames || nr > t->max_frames - first)
-		return deny(-XEN_EINVAL);
-	spin_lock(&t->lock);
-	rc = d->is_dying ? -XEN_EINVAL : grow_locked(d, first + nr);
-	spin_unlock(&t->lock);
-	for (unsigned int i = 0; !rc && i < nr; i++)
-		mfns[i] = virt_to_mfn(t->frame[first + i]->shared).m;
-	return rc ? deny(rc) : 0;
-}
+	while (t->nr_frames < want) {
+		struct grant_frame *gf = &t->frame[t->nr_frames];
 
-unsigned int grant_table_max_frames(const struct domain *d)
-{
-	return d->grant->max_frames;
-}
-
-unsigned int grant_table_nr_frames(const struct domain *d)
-{
-	return READ_ONCE(d->grant->nr_frames);
-}
-
-/* Before the domain runs; ref must lie in the first frame, as the reserved
- * ones do. */
-void grant_seed(struct domain *d, u32 ref, domid_t to, u64 frame)
-{
-	struct grant_entry_v1 *e;
-
-	if (ref >= ENTRIES_PER_FRAME || !d->grant->nr_frames)
-		return;
-	e = shared_entry(d->grant, ref);
-	e->domid = to;
-	e->frame = frame;
-	store_release(&e->flags, (u16)GTF_permit_access);
+		gf->active = heap_alloc(ENTRIES_PER_FRAME *
+					sizeof(*gf->active));
+		gf->shared = gf->active ? alloc_page() : NULL;
+		if (!gf->shared) {
+			heap_free(gf->active);
+			return -XEN_ENOMEM;
+		}
+		frame_share(gf->shared, d, true);
+		store_release(&t->nr_frames, t->nr_frames + 1);
+	}
+	return 0;
 }
 
 /*
@@ -315,7 +184,6 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	if (!t)
 		return -XEN_ENOMEM;
 	spin_lock_init(&t->lock, LOCK_GRANT);
-	spin_lock_init(&t->map_lock, LOCK_GRANT);
 	t->max_frames = max_frames;
 	t->max_maps = max_maptrack * CHUNKS_PER_MAP_FRAME * MAPS_PER_CHUNK;
 	t->free_map = NO_HANDLE;
@@ -328,16 +196,6 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	return 0;
 }
 
-static void free_frame(struct grant_frame *gf)
-{
-	for (unsigned int i = 0; i < CHUNKS_PER_FRAME; i++)
-		heap_free(gf->active[i]);
-	/* Still mapped somewhere: then the last unmapping frees it. */
-	if (frame_unshare(gf->shared))
-		free_page(gf->shared);
-	heap_free(gf);
-}
-
 /* The last reference to d is gone, so nothing of it is mapped by grant. */
 void grant_free_domain(struct domain *d)
 {
@@ -346,8 +204,12 @@ void grant_free_domain(struct domain *d)
 	if (!t)
 		return;
 	d->grant = NULL;
-	for (u32 i = 0; i < t->nr_frames; i++)
-		free_frame(t->frame[i]);
+	for (u32 i = 0; i < t->nr_frames; i++) {
+		heap_free(t->frame[i].active);
+		/* Still mapped somewhere: then the last unmapping frees it. */
+		if (frame_unshare(t->frame[i].shared))
+			free_page(t->frame[i].shared);
+	}
 	for (u32 i = 0; i < t->nr_maps / MAPS_PER_CHUNK; i++)
 		heap_free(t->map[i]);
 	heap_free(t->map);
@@ -355,160 +217,110 @@ void grant_free_domain(struct domain *d)
 	heap_free(t);
 }
 
-/* --- hypercall ------------------------------------------------------------------ */
-
-int grant_target_get(domid_t id, struct domain **d)
-{
-	*d = domain_get_or_self(id);
-	if (!*d)
-		return GNTST_bad_domain;
-	if (*d == current->domain || current->domain->is_privileged)
-		return GNTST_okay;
-	domain_put(*d);
-	return GNTST_permission_denied;
-}
+/* --- the hypercall -------------------------------------------------- */
 
 static int setup_table(struct domain *d, const struct gnttab_setup_table *op)
 {
-	u64 mfns[32];
-	u32 n;
+	struct grant_table *t = d->grant;
+	int rc;
 
-	if (op->nr_frames > d->grant->max_frames)
+	if (op->nr_frames > t->max_frames)
 		return GNTST_general_error;
-	for (u32 i = 0; i < op->nr_frames; i += n) {
-		n = min(op->nr_frames - i, (u32)ARRAY_SIZE(mfns));
-		if (grant_table_frames(d, i, n, mfns))
-			return GNTST_general_error;
-		if (copy_to_guest(op->frame_list + i * sizeof(*mfns), mfns,
-				  n * sizeof(*mfns)))
+	spin_lock(&t->lock);
+	rc = d->is_dying ? -XEN_EINVAL : grow_locked(d, op->nr_frames);
+	spin_unlock(&t->lock);
+	if (rc)
+		return GNTST_general_error;
+	for (u32 i = 0; i < op->nr_frames; i++)
+		if (put_guest_u64(op->frame_list + i * sizeof(u64),
+				  virt_to_mfn(t->frame[i].shared).m))
 			return GNTST_bad_virt_addr;
-	}
 	return GNTST_okay;
 }
 
-static long grant_op_setup_table(u64 uop, u32 count)
+/* setup_table and query_size: of the caller's domain, or for the control
+ * domain of any. */
+static long table_op(bool setup, u64 uop)
 {
-	struct gnttab_setup_table op;
+	union {
+		struct gnttab_setup_table setup;
+		struct gnttab_query_size size;
+	} op;
+	size_t size = setup ? sizeof(op.setup) : sizeof(op.size);
 	struct domain *d;
+	int status;
 
-	if (count != 1)
-		return deny(-XEN_EINVAL);
-	if (copy_from_guest(&op, uop, sizeof(op)))
+	if (copy_from_guest(&op, uop, size))
 		return deny(-XEN_EFAULT);
-	op.status = grant_target_get(op.dom, &d);
-	if (!op.status) {
-		op.status = setup_table(d, &op);
-		domain_put(d);
+	d = domain_get_or_self(op.setup.dom);
+	if (!d) {
+		status = GNTST_bad_domain;
+	} else if (d != current->domain && !current->domain->is_privileged) {
+		status = GNTST_permission_denied;
+	} else if (setup) {
+		status = setup_table(d, &op.setup);
+	} else {
+		op.size.nr_frames = READ_ONCE(d->grant->nr_frames);
+		op.size.max_nr_frames = d->grant->max_frames;
+		status = GNTST_okay;
 	}
-	if (copy_to_guest(uop + offsetof(struct gnttab_setup_table, status),
-			  &op.status, sizeof(op.status)))
-		return deny(-XEN_EFAULT);
-	return 0;
-}
-
-static long grant_op_query_size(u64 uop, u32 count)
-{
-	struct gnttab_query_size op;
-	struct domain *d;
-
-	if (count != 1)
-		return deny(-XEN_EINVAL);
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	op.status = grant_target_get(op.dom, &d);
-	if (!op.status) {
-		op.nr_frames = grant_table_nr_frames(d);
-		op.max_nr_frames = grant_table_max_frames(d);
+	if (d)
 		domain_put(d);
-	}
-	return copy_to_guest(uop, &op, sizeof(op)) ? deny(-XEN_EFAULT) : 0;
+	if (setup)
+		op.setup.status = status;
+	else
+		op.size.status = status;
+	return copy_to_guest(uop, &op, size) ? deny(-XEN_EFAULT) : 0;
 }
 
-/* Version 1 is the only one; the guest is told so even when refused. */
-static long grant_op_set_version(u64 uop)
-{
-	u32 version, have = 1;
-
-	if (copy_from_guest(&version, uop, sizeof(version)))
-		return deny(-XEN_EFAULT);
-	if (version != 1 && version != 2)
-		return deny(-XEN_EINVAL);
-	if (copy_to_guest(uop, &have, sizeof(have)))
-		return deny(-XEN_EFAULT);
-	return version == 1 ? 0 : deny(-XEN_ENOSYS);
-}
-
-static long grant_op_get_version(u64 uop)
-{
-	struct gnttab_get_version op;
-	struct domain *d;
-	int rc;
-
-	if (copy_from_guest(&op, uop, sizeof(op)))
-		return deny(-XEN_EFAULT);
-	rc = grant_target_get(op.dom, &d);
-	if (rc)
-		return deny(rc == GNTST_bad_domain ? -XEN_ESRCH : -XEN_EPERM);
-	domain_put(d);
-	op.version = 1;
-	return copy_to_guest(uop, &op, sizeof(op)) ? deny(-XEN_EFAULT) : 0;
-}
+/* The arrays of operations, and the size of an element. */
+static const struct {
+	long (*fn)(u64 uop, u32 count);
+	size_t size;
+} batch[] = {
+	[GNTTABOP_map_grant_ref] = { grant_map, 32 },
+	[GNTTABOP_unmap_grant_ref] = { grant_unmap, 24 },
+	[GNTTABOP_copy] = { grant_copy, sizeof(struct gnttab_copy) },
+};
 
 /* Hypercall 20. */
 long do_grant_table_op(u64 cmd64, u64 uop, u64 count64, u64 a4, u64 a5, u64 a6)
 {
 	u32 cmd = cmd64, count = count64;
+	long done;
 
-	if ((s32)count < 0 || (cmd & ~GNTTABOP_CMD_MASK))
+	if ((s32)count < 0 || cmd >> 12)
 		return deny(-XEN_EINVAL);
-	switch (cmd) {
-	case GNTTABOP_map_grant_ref:
-		return grant_op_map(uop, count);
-	case GNTTABOP_unmap_grant_ref:
-		return grant_op_unmap(uop, count);
-	case GNTTABOP_copy:
-		return grant_op_copy(uop, count);
-	case GNTTABOP_setup_table:
-		return grant_op_setup_table(uop, count);
-	case GNTTABOP_query_size:
-		return grant_op_query_size(uop, count);
-	case GNTTABOP_set_version:
-		return grant_op_set_version(uop);
-	case GNTTABOP_get_version:
-		return grant_op_get_version(uop);
-	}
-	return deny(-XEN_ENOSYS);
+	if (cmd == GNTTABOP_setup_table || cmd == GNTTABOP_query_size)
+		return count == 1 ? table_op(cmd == GNTTABOP_setup_table, uop)
+				  : deny(-XEN_EINVAL);
+	if (cmd >= ARRAY_SIZE(batch) || !batch[cmd].fn)
+		return deny(-XEN_ENOSYS);
+	done = batch[cmd].fn(uop, count);
+	if (done < 0 || done == count)
+		return done < 0 ? deny(done) : 0;
+	return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (u64)cmd,
+				  uop + done * batch[cmd].size,
+				  (u64)(count - done));
 }
 
-static void dump_frame(struct grant_frame *gf, u32 first)
-{
-	const struct active *a;
-
-	for (u32 i = 0; i < ENTRIES_PER_FRAME; i++) {
-		a = gf->active[i / ENTRIES_PER_CHUNK];
-		if (!a || !a[i % ENTRIES_PER_CHUNK].pin)
-			continue;
-		a += i % ENTRIES_PER_CHUNK;
-		printk("  %u: to d%u mfn %x pins %08x, entry %04x d%u %x\n",
-		       first + i, a->domid, a->mfn, a->pin, gf->shared[i].flags,
-		       gf->shared[i].domid, gf->shared[i].frame);
-	}
-}
-
-/* Debug key g: entries in use, and mappings. */
+/* Debug key g: the entries in use. */
 void grant_dump(void)
 {
 	struct domain *d;
 
 	for_each_domain(d) {
-		struct grant_table *t = d->grant;
+		u32 nr = d->grant ? d->grant->nr_frames : 0;
 
-		if (!t)
-			continue;
-		printk("d%u grants: %u of %u frames\n", d->id, t->nr_frames,
-		       t->max_frames);
-		for (u32 i = 0; i < t->nr_frames; i++)
-			dump_frame(t->frame[i], i * ENTRIES_PER_FRAME);
-		grant_dump_mappings(d);
+		for (u32 i = 0; i < nr * ENTRIES_PER_FRAME; i++) {
+			const struct active *a =
+				&d->grant->frame[i / ENTRIES_PER_FRAME]
+					 .active[i % ENTRIES_PER_FRAME];
+
+			if (a->users[0] || a->users[1])
+				printk("d%u grant %u: d%u, mfn %x, %u+%u\n",
+				       d->id, i, a->domid, a->mfn, a->users[0],
+				       a->users[1]);
+		}
 	}
 }

@@ -4,16 +4,15 @@
  * mapped of others.  Nobody else includes it.
  *
  *  frame[]   the table itself: frames shared with the guest (`shared`), and
- *            beside each entry our own record of its use (`active`), made in
- *            chunks of 64 when an entry of the chunk is first used
+ *            beside each entry our own record of its use (`active`)
  *  map[]     the domain's mappings of other domains' frames ("maptrack"), by
  *            handle, in chunks of 128 that are kept until the domain goes
  *
- * Locks.  `lock` (LOCK_GRANT) lets the table grow; frames never move or go, so
- * finding an entry needs none.  Each active entry has a lock of one byte, for
- * its count and the status bits that follow it.  A mapping is claimed by
- * setting MAP_BUSY in its flags with compare-and-swap; `map_lock` covers only
- * the list of free handles and the making of new ones.
+ * Locks.  `lock` (LOCK_GRANT) lets the table and the handles grow; frames never
+ * move or go, so finding an entry needs none.  Each active entry has a lock of
+ * one byte, for its count and the status bits that follow it.  A mapping is
+ * claimed by setting MAP_BUSY in its flags with compare-and-swap; `lock`
+ * covers only the list of free handles.
  */
 #ifndef GRANT_TABLE_H
 #define GRANT_TABLE_H
@@ -21,35 +20,26 @@
 #include <domain/domain.h>
 
 #define ENTRIES_PER_FRAME	(PAGE_SIZE / sizeof(struct grant_entry_v1))
-#define ENTRIES_PER_CHUNK	64
-#define CHUNKS_PER_FRAME	(ENTRIES_PER_FRAME / ENTRIES_PER_CHUNK)
 #define MAPS_PER_CHUNK		128
 #define CHUNKS_PER_MAP_FRAME	2	/* max_maptrack counts such frames */
 #define NO_HANDLE		(~0U)
+#define MAX_USERS		0xffff
 
 /*
- * Uses of an entry: four counters of 8 bits, of which the highest bit stays
- * clear.  Each count holds one reference on the frame, and if it writes one
- * of type TYPE_WRITABLE.  Invariant: mfn and domid hold while pin is not 0,
- * whatever the guest does to its entry meanwhile.
+ * Uses of an entry.  Each user holds one reference on the frame, and if it
+ * writes one of type TYPE_WRITABLE.  Invariant: mfn and domid hold while there
+ * are users, whatever the guest does to its entry meanwhile.
  */
-#define PIN_HOST_READ	(1U << 0)
-#define PIN_HOST_WRITE	(1U << 8)
-#define PIN_DEV_READ	(1U << 16)
-#define PIN_DEV_WRITE	(1U << 24)
-#define PIN_WRITERS	0xff00ff00U
-
 struct active {
 	u32 mfn;
-	u32 pin;
-	domid_t domid;		/* the one borrower, while pin */
+	u16 users[2];		/* readers, writers */
+	domid_t domid;		/* the one borrower, while there are users */
 	u8 lock;
-	u8 pad;
 };
 
 struct grant_frame {
 	struct grant_entry_v1 *shared;
-	struct active *active[CHUNKS_PER_FRAME];
+	struct active *active;
 };
 
 /* An entry in use, as grant_pin() found it: both stay where they are. */
@@ -67,16 +57,14 @@ struct pin {
 struct mapping {
 	struct domain *rd;	/* the lender, referenced */
 	struct pin pin;
-	u32 ref;		/* free: the next free handle */
+	u32 next_free;
 	u16 flags;		/* MAP_KEPT_FLAGS, MAP_BUSY; set last */
 };
 
 struct grant_table {
 	struct spinlock lock;
 	u32 nr_frames, max_frames;
-	struct grant_frame **frame;	/* [max_frames] */
-
-	struct spinlock map_lock;
+	struct grant_frame *frame;	/* [max_frames] */
 	u32 nr_maps, max_maps;	/* handles made, limit */
 	u32 free_map;		/* first free handle */
 	u32 release_next;	/* grant_release_mappings(): where it is */
@@ -84,20 +72,23 @@ struct grant_table {
 };
 
 /* table.c */
+/* A reference for d's frame, typed writable if it will be written: GNTST_*. */
+int grant_frame_get(struct domain *d, u64 mfn, bool writes);
+void grant_frame_put(u64 mfn, bool writes);
 /*
- * Pins entry `ref` of rd for domain `id`: shared status, references and
- * count, all or nothing.  GNTST_okay and where it is, or an error.
+ * One more user of entry `ref` of rd, for domain `id`: shared status,
+ * reference and count, all or nothing.  GNTST_okay and where it is, or an
+ * error.
  */
-int grant_pin(struct domain *rd, u32 ref, domid_t id, u32 inc, struct pin *p);
-/* Takes back references, counts and what they justified. */
-void grant_unpin(const struct pin *p, u32 dec);
-/* DOMID_SELF, or any for the control domain: GNTST_* and a reference. */
-int grant_target_get(domid_t id, struct domain **d);
+int grant_pin(struct domain *rd, u32 ref, domid_t id, bool writes,
+	      struct pin *p);
+/* Takes back the reference, the count and what they justified. */
+void grant_unpin(const struct pin *p, bool writes);
 
-/* map.c, copy.c: one per array operation; 0, -errno, or a continuation. */
-long grant_op_map(u64 uop, u32 count);
-long grant_op_unmap(u64 uop, u32 count);
-long grant_op_copy(u64 uop, u32 count);
-void grant_dump_mappings(const struct domain *d);
+/* map.c, copy.c: how many elements are done, less than count if other work
+ * waits; or -XEN_EFAULT. */
+long grant_map(u64 uop, u32 count);
+long grant_unmap(u64 uop, u32 count);
+long grant_copy(u64 uop, u32 count);
 
 #endif

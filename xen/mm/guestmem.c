@@ -61,13 +61,18 @@ static size_t copy_guarded(void *dst, const void *src, size_t n)
 	return left;
 }
 
+/* Copies what it can; returns the number of bytes not copied. */
+size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
+{
+	if (!guest_range_ok(gva, n))
+		return n;
+	return copy_guarded(dst, (const void *)gva, n);
+}
+
 /* 0, or -XEN_EFAULT with an unknown part of dst overwritten. */
 int copy_from_guest(void *dst, u64 gva, size_t n)
 {
-	if (unlikely(!guest_range_ok(gva, n)) ||
-	    copy_guarded(dst, (const void *)gva, n))
-		return deny(-XEN_EFAULT);
-	return 0;
+	return copy_from_guest_partial(dst, gva, n) ? deny(-XEN_EFAULT) : 0;
 }
 
 /* 0, or -XEN_EFAULT with the bytes before the fault written. */
@@ -79,135 +84,95 @@ int copy_to_guest(u64 gva, const void *src, size_t n)
 	return 0;
 }
 
-/* Copies what it can; returns the number of bytes not copied. */
-size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
-{
-	if (!guest_range_ok(gva, n))
-		return n;
-	return copy_guarded(dst, (const void *)gva, n);
-}
-
 /* Writes zeros: 0 or -XEN_EFAULT. */
 int clear_guest(u64 gva, size_t n)
 {
-	size_t left = n >> 3;
+	while (n) {
+		size_t part = min(n, (size_t)PAGE_SIZE);
 
-	if (!guest_range_ok(gva, n))
-		return deny(-XEN_EFAULT);
-	stac();
-	__asm__ volatile(
-		FIXUP("3f") "rep stosq\n"
-		"mov %2, %0\n"
-		"1: " FIXUP("2f") "rep stosb\n"
-		"2:\n"
-		".pushsection .text.fixup, \"ax\"\n"
-		"3: lea (%2, %0, 8), %0\n"
-		"jmp 1b\n"
-		".popsection\n"
-		: "+c"(left), "+D"(gva)
-		: "r"(n & 7), "a"(0UL) : "memory");
-	clac();
-	return left ? deny(-XEN_EFAULT) : 0;
-}
-
-/* Four words; false if any faults. */
-static always_inline bool load_four(u64 *dst, const u64 *src)
-{
-	u64 a, b, c, d;
-
-	__asm__ goto(FIXUP("%l[fault]") "mov (%4), %0\n"
-		     FIXUP("%l[fault]") "mov 8(%4), %1\n"
-		     FIXUP("%l[fault]") "mov 16(%4), %2\n"
-		     FIXUP("%l[fault]") "mov 24(%4), %3"
-		     : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)
-		     : "r"(src) : "memory" : fault);
-	dst[0] = a;
-	dst[1] = b;
-	dst[2] = c;
-	dst[3] = d;
-	return true;
-fault:
-	return false;
+		if (copy_to_guest(gva, zero_page, part))
+			return -XEN_EFAULT;
+		gva += part;
+		n -= part;
+	}
+	return 0;
 }
 
 /* Eight words of the guest's, without a loop: 0 or -XEN_EFAULT. */
 int get_guest_line(u64 *dst, u64 gva)
 {
-	bool ok;
+	const u64 *src = (const u64 *)gva;
+	u64 word;
 
 	if (unlikely(!guest_range_ok(gva, 64)))
 		return deny(-XEN_EFAULT);
 	stac();
-	ok = load_four(dst, (const u64 *)gva) &&
-	     load_four(dst + 4, (const u64 *)gva + 4);
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < 8; i++) {
+		__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
+			     : "=r"(word) : "m"(src[i]) : "memory" : fault);
+		dst[i] = word;
+	}
 	clac();
-	return ok ? 0 : deny(-XEN_EFAULT);
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
 }
 
-/* One aligned word from the guest: 0 or -XEN_EFAULT, then *val is as before. */
+/* One aligned word of 8 or 4 bytes, from the guest (into *val) or to it: 0, or
+ * -XEN_EFAULT with nothing changed. */
+static always_inline int guest_word(u64 gva, u64 *val, bool write, bool wide)
+{
+	u64 *p = (u64 *)gva, v = *val;
+
+	if (unlikely(!word_ok(gva)))
+		return deny(-XEN_EFAULT);
+	stac();
+	if (write && wide)
+		__asm__ goto(FIXUP("%l[fault]") "movq %0, %1"
+			     :: "r"(v), "m"(*p) : "memory" : fault);
+	else if (write)
+		__asm__ goto(FIXUP("%l[fault]") "movl %k0, %1"
+			     :: "r"(v), "m"(*p) : "memory" : fault);
+	else if (wide)
+		__asm__ goto(FIXUP("%l[fault]") "movq %1, %0"
+			     : "=r"(v) : "m"(*p) : "memory" : fault);
+	else
+		__asm__ goto(FIXUP("%l[fault]") "movl %1, %k0"
+			     : "=r"(v) : "m"(*p) : "memory" : fault);
+	clac();
+	*val = v;
+	return 0;
+fault:
+	clac();
+	return deny(-XEN_EFAULT);
+}
+
 int get_guest_u64(u64 *val, u64 gva)
 {
-	u64 v;
-
-	if (unlikely(!word_ok(gva)))
-		return deny(-XEN_EFAULT);
-	stac();
-	__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
-		     : "=r"(v) : "m"(*(const u64 *)gva) : "memory" : fault);
-	clac();
-	*val = v;
-	return 0;
-fault:
-	clac();
-	return deny(-XEN_EFAULT);
+	return guest_word(gva, val, false, true);
 }
 
-/* One aligned word to the guest: 0 or -XEN_EFAULT. */
 int put_guest_u64(u64 gva, u64 val)
 {
-	if (unlikely(!word_ok(gva)))
-		return deny(-XEN_EFAULT);
-	stac();
-	__asm__ goto(FIXUP("%l[fault]") "mov %0, %1"
-		     :: "r"(val), "m"(*(u64 *)gva) : "memory" : fault);
-	clac();
-	return 0;
-fault:
-	clac();
-	return deny(-XEN_EFAULT);
+	return guest_word(gva, &val, true, true);
 }
 
-/* As get_guest_u64(), four bytes. */
 int get_guest_u32(u32 *val, u64 gva)
 {
-	u32 v;
+	u64 v = *val;
+	int rc = guest_word(gva, &v, false, false);
 
-	if (unlikely(!word_ok(gva)))
-		return deny(-XEN_EFAULT);
-	stac();
-	__asm__ goto(FIXUP("%l[fault]") "mov %1, %0"
-		     : "=r"(v) : "m"(*(const u32 *)gva) : "memory" : fault);
-	clac();
-	*val = v;
-	return 0;
-fault:
-	clac();
-	return deny(-XEN_EFAULT);
+	*val = (u32)v;
+	return rc;
 }
 
-/* As put_guest_u64(), four bytes. */
 int put_guest_u32(u64 gva, u32 val)
 {
-	if (unlikely(!word_ok(gva)))
-		return deny(-XEN_EFAULT);
-	stac();
-	__asm__ goto(FIXUP("%l[fault]") "mov %0, %1"
-		     :: "r"(val), "m"(*(u32 *)gva) : "memory" : fault);
-	clac();
-	return 0;
-fault:
-	clac();
-	return deny(-XEN_EFAULT);
+	u64 v = val;
+
+	return guest_word(gva, &v, true, false);
 }
 
 /* Reads an MSR that may not exist: 0, or -XEN_EFAULT and *val unchanged. */

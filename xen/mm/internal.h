@@ -148,8 +148,12 @@ void page_free_stolen(struct frame *f);
 /* Frames of nobody, and making d their owner without counting them. */
 struct frame *pages_take(unsigned int order, u32 flags);
 void pages_give(struct frame *f, unsigned int order);
-int pages_assign(struct domain *d, struct frame *f, unsigned int order,
-		 bool count);
+bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
+		  bool count);
+/* Lists of frames by their next and prev: *head is an mfn, or NO_FRAME. */
+void frame_list_add(u32 *head, struct frame *f);
+void frame_list_del(u32 *head, struct frame *f);
+struct frame *frame_list_pop(u32 *head);	/* NULL: empty */
 
 /* --- xenmap.c -------------------------------------------------------- */
 /* One leaf of 4 KiB, 2 MiB or 1 GiB: level 1 to 3.  Boot. */
@@ -159,10 +163,5 @@ u64 *perdomain_slot(const struct domain *d, u64 va);
 mfn_t table_page(void);
 /* RAM by the firmware's map, page-aligned, ascending: calls fn for each. */
 void for_each_ram(void (*fn)(paddr_t start, paddr_t end));
-/* MFN of the 2 MiB of M2P that hold entry mfn's; false: hole. */
-bool m2p_chunk(u64 mfn, u64 *chunk_mfn);
-/* What the processor would find for va by the tables of cr3: the leaf entry
- * and the rights of all levels and'ed; false if not present. */
-bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights);
 
 #endif

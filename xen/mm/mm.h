@@ -108,9 +108,9 @@ extern u64 total_pages;		/* RAM frames handed to the allocator or used */
  * that boot_free_ram() says is free.  Afterwards everything here works.
  */
 void mm_early_init(void);
-/* Frames come in granules of 64 MiB: the frame table (96 pages of it each)
- * exists where the bit is set.  In it, what is not RAM belongs to DOMID_IO. */
-#define GRANULE_SHIFT	14
+/* Frames come in granules of 1 GiB: the frame table (6 MiB of it each) exists
+ * where the bit is set.  In it, what is not RAM belongs to DOMID_IO. */
+#define GRANULE_SHIFT	18
 #define RAM_MFN_LIMIT	(1UL << 30)	/* 4 TiB: one mask bounds an index */
 extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
@@ -128,7 +128,6 @@ static always_inline bool mfn_valid(mfn_t mfn)
 	return mfn_has_frame(mfn) &&
 	       frame_owner(mfn_to_frame(mfn)) != DOMID_IO;
 }
-void frames_init(void);		/* maps frame table and M2P for RAM */
 /* A reference, if d owns it and it is live. */
 bool __must_check frame_get(struct frame *f, const struct domain *d);
 /* A reference for any live owner; its domid comes back (~0 none). */
@@ -215,7 +214,6 @@ int perdomain_create(struct domain *d);
 void perdomain_destroy(struct domain *d);
 void perdomain_set(struct domain *d, u64 va, u64 pte);	/* one L1 entry */
 void m2p_set(mfn_t mfn, u64 pfn);
-u64 m2p_get(mfn_t mfn);
 #define M2P_INVALID	(~0UL)
 /* Fills slots 256..271 of a guest L4 for d. */
 void l4_install_hyp_slots(u64 *l4, const struct domain *d);

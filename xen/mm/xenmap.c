@@ -38,36 +38,30 @@ static u64 level_size(unsigned int level)
 	return PAGE_SIZE << 9 * (level - 1);
 }
 
-/* The table that an entry points to, made if need be; NULL: no memory. */
-static u64 *table_below(u64 *slot, u64 user)
+/*
+ * The entry of the given level for va, by a table of level `top`; tables that
+ * are not there are made.  NULL: no memory.
+ */
+static u64 *slot_at(u64 *table, unsigned int top, u64 va, unsigned int level,
+		    u64 user)
 {
-	u64 entry = READ_ONCE(*slot);
+	for (unsigned int l = top; l > level; l--) {
+		u64 *slot = &table[va_index(va, l)], entry = READ_ONCE(*slot);
 
-	if (!(entry & PTE_P)) {
-		mfn_t mfn = table_page();
-		u64 new = mfn.m << PAGE_SHIFT | TABLE_FLAGS | user;
+		if (!(entry & PTE_P)) {
+			mfn_t mfn = table_page();
+			u64 new = mfn.m << PAGE_SHIFT | TABLE_FLAGS | user;
 
-		if (!mfn.m)
-			return NULL;
-		entry = cmpxchg(slot, 0, new);
-		if (entry)
-			free_page(mfn_to_virt(mfn));
-		else
-			entry = new;
-	}
-	BUG_ON(entry & PTE_PSE);
-	return mfn_to_virt(pte_mfn(entry));
-}
-
-/* The entry of the given level for va; NULL: no memory. */
-static u64 *slot_at(u64 va, unsigned int level, u64 user)
-{
-	u64 *table = idle_l4;
-
-	for (unsigned int l = 4; l > level; l--) {
-		table = table_below(&table[va_index(va, l)], user);
-		if (!table)
-			return NULL;
+			if (!mfn.m)
+				return NULL;
+			entry = cmpxchg(slot, 0, new);
+			if (entry)
+				free_page(mfn_to_virt(mfn));
+			else
+				entry = new;
+		}
+		BUG_ON(entry & PTE_PSE);
+		table = mfn_to_virt(pte_mfn(entry));
 	}
 	return &table[va_index(va, level)];
 }
@@ -75,7 +69,7 @@ static u64 *slot_at(u64 va, unsigned int level, u64 user)
 /* One leaf of 4 KiB, 2 MiB or 1 GiB (level 1, 2, 3), at boot. */
 void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
 {
-	u64 *slot = slot_at(va, level, flags & PTE_US);
+	u64 *slot = slot_at(idle_l4, 4, va, level, flags & PTE_US);
 
 	if (!slot)
 		panic("no memory for page tables");
@@ -86,24 +80,20 @@ void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 {
 	for (u64 i = 0; i < nr; i++) {
-		u64 *slot = slot_at(va + i * PAGE_SIZE, 1, 0);
+		u64 *slot = slot_at(idle_l4, 4, va + i * PAGE_SIZE, 1, 0);
 
 		if (!slot)
 			return -XEN_ENOMEM;
-		WRITE_ONCE(*slot, (mfn.m + i) << PAGE_SHIFT | pte_flags);
+		WRITE_ONCE(*slot, pte_flags ? (mfn.m + i) << PAGE_SHIFT |
+					      pte_flags : 0);
 	}
 	return 0;
 }
 
-/* Gone on all CPUs when it returns. */
+/* What was mapped is gone on all CPUs when it returns. */
 void unmap_pages(u64 va, u64 nr)
 {
-	for (u64 i = 0; i < nr; i++) {
-		u64 *slot = slot_at(va + i * PAGE_SIZE, 1, 0);
-
-		if (slot)
-			WRITE_ONCE(*slot, 0);
-	}
+	map_pages(va, MFN(0), nr, 0);
 	tlb_flush_mask(cpus_online, nr == 1 ? va : FLUSH_ALL_VA);
 }
 
@@ -123,41 +113,30 @@ void *map_io(paddr_t pa, size_t len, u64 pte_flags)
 
 /* --- boot ------------------------------------------------------------ */
 
-static bool __init in_section(paddr_t pa, const u8 *start, const u8 *end)
-{
-	return pa >= virt_to_paddr(start) && pa < virt_to_paddr(end);
-}
-
-/* The direct map's view of one page: the image's read-only parts stay so. */
-static u64 __init direct_flags(paddr_t pa)
-{
-	return (in_section(pa, _text_start, _text_end) ||
-		in_section(pa, _rodata_start, _rodata_end) ? MAP_RO : MAP_RW) |
-	       PTE_G;
-}
-
-static bool __init touches_image(paddr_t pa, u64 size)
-{
-	return pa < virt_to_paddr(_data_start) &&
-	       pa + size > virt_to_paddr(_text_start);
-}
-
+/* The image's read-only parts stay so in the direct map; what may touch them
+ * is mapped by small pages. */
 static void __init map_direct(paddr_t pa, paddr_t end)
 {
+	const paddr_t text = virt_to_paddr(_text_start);
+	const paddr_t text_end = virt_to_paddr(_text_end);
+	const paddr_t rodata = virt_to_paddr(_rodata_start);
+	const paddr_t rodata_end = virt_to_paddr(_rodata_end);
 	u32 a, b, c, edx;
-	unsigned int top;
 
 	cpuid_count(0x80000001, 0, &a, &b, &c, &edx);
-	top = edx >> 26 & 1 ? 3 : 2;	/* 1 GiB pages? */
 	while (pa < end) {
-		unsigned int level = top;
+		bool ro = (pa >= text && pa < text_end) ||
+			  (pa >= rodata && pa < rodata_end);
+		unsigned int level = edx >> 26 & 1 ? 3 : 2;	/* 1 GiB? */
+		u64 size = level_size(level);
 
-		while (level > 1 && (pa & (level_size(level) - 1) ||
-				     pa + level_size(level) > end ||
-				     touches_image(pa, level_size(level))))
+		for (; level > 1 && (pa & (size - 1) || pa + size > end ||
+				     (pa < rodata_end && pa + size > text));
+		     size = level_size(level))
 			level--;
-		map_leaf(DIRECTMAP_BASE + pa, pa, level, direct_flags(pa));
-		pa += level_size(level);
+		map_leaf(DIRECTMAP_BASE + pa, pa, level,
+			 (ro ? MAP_RO : MAP_RW) | PTE_G);
+		pa += size;
 	}
 }
 
@@ -182,8 +161,8 @@ void __init xenmap_init(void)
 				 i ? MAP_RW : MAP_RX);
 	map_direct(0, LOW_MEMORY);
 	for_each_ram(map_direct);
-	slot_at(M2P_RO_BASE, 3, PTE_US);
-	slot_at(M2P_RW_BASE, 3, 0);
+	slot_at(idle_l4, 4, M2P_RO_BASE, 3, PTE_US);
+	slot_at(idle_l4, 4, M2P_RW_BASE, 3, 0);
 	write_cr3(virt_to_paddr(idle_l4));
 }
 
@@ -194,103 +173,46 @@ void m2p_set(mfn_t mfn, u64 pfn)
 	WRITE_ONCE(((u64 *)M2P_RW_BASE)[mfn.m], pfn);
 }
 
-u64 m2p_get(mfn_t mfn)
-{
-	if (!mfn_has_frame(mfn))
-		return M2P_INVALID;
-	return READ_ONCE(((const u64 *)M2P_RW_BASE)[mfn.m]);
-}
-
-/* See internal.h. */
-bool m2p_chunk(u64 mfn, u64 *chunk_mfn)
-{
-	u64 leaf, rights;
-
-	if (!walk_tables(virt_to_paddr(idle_l4), M2P_RW_BASE + mfn * 8, &leaf,
-			 &rights))
-		return false;
-	*chunk_mfn = pte_mfn(leaf).m & ~511UL;
-	return true;
-}
-
 /* --- the per-domain slot --------------------------------------------- */
 
-#define VCPUS_PER_L1	(512 * PAGE_SIZE >> VCPU_DESCR_SHIFT)
-
-static u64 table_entry(void *table)
+/* The entry that maps va, which lies in one of d's windows. */
+u64 *perdomain_slot(const struct domain *d, u64 va)
 {
-	return virt_to_paddr(table) | TABLE_FLAGS;
+	return slot_at(d->perdomain_l3, 3, va, 1, 0);
 }
 
-/* A vCPU's window without tables: the guest's GDT pages read as zeros, so any
- * selector in them is refused by the processor, not a page fault. */
-static void window_init(u64 *pte)
-{
-	for (unsigned int i = 0; i < GDT_RESERVED_PAGE; i++)
-		pte[i] = virt_to_paddr(zero_page) | MAP_RO;
-}
-
-static bool perdomain_l1_create(struct domain *d, u64 *l2, unsigned int i)
-{
-	u64 *l1 = alloc_page();
-
-	if (!l1)
-		return false;
-	d->perdomain_l1[i] = l1;
-	l2[i] = table_entry(l1);
-	for (unsigned int v = 0; v < VCPUS_PER_L1; v++)
-		if (i * VCPUS_PER_L1 + v < d->max_vcpus)
-			window_init(l1 + v * 32);
-	return true;
-}
-
-/* 0 or -XEN_ENOMEM; then perdomain_destroy() still cleans up. */
+/*
+ * 0 or -XEN_ENOMEM; then perdomain_destroy() still cleans up.  The guest's GDT
+ * pages read as zeros, so any selector in them is refused by the processor,
+ * not a page fault.
+ */
 int perdomain_create(struct domain *d)
 {
-	unsigned int nr = DIV_ROUND_UP(d->max_vcpus, VCPUS_PER_L1);
-	u64 *l3 = alloc_page(), *l2 = alloc_page();
+	d->perdomain_l3 = alloc_page();
+	for (unsigned int v = 0; v < d->max_vcpus; v++)
+		for (u64 i = 0; i < GDT_RESERVED_PAGE; i++) {
+			u64 *slot = d->perdomain_l3 ?
+				    perdomain_slot(d, GDT_VA(v) +
+						      i * PAGE_SIZE) : NULL;
 
-	d->perdomain_l3 = l3;
-	d->perdomain_l1 = heap_alloc(nr * sizeof(u64 *));
-	if (!l3 || !l2 || !d->perdomain_l1)
-		goto fail;
-	l3[0] = table_entry(l2);
-	for (unsigned int i = 0; i < nr; i++)
-		if (!perdomain_l1_create(d, l2, i))
-			return -XEN_ENOMEM;
+			if (!slot)
+				return -XEN_ENOMEM;
+			*slot = virt_to_paddr(zero_page) | MAP_RO;
+		}
 	return 0;
-fail:
-	if (l2)
-		free_page(l2);
-	if (l3)
-		free_page(l3);
-	heap_free(d->perdomain_l1);
-	d->perdomain_l3 = NULL;
-	d->perdomain_l1 = NULL;
-	return -XEN_ENOMEM;
 }
 
 /* No L4 of the domain is left. */
 void perdomain_destroy(struct domain *d)
 {
-	unsigned int nr = DIV_ROUND_UP(d->max_vcpus, VCPUS_PER_L1);
-	u64 *l3 = d->perdomain_l3;
+	u64 *l3 = d->perdomain_l3, *l2 = mfn_to_virt(pte_mfn(l3[0]));
 
-	for (unsigned int i = 0; i < nr; i++)
-		if (d->perdomain_l1[i])
-			free_page(d->perdomain_l1[i]);
-	heap_free(d->perdomain_l1);
-	free_page(mfn_to_virt(pte_mfn(l3[0])));
+	for (unsigned int i = 0; l3[0] && l2[i]; i++)
+		free_page(mfn_to_virt(pte_mfn(l2[i])));
+	if (l3[0])
+		free_page(l2);
 	free_page(l3);
 	d->perdomain_l3 = NULL;
-}
-
-/* The entry that maps va, which lies in one of d's windows. */
-u64 *perdomain_slot(const struct domain *d, u64 va)
-{
-	u64 page = (va - PERDOMAIN_BASE) >> PAGE_SHIFT;
-
-	return &d->perdomain_l1[page >> 9][page & 511];
 }
 
 /* No flush: the caller knows who may have used the old entry. */
@@ -303,35 +225,11 @@ void l4_install_hyp_slots(u64 *l4, const struct domain *d)
 {
 	for (unsigned int i = HYP_FIRST_SLOT; i < HYP_END_SLOT; i++)
 		l4[i] = idle_l4[i];
-	l4[PERDOMAIN_SLOT] = table_entry(d->perdomain_l3) | PTE_NX;
+	l4[PERDOMAIN_SLOT] = virt_to_paddr(d->perdomain_l3) | TABLE_FLAGS |
+			     PTE_NX;
 }
 
 /* --- what the processor sees ----------------------------------------- */
-
-bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights)
-{
-	u64 entry = cr3 & PTE_ADDR_MASK, all = PTE_RW | PTE_US, nx = 0;
-
-	for (unsigned int level = 4; level; level--) {
-		if (!mfn_valid(pte_mfn(entry)))
-			return false;
-		entry = READ_ONCE(((u64 *)mfn_to_virt(pte_mfn(entry)))
-				  [va_index(va, level)]);
-		if (!(entry & PTE_P))
-			return false;
-		all &= entry;
-		nx |= entry & PTE_NX;
-		if (level == 1 || entry & PTE_PSE) {
-			u64 size = level_size(level);
-
-			*leaf = entry + (level > 1 ? va & (size - 1) & PAGE_MASK
-						   : 0);
-			*rights = all | nx;
-			return true;
-		}
-	}
-	return false;
-}
 
 /*
  * True if the tables allow what faulted: a stale translation was in the way,
@@ -339,18 +237,28 @@ bool walk_tables(u64 cr3, u64 va, u64 *leaf, u64 *rights)
  */
 bool spurious_fault(u64 cr2, u32 error_code)
 {
-	u64 leaf, rights;
+	u64 entry = this_cpu()->cr3 & PTE_ADDR_MASK, all = PTE_RW | PTE_US;
+	u64 nx = 0;
 
 	/* What is mapped, ring 0 may read, unless SMAP or SMEP forbid it. */
-	if ((error_code & (PFEC_P | PFEC_U)) == PFEC_P &&
-	    !(error_code & PFEC_W))
+	if ((error_code & (PFEC_P | PFEC_U | PFEC_W)) == PFEC_P ||
+	    error_code & PFEC_RSVD)
 		return false;
-	if (error_code & PFEC_RSVD ||
-	    !walk_tables(this_cpu()->cr3, cr2, &leaf, &rights))
-		return false;
-	if ((error_code & PFEC_W && !(rights & PTE_RW)) ||
-	    (error_code & PFEC_U && !(rights & PTE_US)) ||
-	    (error_code & PFEC_I && rights & PTE_NX))
+	for (unsigned int level = 4; level; level--) {
+		if (!mfn_valid(pte_mfn(entry)))
+			return false;
+		entry = READ_ONCE(((u64 *)mfn_to_virt(pte_mfn(entry)))
+				  [va_index(cr2, level)]);
+		if (!(entry & PTE_P))
+			return false;
+		all &= entry;
+		nx |= entry & PTE_NX;
+		if (entry & PTE_PSE)	/* as an L1's: PAT, no more levels */
+			break;
+	}
+	if ((error_code & PFEC_W && !(all & PTE_RW)) ||
+	    (error_code & PFEC_U && !(all & PTE_US)) ||
+	    (error_code & PFEC_I && nx))
 		return false;
 	tlb_flush_local(cr2);
 	return true;
