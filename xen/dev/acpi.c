@@ -6,7 +6,8 @@
  * Tables come from the firmware, which is trusted to exist but not to be
  * right: every length is checked before it is used, every checksum before a
  * table is believed, and what does not fit gives one line of warning.  No AML
- * is interpreted: the power goes off only as Dom0's ACPI says.
+ * is interpreted; \_S5, how to switch the power off for a Dom0 that has no
+ * ACPI, is found by its bytes.
  *
  * Boot CPU only, before others start; afterwards `acpi` is read-only.  The
  * end takes no lock and waits for no other CPU, since a panic may have left
@@ -21,6 +22,8 @@
 
 #define HEADER_SIZE	36	/* signature, length at 4, ..., checksummed */
 #define MAX_TABLE_SIZE	(4U << 20)
+#define PM1_SCI_EN	1
+#define PM1_SLP_TYP(t)	(((t) & 7) << 10)
 #define PM1_SLP_EN	(1U << 13)
 
 struct acpi_info acpi;
@@ -28,6 +31,9 @@ struct acpi_info acpi;
 static const u8 *root;			/* RSDT or XSDT */
 static unsigned int root_entry;		/* bytes: 4 or 8 */
 static u32 pm1a_cnt, pm1b_cnt;		/* I/O ports, 0 none */
+static u32 smi_cmd;			/* with acpi_enable: to ACPI mode */
+static u8 acpi_enable, s5[2];		/* sleep types, if has_s5 */
+static bool has_s5;
 static u32 reset_port;
 static u8 reset_value;
 
@@ -166,6 +172,26 @@ static u32 __init fadt_port(const u8 *f, u32 len, u32 old, u32 extended)
 	return port < 0x10000 ? port : 0;
 }
 
+/*
+ * Name (_S5, Package (n) { a, b, ... }): the package's length takes 1 to 4
+ * bytes, n one, a value one or, after a prefix, two.
+ */
+static void __init read_s5(const u8 *h)
+{
+	const u8 *end = h ? h + get(h + 4, 4) - 16 : NULL;
+
+	for (const u8 *p = h + HEADER_SIZE; h && p < end && !has_s5; p++) {
+		if (memcmp(p, "_S5_\x12", 5))
+			continue;
+		has_s5 = true;
+		h = p + 7 + (p[5] >> 6);
+		for (int i = 0; i < 2; i++) {
+			h += *h == 0x0a;
+			s5[i] = *h++;
+		}
+	}
+}
+
 static void __init read_fadt(void)
 {
 	u32 len;
@@ -175,6 +201,9 @@ static void __init read_fadt(void)
 		log_warn("ACPI: no FADT\n");
 		return;
 	}
+	read_s5(map_table(get(f + 40, 4), "DSDT"));
+	smi_cmd = get(f + 48, 4);
+	acpi_enable = f[52];
 	pm1a_cnt = fadt_port(f, len, 64, 172);
 	pm1b_cnt = fadt_port(f, len, 68, 184);
 	acpi.pm_timer = fadt_port(f, len, 76, 208);
@@ -261,6 +290,11 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 		return deny(-XEN_EOPNOTSUPP);
 	irq_disable();
 	cpu_stop_others();
+	/* Firmware that still runs in legacy mode would ignore it. */
+	if (!(inw(pm1a_cnt) & PM1_SCI_EN) && smi_cmd && acpi_enable) {
+		outb(smi_cmd, acpi_enable);
+		pause_ms(300);
+	}
 	/* The sleep type goes first, alone: some chipsets want two writes. */
 	for (u16 enable = 0; enable <= PM1_SLP_EN; enable += PM1_SLP_EN) {
 		outw(pm1a_cnt, (val_a & ~PM1_SLP_EN) | enable);
@@ -269,5 +303,14 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 	}
 	pause_ms(200);
 	log_err("the power does not go off: halting\n");
+	machine_halt();
+}
+
+/* Switches the machine off, or halts it where that cannot be done. */
+void machine_power_off(void)
+{
+	if (has_s5)
+		acpi_enter_sleep(PM1_SLP_TYP(s5[0]) | PM1_SCI_EN,
+				 PM1_SLP_TYP(s5[1]) | PM1_SCI_EN, 5);
 	machine_halt();
 }

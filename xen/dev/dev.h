@@ -41,6 +41,7 @@ extern struct acpi_info {
 void acpi_init(paddr_t rsdp);		/* rsdp 0: look in the BIOS areas */
 void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
+void machine_power_off(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */
 long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state);
 
@@ -74,8 +75,6 @@ void msi_mask(const struct msi *m, unsigned int n, bool masked);
 /* True if mfn holds an MSI-X table in use: Dom0 may only map it read-only. */
 bool msix_page_protected(u64 mfn);
 
-/* For others' callers: there is nothing to do, and no way but Dom0's S5. */
-static inline void pci_init(void) {}
-#define machine_power_off machine_halt
+static inline void pci_init(void) {}	/* nothing to do */
 
 #endif
