@@ -63,8 +63,8 @@ struct xen_memory_domain {
 };
 
 /*
- * The mfns of the machine-to-phys table, one per 2 MiB of table.  They can
- * be mapped read-only as frames of DOMID_XEN.  0 stands for a hole.
+ * The mfns of the machine-to-phys table, one per 2 MiB of table.  Refused:
+ * -EOPNOTSUPP.
  */
 #define XENMEM_machphys_mfn_list	5
 struct xen_machphys_mfn_list {
@@ -80,7 +80,7 @@ struct xen_machphys_mapping {
 	uint64_t max_mfn;		/* out: last index */
 };
 
-/* For translated guests; a PV guest gets -EINVAL. */
+/* For translated guests; others get -ENOSYS. */
 #define XENMEM_add_to_physmap		7
 #define XENMEM_add_to_physmap_batch	23
 #define XENMEM_remove_from_physmap	15
@@ -104,7 +104,7 @@ struct xen_remove_from_physmap {
 	uint64_t gpfn;
 };
 
-/* The domain's pseudo-physical memory map; -ENOSYS if none was set. */
+/* The domain's pseudo-physical memory map: -ENOSYS, none was set. */
 #define XENMEM_memory_map		9
 /* The machine's own, for the control domain. */
 #define XENMEM_machine_memory_map	10
@@ -114,7 +114,7 @@ struct xen_memory_map {
 				 * (base 64, size 64, type 32 bits) */
 };
 
-/* Sets what XENMEM_memory_map answers to a domain. */
+/* Sets what XENMEM_memory_map answers to a domain: -ENOSYS. */
 #define XENMEM_set_memory_map		13
 struct xen_foreign_memory_map {
 	domid_t domid;
@@ -133,10 +133,10 @@ struct xen_foreign_memory_map {
 #define XENMEM_get_vnumainfo		26
 #define XENMEM_reserved_device_memory_map 27
 
-/* Sets aside frames for a domain under construction. */
+/* Sets aside frames for a domain under construction: -ENOSYS. */
 #define XENMEM_claim_pages		24
 
-/* Frames of a domain's resource, for the tools to map. */
+/* Frames of a domain's resource, for the tools to map: -EOPNOTSUPP. */
 #define XENMEM_acquire_resource		28
 #define XENMEM_resource_ioreq_server	0
 #define XENMEM_resource_grant_table	1
