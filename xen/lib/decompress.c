@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the decoders of kernel images share: choice by magic number, plain
- * copies, CRC-32.  Formats that Linux no longer defaults to anywhere (bzip2,
+ * What the decoders of kernel images share: choice by magic number,
+ * CRC-32.  Formats that Linux no longer defaults to anywhere (bzip2,
  * lzma, lzo) are not offered.
  */
 #include <lib/decompress.h>
@@ -25,17 +25,6 @@ const char *decompress(struct unpack *u)
 		    !memcmp(u->in, formats[i].magic, formats[i].len))
 			return formats[i].fn(u) ? NULL : formats[i].bad;
 	return "not a kernel: neither ELF nor gzip, xz, zstd or lz4 data";
-}
-
-bool unpack_copy(struct unpack *u, size_t len)
-{
-	if (len > (size_t)(u->in_end - u->in) ||
-	    len > (size_t)(u->out_end - u->out))
-		return false;
-	memcpy(u->out, u->in, len);
-	u->in += len;
-	u->out += len;
-	return true;
 }
 
 /* Eight bytes at a step: a table for each distance from the step's end. */
