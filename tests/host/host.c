@@ -58,17 +58,14 @@ __weak void vprintk(const char *fmt, va_list ap)
 		vprintf(fmt, ap);
 }
 
-__weak void printk(const char *fmt, ...)
+__weak void log_at(int level, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vprintk(fmt, ap);
+	if (level == LOG_ALWAYS)
+		vprintk(fmt, ap);
 	va_end(ap);
-}
-
-__weak void log_at(int level, const char *fmt, ...)
-{
 }
 
 __weak void guest_log(const struct domain *d, int level, const char *fmt, ...)

@@ -25,6 +25,7 @@ struct acpi_info acpi = { .pm_timer = 0x608, .lapic = 0xfee00000,
 			  .hpet = 0xfed00000 };
 struct cpu_info boot_cpu = { .phys_bits = 40 };
 cpumask_t cpus_online = 0xf;
+unsigned int nr_online = 4;
 static const char *opt_mem, *opt_vcpus;
 static u64 m2p[RAM_PAGES];
 static u64 next_free, pages_given, domain_pages;
@@ -34,19 +35,15 @@ static mfn_t pinned, loaded;
 static bool show;
 static unsigned int max_order = 9;
 
-void printk(const char *fmt, ...)
+void log_at(int level, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!show)
+	if (!show || level != LOG_ALWAYS)
 		return;
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-}
-
-void log_at(int level, const char *fmt, ...)
-{
 }
 
 void panic(const char *fmt, ...)

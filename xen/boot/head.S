@@ -64,10 +64,9 @@ boot_l4:
 	.quad	PA(boot_l3_image) + PTE_TABLE, PA(boot_l3_low) + PTE_TABLE
 	.balign	4096
 boot_l3_low:
-	.quad	PA(boot_l2_low) + PTE_TABLE
-	.quad	PA(boot_l2_low) + 4096 + PTE_TABLE
-	.quad	PA(boot_l2_low) + 8192 + PTE_TABLE
-	.quad	PA(boot_l2_low) + 12288 + PTE_TABLE
+	.irp	page, 0, 1, 2, 3
+	.quad	PA(boot_l2_low) + \page * 4096 + PTE_TABLE
+	.endr
 	.balign	4096
 boot_l3_image:
 	.quad	PA(boot_l2_low) + 16384 + PTE_TABLE
@@ -119,7 +118,8 @@ next_cpu:
 	.code32
 /*
  * [boot 10] The loader jumps here: 32-bit, paging off.  Nothing is trusted
- * yet but the two registers; the processor must have long mode and no-execute.
+ * yet but the two registers.  A processor without long mode or no-execute
+ * resets at the write to EFER: no machine with virtual machines to run is one.
  *
  * In: eax magic, ebx information.  Out: nowhere.
  */
@@ -129,15 +129,6 @@ start32:
 	cld
 	mov	%eax, %edi			/* the two arguments */
 	mov	%ebx, %esi
-	mov	$0x80000000, %eax
-	cpuid
-	cmp	$0x80000001, %eax
-	jb	unfit
-	mov	$0x80000001, %eax
-	cpuid
-	and	$(1 << 29 | 1 << 20), %edx	/* LM, NX */
-	cmp	$(1 << 29 | 1 << 20), %edx
-	jne	unfit
 
 	/*
 	 * [boot 20] Paging and long mode on, with the first tables.  From
@@ -155,23 +146,6 @@ start32:
 	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
-
-/* No long mode: say so where it can be seen, and stop. */
-unfit:
-	mov	$PA(unfit_text), %esi
-	mov	$0xb8000, %edi
-	mov	$0x3f8, %edx
-	mov	$0x4f, %ah
-1:	lodsb
-	test	%al, %al
-	jz	2f
-	outb	%al, (%dx)
-	stosw
-	jmp	1b
-2:	hlt
-	jmp	2b
-unfit_text:
-	.asciz	"Xenolith needs a 64-bit processor with no-execute.  "
 
 /* All processors come by, at the low address and with the first tables. */
 	.code64

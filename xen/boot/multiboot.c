@@ -44,11 +44,8 @@ _Static_assert(offsetof(struct boot_info, fb.red_pos) ==
  */
 static void __init take_mmap(const u8 *p, const u8 *end, u32 stride)
 {
-	u32 step;
-
-	for (; end - p >= 24; p += step) {
-		const struct e820_entry *e =
-			(const void *)(stride ? p : p + 4);
+	for (u32 step; end - p >= 24; p += step) {
+		const struct e820_entry *e = (void *)(stride ? p : p + 4);
 		unsigned int i = boot_info.nr_map;
 
 		step = stride ? stride : *(const u32 *)p + 4;
@@ -83,10 +80,9 @@ static void __init take_module(u64 start, u64 end, const char *cmdline)
 
 	if (boot_info.nr_module == ARRAY_SIZE(boot_info.module) || end < start)
 		return;
-	m->start = start;
-	m->end = end;
-	strlcpy(m->cmdline, cmdline, sizeof(m->cmdline));
 	boot_info.nr_module++;
+	*m = (struct boot_module){ start, end, "" };
+	strlcpy(m->cmdline, cmdline, sizeof(m->cmdline));
 }
 
 /*
@@ -96,8 +92,7 @@ static void __init take_module(u64 start, u64 end, const char *cmdline)
 static void __init take_efi(u64 system_table)
 {
 	static const u64 acpi20[2] = { 0x11d3e4f18868e871, 0x81883cc7800022bc };
-	const u64 *st = paddr_to_virt(system_table);
-	const u64 *entry;
+	const u64 *st = paddr_to_virt(system_table), *entry;
 
 	boot_info.efi = true;
 	if (system_table >= BOOT_MAP_END - PAGE_SIZE || st[13] > 1024 ||
@@ -105,7 +100,7 @@ static void __init take_efi(u64 system_table)
 		return;
 	entry = paddr_to_virt(st[14]);
 	for (u64 n = st[13]; n; n--, entry += 3)
-		if (entry[0] == acpi20[0] && entry[1] == acpi20[1])
+		if (!memcmp(entry, acpi20, sizeof(acpi20)))
 			boot_info.rsdp = entry[2];
 }
 
@@ -146,13 +141,13 @@ static void __init parse_mb1(const u32 *mb)
 {
 	const u32 *mod = paddr_to_virt(mb[MB1_MODS]);
 	const u8 *mmap = paddr_to_virt(mb[MB1_MMAP]);
-	const char *line = paddr_to_virt(mb[MB1_CMDLINE]);
 	u32 flags = mb[MB1_FLAGS];
 
 	if (flags & MB1_HAS_LOADER)
 		take_tag(MB2_LOADER, paddr_to_virt(mb[MB1_LOADER]), 0);
 	if (flags & MB1_HAS_CMDLINE)
-		take_tag(MB2_CMDLINE, skip_path(line), 0);
+		take_tag(MB2_CMDLINE,
+			 skip_path(paddr_to_virt(mb[MB1_CMDLINE])), 0);
 	if (flags & MB1_HAS_MMAP)
 		take_mmap(mmap, mmap + mb[MB1_MMAP_LENGTH], 0);
 	for (u32 i = 0; flags & MB1_HAS_MODS && i < mb[MB1_MODS_COUNT];

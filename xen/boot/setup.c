@@ -14,19 +14,6 @@
 extern u8 _image_end[], _init_start[], _init_end[];
 extern u8 _init_bss_start[], _init_bss_end[];
 
-static void __init banner(void)
-{
-	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, %sgcc " __VERSION__
-	       "), loaded by %s\n", DEBUG_BUILD ? "debug, " : "",
-	       boot_info.loader);
-	printk("Command line: %s\n", hypervisor_cmdline);
-	cmdline_report_unknown();
-	for (unsigned int i = 0; i < boot_info.nr_map; i++)
-		log_info("Memory %016lx, %016lx bytes, type %u\n",
-			 boot_info.map[i].base, boot_info.map[i].size,
-			 boot_info.map[i].type);
-}
-
 /* Sets *in if at lies in [start, end); moves *limit down to the next edge. */
 static void __init look_at(paddr_t at, paddr_t start, paddr_t end, bool *in,
 			   paddr_t *limit)
@@ -41,16 +28,14 @@ static void __init look_at(paddr_t at, paddr_t start, paddr_t end, bool *in,
 bool __init boot_ram_free(paddr_t at, paddr_t *end)
 {
 	const struct boot_module *m = boot_info.module;
+	const struct e820_entry *e = boot_info.map;
 	bool ram = false, taken = false;
 
 	*end = ~0UL;
 	look_at(at, IMAGE_PHYS, virt_to_paddr(_image_end), &taken, end);
-	for (unsigned int i = 0; i < boot_info.nr_map; i++) {
-		const struct e820_entry *e = &boot_info.map[i];
-
+	for (; e < boot_info.map + boot_info.nr_map; e++)
 		look_at(at, e->base, e->base + e->size,
 			e->type == E820_RAM ? &ram : &taken, end);
-	}
 	for (; m < boot_info.module + boot_info.nr_module; m++)
 		look_at(at, m->start, m->end, &taken, end);
 	return ram && !taken;
@@ -74,10 +59,10 @@ static struct domain *__init first_domain(void)
 	const struct boot_module *m = boot_info.module;
 	struct domain *d = NULL;
 
-	if (!boot_info.nr_module)
-		printk("No Dom0 kernel: add `module2 /boot/vmlinuz-... root=...' behind the multiboot2 line of the boot menu entry.\n");
-	else
+	if (boot_info.nr_module)
 		d = dom0_build(&m[0], boot_info.nr_module > 1 ? &m[1] : NULL);
+	else
+		printk("No Dom0 kernel: add `module2 /boot/vmlinuz-... root=...' behind the multiboot2 line of the boot menu entry.\n");
 	if (!d)
 		machine_end();
 	return d;
@@ -106,9 +91,18 @@ static void __noreturn noinline finish_boot(struct domain *d)
 /* From head.S, on CPU 0's own stack: the boot order as a list. */
 void __init start_xen(u32 magic, u64 info)
 {
+	const struct e820_entry *e;
+
 	multiboot_parse(magic, info);
 	console_init_early();
-	banner();
+	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, %sgcc " __VERSION__
+	       "), loaded by %s\nCommand line: %s\n",
+	       DEBUG_BUILD ? "debug, " : "", boot_info.loader,
+	       hypervisor_cmdline);
+	cmdline_report_unknown();
+	for (e = boot_info.map; e < boot_info.map + boot_info.nr_map; e++)
+		log_info("Memory %016lx, %016lx bytes, type %u\n", e->base,
+			 e->size, e->type);
 	idt_init();
 	idt_load();
 	cpu_identify();

@@ -15,11 +15,8 @@
 #include <dev/dev.h>
 #include <entry/entry.h>
 
-/* Pages of a block that exist; the others are guards (layout.h). */
-#define BLOCK_PAGES	0xf557U
-
 cpumask_t cpus_online = 1;
-unsigned int nr_cpus = 1;
+unsigned int nr_cpus = 1, nr_online = 1;
 
 extern const u8 trampoline_start[], trampoline_end[];
 extern u64 next_cpu[3];		/* head.S: cr3, stack, where to */
@@ -31,12 +28,12 @@ static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 	struct cpu *c = cpu_ptr(cpu);
 
 	for (unsigned int i = 0; i < PERCPU_SIZE / PAGE_SIZE; i++) {
-		void *page = BLOCK_PAGES >> i & 1 ? alloc_page() : NULL;
+		void *page = PERCPU_PAGES >> i & 1 ? alloc_page() : NULL;
 
-		if (BLOCK_PAGES >> i & 1)
-			BUG_ON(!page || map_pages(va + i * PAGE_SIZE,
-						  virt_to_mfn(page), 1,
-						  i ? MAP_RW : MAP_RX));
+		BUG_ON(PERCPU_PAGES >> i & 1 &&
+		       (!page || map_pages(va + i * PAGE_SIZE,
+					   virt_to_mfn(page), 1,
+					   i ? MAP_RW : MAP_RX)));
 	}
 	c->id = cpu;
 	c->apic_id = a->apic_id;
@@ -82,7 +79,7 @@ void __init smp_boot_all(void)
 	for (; a < acpi.cpu + acpi.nr_cpu; a++) {
 		if (a->apic_id == self)
 			this_cpu()->acpi_id = a->acpi_id;
-		else if (a->enabled && nr_cpus < limit)
+		else if (nr_cpus < limit)
 			cpu_prepare(nr_cpus++, a);
 	}
 	memcpy(paddr_to_virt(page), trampoline_start,
@@ -95,24 +92,23 @@ void __init smp_boot_all(void)
 		cpu_relax();
 	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
 		u32 id = cpu_ptr(cpu)->apic_id;
+		bool ok = false;
 
 		next_cpu[1] = (u64)cpu_ptr(cpu) - PERCPU_CPU_OFF +
 			      PERCPU_STACK_TOP;
 		smp_mb();
-		apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
-		if (wait_online(cpu, 20))
-			continue;
 		/* A second start-up message for old ones. */
-		apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
-		if (wait_online(cpu, 1000))
+		for (u64 ms = 20; !ok && ms <= 1000; ms *= 50) {
+			apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
+			ok = wait_online(cpu, ms);
+		}
+		nr_online += ok;
+		if (ok)
 			continue;
 		apic_send_init(id);
 		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,
 		       id);
 	}
-	log_info("CPUs online: %u of %u\n",
-		 (unsigned int)__builtin_popcountll(cpus_online),
-		 acpi.nr_cpu + acpi.nr_cpu_ignored);
 }
 
 /* A processor arrives from head.S, on its own stack. */

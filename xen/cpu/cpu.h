@@ -58,7 +58,6 @@ struct cpu {
 	u32 lock_depth;		/* debug: locks held, and their orders */
 	u8 lock_stack[12];
 	u64 *gdt;		/* its own GDT: loaded while no guest is */
-	u64 irq_count, nmi_count, idle_ns;
 	u64 xcr0;		/* fpu.c: what XCR0 holds */
 	struct tss tss __aligned(16);
 };
@@ -81,6 +80,7 @@ static inline struct cpu *cpu_ptr(unsigned int id)
 }
 
 extern cpumask_t cpus_online;		/* bit per cpu id */
+extern unsigned int nr_online;		/* bits in cpus_online */
 extern unsigned int nr_cpus;		/* ids 0 .. nr_cpus-1, from the MADT */
 #define for_each_cpu(c, mask) \
 	for (cpumask_t m_ = (mask); m_ && ((c) = ffs64(m_), true); m_ &= m_ - 1)

@@ -266,7 +266,6 @@ void irq_handle(u8 vector)
 	bool raise, level;
 	void (*fn)(void *);
 
-	this_cpu()->irq_count++;
 	if (vector > VEC_LAST_DEVICE) {
 		/* The spurious one has no place in the in-service register. */
 		if (vector != VEC_SPURIOUS)

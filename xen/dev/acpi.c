@@ -116,13 +116,8 @@ static const u8 *__init find_rsdp(paddr_t given)
 
 static void __init add_cpu(u32 apic_id, u32 acpi_id, u32 flags)
 {
-	if (!(flags & 1) || apic_id == ~0U)
-		return;
-	if (acpi.nr_cpu < NR_CPUS)
-		acpi.cpu[acpi.nr_cpu++] = (struct acpi_cpu){ apic_id, acpi_id,
-							     true };
-	else
-		acpi.nr_cpu_ignored++;
+	if (flags & 1 && apic_id != ~0U && acpi.nr_cpu < NR_CPUS)
+		acpi.cpu[acpi.nr_cpu++] = (struct acpi_cpu){ apic_id, acpi_id };
 }
 
 /* e has e[1] bytes.  What there is no room for is not used. */

@@ -25,12 +25,12 @@ size_t console_dom0_info(void *buf, size_t size);
 bool uart_owns_port(u16 port);		/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
-struct acpi_cpu { u32 apic_id, acpi_id; bool enabled; };
+struct acpi_cpu { u32 apic_id, acpi_id; };
 struct acpi_ioapic { u32 id, gsi_base; paddr_t address; };
 struct acpi_override { u8 source; u32 gsi; u16 flags; };
 extern struct acpi_info {
 	struct acpi_cpu cpu[NR_CPUS];
-	unsigned int nr_cpu, nr_cpu_ignored;
+	unsigned int nr_cpu;
 	struct acpi_ioapic ioapic[8];
 	unsigned int nr_ioapic;
 	struct acpi_override override[16];

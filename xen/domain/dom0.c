@@ -187,10 +187,9 @@ static __init void *pfn_virt(const struct build *b, u64 pfn)
 static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 {
 	unsigned int order = MAX_ORDER;
+	struct frame *f;
 
 	while (pfn < end) {
-		struct frame *f;
-
 		order = min(order, fls64(end - pfn));
 		f = alloc_domain_pages(b->d, order, flags);
 		if (!f && !order--)
@@ -207,11 +206,10 @@ static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 static __init void put_bytes(const struct build *b, u64 at, const void *src,
 			     u64 len)
 {
-	for (u64 n; len; at += n, src = (const u8 *)src + n, len -= n) {
-		u64 off = at & ~PAGE_MASK;
-
-		n = min(len, PAGE_SIZE - off);
-		memcpy((u8 *)pfn_virt(b, at >> PAGE_SHIFT) + off, src, n);
+	for (u64 n; len; at += n, src += n, len -= n) {
+		n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
+		memcpy(pfn_virt(b, at >> PAGE_SHIFT) + (at & ~PAGE_MASK), src,
+		       n);
 	}
 }
 
@@ -353,8 +351,7 @@ static __init const char *build(struct build *b,
 				const struct boot_module *kernel)
 {
 	struct domain_create c = {
-		.max_vcpus = cmdline_u64("dom0_max_vcpus",
-				__builtin_popcountll(cpus_online)),
+		.max_vcpus = cmdline_u64("dom0_max_vcpus", nr_online),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
 		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
 		.max_maptrack_frames =
@@ -368,8 +365,7 @@ static __init const char *build(struct build *b,
 
 	c.max_vcpus = min(c.max_vcpus, (u32)MAX_VCPUS);
 	c.max_vcpus += !c.max_vcpus;
-	if (!err)
-		err = image_parse(&b->k);
+	err = err ? err : image_parse(&b->k);
 	if (err)
 		return err;
 	if (domain_create(0, &c, &b->d))
@@ -384,12 +380,10 @@ static __init const char *build(struct build *b,
 	choose_size(b, free_page_count() + module_pages(kernel, false) +
 		    (b->k.buffer ? b->k.size >> PAGE_SHIFT : 0) +
 		    (b->initrd ? module_pages(b->initrd, false) : 0));
-	err = lay_out(b);
-	if (!err)
-		err = load(b, kernel);
 	v = b->d->vcpu[0];
-	if (!err)
-		err = build_tables(b, v);
+	err = lay_out(b);
+	err = err ? err : load(b, kernel);
+	err = err ? err : build_tables(b, v);
 	if (err)
 		return err;
 	write_start_info(b, kernel->cmdline);
@@ -420,14 +414,9 @@ __init struct domain *dom0_build(const struct boot_module *kernel,
 	};
 	const char *err = build(&b, kernel);
 
-	if (err) {
+	if (err)
 		printk("Dom0: %s\n", err);
-		return NULL;
-	}
-	log_info("Dom0: start_info %lx, tables %lx (%lu), end %lx, P2M %lx (pfn %lx), initrd pfn %lx\n",
-		 b.v_start_info, b.v_pt, b.nr_pt, b.v_end, b.v_p2m, b.p2m_pfn,
-		 b.initrd_pfn);
-	return b.d;
+	return err ? NULL : b.d;
 }
 
 /* --- what Dom0 may touch --------------------------------------------- */
@@ -462,10 +451,9 @@ bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes)
 	return true;
 }
 
-#define MSI_FIRST_MFN	0xfee00UL	/* local APICs, and where MSIs go */
-#define MSI_LAST_MFN	0xfeeffUL
-#define HT_FIRST_MFN	0xfd00000UL	/* AMD: reserved for HyperTransport */
-#define HT_LAST_MFN	0xfffffffUL
+#define MSI_MIB		0xfeeUL		/* local APICs, and where MSIs go */
+#define HT_FIRST_MFN	0xfd00000UL	/* AMD: reserved for HyperTransport, */
+#define HT_END_MFN	0x10000000UL	/* up to 1 TiB */
 
 /*
  * How d may map a machine frame that has no struct frame or is nobody's: the
@@ -478,9 +466,8 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 	const struct e820_entry *e = boot_info.map;
 
 	if (!d->is_privileged || mfn >> (boot_cpu.phys_bits - PAGE_SHIFT) ||
-	    (mfn >= MSI_FIRST_MFN && mfn <= MSI_LAST_MFN) ||
-	    mfn == acpi.lapic >> PAGE_SHIFT ||
-	    (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn <= HT_LAST_MFN))
+	    start >> 20 == MSI_MIB || mfn == acpi.lapic >> PAGE_SHIFT ||
+	    (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn < HT_END_MFN))
 		return IOMEM_NONE;
 	for (; e < boot_info.map + boot_info.nr_map; e++)
 		if ((e->type == E820_RAM && e->base <= start &&

@@ -59,9 +59,8 @@ __init void *boot_alloc(u64 size)
 
 __init void boot_free(void *p, u64 size)
 {
-	paddr_t start = virt_to_paddr(p);
-
-	pages_add(start, start + ROUND_UP(size, PAGE_SIZE));
+	pages_add(virt_to_paddr(p),
+		  virt_to_paddr(p) + ROUND_UP(size, PAGE_SIZE));
 }
 
 __init const char *image_unpack(const u8 *file, size_t len,
@@ -78,8 +77,7 @@ __init const char *image_unpack(const u8 *file, size_t len,
 
 		if (load16(file + BZ_VERSION) < BZ_MIN_VERSION)
 			return "bzImage is older than boot protocol 2.08";
-		if (offset > len ||
-		    load32(file + BZ_PAYLOAD_SIZE) > len - offset)
+		if (offset + load32(file + BZ_PAYLOAD_SIZE) > len)
 			return "bzImage is cut short";
 		len = load32(file + BZ_PAYLOAD_SIZE);
 		file += offset;
@@ -109,11 +107,11 @@ __init const char *image_unpack(const u8 *file, size_t len,
 /* All notes in a part of the file. */
 static __init void take_notes(struct kernel_image *k, u64 offset, u64 size)
 {
-	const u8 *p;
+	const u8 *p = k->elf + offset;
 
 	if (offset > k->size || size > k->size - offset)
 		return;
-	for (p = k->elf + offset; size >= NOTE_HEADER; ) {
+	while (size >= NOTE_HEADER) {
 		u64 name = load32(p), len = load32(p + 4);
 		u64 at = NOTE_HEADER + ROUND_UP(name, 4UL);
 		u64 next = at + ROUND_UP(len, 4UL);
@@ -139,12 +137,10 @@ static __init const char *check_notes(const struct kernel_image *k)
 	const char *features = k->text[XEN_ELFNOTE_FEATURES];
 	const u64 *note = k->note;
 
-	if (!k->has)
-		return "kernel has no Xen ELF notes: not a PV kernel";
+	if (!HAS_NOTE(k, ENTRY))
+		return "kernel has no Xen note ENTRY: not a PV kernel";
 	if (strcmp(k->text[XEN_ELFNOTE_XEN_VERSION], "xen-3.0"))
 		return "kernel is for another ABI (note XEN_VERSION)";
-	if (!HAS_NOTE(k, ENTRY))
-		return "kernel has no note ENTRY: not a PV kernel";
 	if (!strncmp(k->text[XEN_ELFNOTE_PAE_MODE], "no", 2))
 		return "kernel refuses 64-bit page tables (note PAE_MODE)";
 	if (strstr(features, "!supervisor_mode_kernel") ||
@@ -178,11 +174,10 @@ __init const char *image_parse(struct kernel_image *k)
 	const char *err;
 	u64 at;
 
-	if (k->size < ELF_HEADER_END || load32(k->elf) != ELF_MAGIC)
-		return "kernel is not an ELF file";
-	if (load16(k->elf + ELF_CLASS) != ELF_CLASS64_LE ||
+	if (k->size < ELF_HEADER_END || load32(k->elf) != ELF_MAGIC ||
+	    load16(k->elf + ELF_CLASS) != ELF_CLASS64_LE ||
 	    load16(k->elf + ELF_MACHINE) != ELF_X86_64)
-		return "kernel is not for x86-64";
+		return "kernel is not an ELF file for x86-64";
 	at = load64(k->elf + ELF_PHOFF);
 	k->nr_seg = load16(k->elf + ELF_PHNUM);
 	if (load16(k->elf + ELF_PHENTSIZE) != sizeof(*s) || at > k->size ||
@@ -214,10 +209,9 @@ __init const char *image_parse(struct kernel_image *k)
 		k->start = min(k->start, image_va(k, s->paddr));
 		k->end = max(k->end, image_va(k, s->paddr) + s->memsz);
 	}
-	if (!inside(k, XEN_ELFNOTE_ENTRY, 1))
-		return "kernel: entry point is outside of it";
-	if (HAS_NOTE(k, HYPERCALL_PAGE) &&
-	    !inside(k, XEN_ELFNOTE_HYPERCALL_PAGE, PAGE_SIZE))
-		return "kernel: note HYPERCALL_PAGE is outside of it";
+	if (!inside(k, XEN_ELFNOTE_ENTRY, 1) ||
+	    (HAS_NOTE(k, HYPERCALL_PAGE) &&
+	     !inside(k, XEN_ELFNOTE_HYPERCALL_PAGE, PAGE_SIZE)))
+		return "kernel: note ENTRY or HYPERCALL_PAGE is outside of it";
 	return NULL;
 }

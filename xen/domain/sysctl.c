@@ -35,8 +35,7 @@ static long sysctl_physinfo(struct xen_sysctl_physinfo *p)
 	_Static_assert(NR_FEATURE_WORDS >= ARRAY_SIZE(p->hw_cap), "hw_cap");
 	*p = (struct xen_sysctl_physinfo){
 		.nr_nodes = 1, .threads_per_core = 1,
-		.cores_per_socket = __builtin_popcountl(cpus_online),
-		.nr_cpus = __builtin_popcountl(cpus_online),
+		.cores_per_socket = nr_online, .nr_cpus = nr_online,
 		.max_cpu_id = nr_cpus - 1, .cpu_khz = boot_cpu.tsc_khz,
 		.capabilities = XEN_SYSCTL_PHYSCAP_pv |
 				XEN_SYSCTL_PHYSCAP_gnttab_v1,

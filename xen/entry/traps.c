@@ -78,11 +78,8 @@ static void __noreturn fatal_trap(struct regs *r)
 /* No lock is taken: ring 0 may be anywhere. */
 static void nmi(void)
 {
-	struct cpu *cpu = this_cpu();
-
-	cpu->nmi_count++;
-	if (cpu->id == 0)
-		atomic_or(&cpu->work, WORK_NMI);
+	if (smp_processor_id() == 0)
+		atomic_or(&this_cpu()->work, WORK_NMI);
 }
 
 /* The PC's parity or bus error line: the control domain decides. */
@@ -218,13 +215,10 @@ void do_trap(struct regs *r)
 
 static void idle(struct cpu *cpu)
 {
-	u64 since = clock_ns();
-
 	cpu->in_window = true;
 	/* An interrupt cannot come between sti and hlt: no lost wakeup. */
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 	cpu->in_window = false;
-	cpu->idle_ns += clock_ns() - since;
 }
 
 static void cpu_work(u32 work)

@@ -49,6 +49,7 @@
 #define PERCPU_SHIFT		16
 #define PERCPU_SIZE		0x10000
 #define SYSCALL32_STUB_OFF	0x40	/* CSTAR's entry in page 0 */
+#define PERCPU_PAGES		0xf557	/* those that exist */
 #define PERCPU_CPU_OFF		0x1000
 #define PERCPU_DF_TOP		0x5000
 #define PERCPU_NMI_TOP		0x7000

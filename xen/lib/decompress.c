@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the decoders of kernel images share: choice by magic number, plain
- * copies, CRC-32.  Formats that Linux no longer defaults to anywhere (bzip2,
+ * What the decoders of kernel images share: choice by magic number,
+ * CRC-32.  Formats that Linux no longer defaults to anywhere (bzip2,
  * lzma, lzo) are not offered.
  */
 #include <lib/decompress.h>
@@ -27,38 +27,15 @@ const char *decompress(struct unpack *u)
 	return "not a kernel: neither ELF nor gzip, xz, zstd or lz4 data";
 }
 
-bool unpack_copy(struct unpack *u, size_t len)
-{
-	if (len > (size_t)(u->in_end - u->in) ||
-	    len > (size_t)(u->out_end - u->out))
-		return false;
-	memcpy(u->out, u->in, len);
-	u->in += len;
-	u->out += len;
-	return true;
-}
-
-/* Eight bytes at a step: a table for each distance from the step's end. */
 u32 crc32(const u8 *p, size_t n)
 {
-	static u32 tab[8 * 256] __section(".bss.init");
+	static u32 tab[256] __section(".bss.init");
 	u32 crc = ~0U;
 
 	for (u32 i = 0; i < 256; i++) {
 		tab[i] = i;
 		for (int bit = 0; bit < 8; bit++)
 			tab[i] = tab[i] >> 1 ^ (tab[i] & 1 ? 0xedb88320 : 0);
-	}
-	/* tab[k * 256 + b]: byte b with k zero bytes behind it. */
-	for (u32 i = 256; i < ARRAY_SIZE(tab); i++)
-		tab[i] = tab[i - 256] >> 8 ^ tab[tab[i - 256] & 0xff];
-	for (; n >= 8; n -= 8, p += 8) {
-		u64 w = load64(p) ^ crc;
-
-		crc = 0;
-#pragma GCC unroll 8
-		for (int k = 7; k >= 0; k--, w >>= 8)
-			crc ^= tab[k * 256 + (w & 0xff)];
 	}
 	for (; n; n--, p++)
 		crc = crc >> 8 ^ tab[(crc ^ *p) & 0xff];

@@ -42,8 +42,6 @@ bool ungzip(struct unpack *u);
 
 /* IEEE CRC-32 as zlib and xz use it. */
 u32 crc32(const u8 *p, size_t n);
-/* len bytes of input are output as they stand; false if they do not fit. */
-bool unpack_copy(struct unpack *u, size_t len);
 
 static always_inline u64 load64(const void *p)
 {
@@ -58,6 +56,18 @@ static always_inline u32 load32(const void *p)
 static always_inline u16 load16(const void *p)
 {
 	return ((const struct { u16 v; } __packed *)p)->v;
+}
+
+/* len bytes of input are output as they stand; false if they do not fit. */
+static always_inline bool unpack_copy(struct unpack *u, size_t len)
+{
+	if (len > (size_t)(u->in_end - u->in) ||
+	    len > (size_t)(u->out_end - u->out))
+		return false;
+	memcpy(u->out, u->in, len);
+	u->in += len;
+	u->out += len;
+	return true;
 }
 
 /* Repeats len bytes from dist bytes back; false if that cannot be. */

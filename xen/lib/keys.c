@@ -18,20 +18,11 @@ static void key_registers(void)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, cpus_online) {
-		printk("CPU %u: %lu interrupts, %lu NMI, idle %lu ms\n", cpu,
-		       cpu_ptr(cpu)->irq_count, cpu_ptr(cpu)->nmi_count,
-		       cpu_ptr(cpu)->idle_ns / NS_PER_MS);
+		printk("CPU %u%s\n", cpu,
+		       cpu_ptr(cpu)->curr->is_idle ? ": idle" : "");
 		if (!cpu_ptr(cpu)->curr->is_idle)
 			cpu_call(1UL << cpu, cpu_print, NULL);
 	}
-}
-
-static void key_dom0(void)
-{
-	struct vcpu *v;
-
-	for_each_vcpu(dom0, v)
-		vcpu_dump(v);
 }
 
 /* Stops everything but the vCPU that asks, which is in the hypervisor. */
@@ -63,9 +54,14 @@ static void key_recount(void)
 /* No lock held.  An unknown key, like 'h', lists what there is. */
 void handle_debug_key(char key)
 {
+	struct vcpu *v;
+
 	printk("Key '%c'\n", key >= ' ' && key < 127 ? key : '?');
 	switch (key) {
-	case '0': return key_dom0();
+	case '0':
+		for_each_vcpu(dom0, v)
+			vcpu_dump(v);
+		return;
 	case 'c': return key_recount();
 	case 'd': return key_registers();
 	case 'e': return evtchn_dump();

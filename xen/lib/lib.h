@@ -14,6 +14,7 @@
  * Levels as in loglvl= : a line is shown when its level is at most the
  * threshold (default: warning; `loglvl=all` shows debug).
  */
+#define LOG_ALWAYS	(-1)
 #define LOG_ERR		0
 #define LOG_WARN	1
 #define LOG_INFO	2
@@ -23,10 +24,10 @@ struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with l, ll, z, width, 0, -, # and precision for %s.  A line gets
+ * %s %p with l, ll, z, width, 0, # and precision for %s.  A line gets
  * the prefix "(XEN) ".  Any context, NMI included.
  */
-void printk(const char *fmt, ...) __printf(1, 2);
+#define printk(...)	log_at(LOG_ALWAYS, __VA_ARGS__)
 void vprintk(const char *fmt, va_list ap);
 void log_at(int level, const char *fmt, ...) __printf(2, 3);
 #define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
@@ -126,7 +127,6 @@ static inline void spin_lock_init(struct spinlock *l, enum lock_order o)
 
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
-bool spin_trylock(struct spinlock *l);
 
 /* --- keys.c ---------------------------------------------------------- */
 /* A debug key typed on the serial line after three Ctrl-A, or by sysctl. */

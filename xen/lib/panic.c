@@ -50,10 +50,9 @@ static void show_trace(u64 sp)
 
 static void show_running(void)
 {
-	struct vcpu *v = current;
-
 	printk("CPU %u, running d%dv%d\n", smp_processor_id(),
-	       v ? v->domain->id : -1, v ? (int)v->id : -1);
+	       current ? current->domain->id : -1,
+	       current ? (int)current->id : -1);
 }
 
 /* Registers of a trap frame, and the call trace if it is ring 0's. */

@@ -39,7 +39,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	struct out o = { buf, size, 0 };
 
 	for (const char *f = fmt; *f; f++) {
-		bool left = false, zero = false, hash = false, wide = false;
+		bool zero = false, hash = false, wide = false;
 		char text[24], *digit = text + sizeof(text);
 		const char *body = text, *lead = "";
 		size_t width, n = 1, most = ~0UL;
@@ -50,8 +50,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			put(&o, *f, 1);
 			continue;
 		}
-		for (f++; *f == '-' || *f == '0' || *f == '#'; f++) {
-			left |= *f == '-';
+		for (f++; *f == '0' || *f == '#'; f++) {
 			zero |= *f == '0';
 			hash |= *f == '#';
 		}
@@ -65,40 +64,30 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			body = body ? body : "(null)";
 			n = strnlen(body, most);
 		} else if (strchr("duxp", *f)) {
-			if (wide || *f == 'p')
-				v = va_arg(ap, u64);
-			else if (*f == 'd')
-				v = (u64)va_arg(ap, int);
-			else
-				v = va_arg(ap, u32);
+			u64 base = *f == 'd' || *f == 'u' ? 10 : 16;
+
+			v = wide || *f == 'p' ? va_arg(ap, u64) :
+			    *f == 'd' ? (u64)va_arg(ap, int) : va_arg(ap, u32);
+			lead = hash && v ? "0x" : "";
 			if (*f == 'd' && (s64)v < 0) {
 				lead = "-";
 				v = -v;
-			} else if (hash && v) {
-				lead = "0x";
 			}
-			do {
-				u64 base = *f == 'd' || *f == 'u' ? 10 : 16;
-
+			do
 				*--digit = "0123456789abcdef"[v % base];
-				v /= base;
-			} while (v);
+			while (v /= base);
 			body = digit;
 			n = text + sizeof(text) - digit;
 		} else {	/* 'c', and "%%" */
 			text[0] = *f == 'c' ? (char)va_arg(ap, int) : *f;
 		}
 		fill = (s64)(width - n - strlen(lead));
-		if (!left && !zero)
-			put(&o, ' ', fill);
+		put(&o, ' ', zero ? 0 : fill);
 		while (*lead)
 			put(&o, *lead++, 1);
-		if (zero)
-			put(&o, '0', fill);
+		put(&o, '0', zero ? fill : 0);
 		for (; n; n--)
 			put(&o, *body++, 1);
-		if (left)
-			put(&o, ' ', fill);
 	}
 	if (size)
 		buf[min(o.len, size - 1)] = 0;
@@ -132,17 +121,7 @@ void vprintk(const char *fmt, va_list ap)
 	}
 }
 
-/* Always shown.  Any context. */
-void printk(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintk(fmt, ap);
-	va_end(ap);
-}
-
-/* Shown if the level is within loglvl=. */
+/* Shown if the level is within loglvl=.  Any context. */
 void log_at(int level, const char *fmt, ...)
 {
 	va_list ap;
@@ -166,16 +145,13 @@ void guest_log(const struct domain *d, int level, const char *fmt, ...)
 	u64 second = clock_ns() / NS_PER_SEC;
 	va_list ap;
 
-	if (level > guest_log_threshold)
-		return;
-	if (second != last_second) {
-		if (count > GUEST_RATE)
-			printk("%u messages about guests left out\n",
-			       count - GUEST_RATE);
-		last_second = second;
+	if (second != last_second && count > GUEST_RATE)
+		printk("%u messages about guests left out\n",
+		       count - GUEST_RATE);
+	if (second != last_second)
 		count = 0;
-	}
-	if (count++ >= GUEST_RATE)
+	last_second = second;
+	if (level > guest_log_threshold || count++ >= GUEST_RATE)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);

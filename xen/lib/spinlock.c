@@ -44,6 +44,7 @@ static void order_note(const struct spinlock *l, bool taken)
 	c->lock_stack[i] = c->lock_stack[--c->lock_depth];
 }
 
+/* Apart, so that the common case needs no registers saved. */
 static noinline void spin_wait(struct spinlock *l, u16 ticket)
 {
 	while (load_acquire(&l->owner) != ticket) {
@@ -60,7 +61,7 @@ void spin_lock(struct spinlock *l)
 	order_check(l);
 	old = __atomic_fetch_add(&l->word, 1U << 16, __ATOMIC_ACQUIRE);
 	if (unlikely((u16)old != old >> 16))
-		spin_wait(l, (u16)(old >> 16));
+		spin_wait(l, old >> 16);
 	order_note(l, true);
 }
 
@@ -69,16 +70,4 @@ void spin_unlock(struct spinlock *l)
 {
 	order_note(l, false);
 	store_release(&l->owner, (u16)(l->owner + 1));
-}
-
-/* Takes the lock only if nobody holds or wants it.  Exempt from the order. */
-bool spin_trylock(struct spinlock *l)
-{
-	u32 old = READ_ONCE(l->word);
-
-	if ((u16)old != old >> 16 ||
-	    cmpxchg(&l->word, old, old + (1U << 16)) != old)
-		return false;
-	order_note(l, true);
-	return true;
 }

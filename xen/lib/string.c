@@ -159,14 +159,3 @@ u64 parse_size(const char *s, const char **end)
 	++*end;
 	return value << 10 * (unit - suffix);
 }
-
-/* The compiler calls it for __builtin_popcountll(). */
-int __popcountdi2(u64 x);
-int __popcountdi2(u64 x)
-{
-	int n = 0;
-
-	for (; x; x &= x - 1)
-		n++;
-	return n;
-}

@@ -56,21 +56,25 @@ static always_inline int decode(struct bits *b, const u16 *table)
 /* Lengths and distances share a pattern: the base doubles every few codes. */
 static always_inline u32 expand(struct bits *b, u32 code, unsigned int log)
 {
-	u32 extra = code >> log;
+	u32 extra = (code >> log) - 1;
 
-	if (extra < 2)
+	if (code >> log < 2)
 		return code;
-	extra--;
 	return ((code & ((1 << log) - 1)) + (1U << log)) << extra |
 	       bits_next(b, extra);
 }
 
-static bool inflate_codes(struct inflate *s)
+/* A block, from the lengths of its codes. */
+static bool inflate_codes(struct inflate *s, unsigned int nlit,
+			  unsigned int ndist)
 {
 	struct unpack u = *s->u;
 	struct bits b = s->b;
 	int sym;
 
+	if (!huffman_build(s->lit, s->lens, nlit) ||
+	    !huffman_build(s->dist, s->lens + nlit, ndist))
+		return false;
 	while ((sym = decode(&b, s->lit)) != 256) {
 		u32 len;
 
@@ -104,16 +108,15 @@ static bool inflate_stored(struct inflate *s)
 	return s->u->in <= s->u->in_end && unpack_copy(s->u, len);
 }
 
-static bool fixed_codes(struct inflate *s)
+static bool inflate_fixed(struct inflate *s)
 {
 	for (unsigned int i = 0; i < MAX_LITLEN; i++)
 		s->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
 	memset(s->lens + MAX_LITLEN, 5, MAX_DIST);
-	return huffman_build(s->lit, s->lens, MAX_LITLEN) &&
-	       huffman_build(s->dist, s->lens + MAX_LITLEN, MAX_DIST);
+	return inflate_codes(s, MAX_LITLEN, MAX_DIST);
 }
 
-static bool dynamic_codes(struct inflate *s)
+static bool inflate_dynamic(struct inflate *s)
 {
 	static const u8 order[19] = {
 		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15
@@ -140,16 +143,15 @@ static bool dynamic_codes(struct inflate *s)
 		       sym == 16 ? s->lens[n - 1] : 0, repeat);
 		n += repeat;
 	}
-	return huffman_build(s->lit, s->lens, nlit) &&
-	       huffman_build(s->dist, s->lens + nlit, ndist);
+	return inflate_codes(s, nlit, ndist);
 }
 
 static bool inflate_block(struct inflate *s, u32 type)
 {
 	switch (type) {
 	case 0: return inflate_stored(s);
-	case 1: return fixed_codes(s) && inflate_codes(s);
-	case 2: return dynamic_codes(s) && inflate_codes(s);
+	case 1: return inflate_fixed(s);
+	case 2: return inflate_dynamic(s);
 	default: return false;
 	}
 }

@@ -81,8 +81,7 @@ static always_inline u32 rc_direct(struct range *rc, unsigned int bits)
 		rc_normalize(rc);
 		rc->range >>= 1;
 		v = v << 1 | (rc->code >= rc->range);
-		if (v & 1)
-			rc->code -= rc->range;
+		rc->code -= v & 1 ? rc->range : 0;
 	}
 	return v;
 }
@@ -230,25 +229,7 @@ static bool lzma_chunk(struct lzma *s, size_t in_len, size_t n)
 }
 
 /* --- LZMA2 ----------------------------------------------------------- */
-/* What a chunk resets first; false for odd properties. */
-static bool lzma_reset(struct lzma *s, u8 control)
-{
-	u8 props = control >= 0xc0 ? *s->u->in++ : 0;
-	u8 lc = props % 9, lp = props / 9 % 5, pb = props / 45;
-
-	if (control >= 0xc0) {
-		s->lc = lc;
-		s->lp_mask = (1 << lp) - 1;
-		s->pb_mask = (1 << pb) - 1;
-	}
-	for (size_t i = 0; control >= 0xa0 && i < sizeof(s->p) / 2; i++)
-		((u16 *)&s->p)[i] = PROB_INIT;
-	if (control >= 0xa0)
-		memset(&s->state, 0, sizeof(s->state) + sizeof(s->rep));
-	return pb <= 4 && lc + lp <= MAX_LCLP;
-}
-
-/* Chunks until the end mark. */
+/* Chunks until the end mark; what each resets first is in its control byte. */
 static bool lzma2(struct lzma *s)
 {
 	struct unpack *u = s->u;
@@ -269,16 +250,29 @@ static bool lzma2(struct lzma *s)
 		}
 		n += (control & 31) << 16;
 		u->in += 5;
-		if (!lzma_reset(s, control) || !lzma_chunk(s, packed, n))
+		if (control >= 0xc0) {
+			u8 props = *u->in++;
+
+			s->lc = props % 9;
+			s->lp_mask = (1 << props / 9 % 5) - 1;
+			s->pb_mask = (1 << props / 45) - 1;
+			if (props >= 5 * 45 || s->lc + props / 9 % 5 > MAX_LCLP)
+				return false;
+		}
+		for (size_t i = 0; control >= 0xa0 && i < sizeof(s->p) / 2; i++)
+			((u16 *)&s->p)[i] = PROB_INIT;
+		if (control >= 0xa0)
+			memset(&s->state, 0, sizeof(s->state) + sizeof(s->rep));
+		if (!lzma_chunk(s, packed, n))
 			return false;
 	}
 	return u->in < u->in_end && !*u->in++;
 }
 
 /* --- the x86 branch filter ------------------------------------------- */
-static always_inline bool sign_byte(u32 b)
+static always_inline bool sign_byte(u8 b)
 {
-	return !((b + 1) & 0xfe);	/* 0x00 or 0xff */
+	return b == 0 || b == 0xff;
 }
 
 /*
@@ -342,19 +336,17 @@ static bool xz_block(struct lzma *s)
 			p++;
 		p += sizes & 1;
 	}
-	if (data - p < 4)
-		return false;
-	x86 = p[0] == 4 && p[1] == 0;
-	p += 2 * x86;
 	u->in = data;
-	if ((start[1] & 3) != x86 || p[0] != 0x21 || p[1] != 1 || !lzma2(s))
+	x86 = data - p >= 4 && p[0] == 4 && p[1] == 0;
+	p += 2 * x86;
+	if (data - p < 2 || (start[1] & 3) != x86 || p[0] != 0x21 ||
+	    p[1] != 1 || !lzma2(s))
 		return false;
-	u->in += -(u->in - start) & 3;
-	if (u->in_end - u->in < 4)
+	u->in += (-(u->in - start) & 3) + 4;
+	if (u->in > u->in_end)
 		return false;
 	if (x86)
 		x86_filter(out, u->out - out);
-	u->in += 4;
 	return crc32(out, u->out - out) == load32(u->in - 4);
 }
 

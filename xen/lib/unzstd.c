@@ -26,9 +26,7 @@ struct zstd {
 	struct unpack *u;
 	u8 literals[MAX_BLOCK];
 	size_t nr_literals;
-	struct {
-		u8 symbol, bits;
-	} huf[1 << HUF_BITS];
+	u16 huf[1 << HUF_BITS];		/* symbol << 4 | bits */
 	unsigned int huf_log;
 	struct fse_table weights;
 	struct fse_table table[3];	/* by kind */
@@ -66,14 +64,13 @@ static const struct fse_kind {
 } };
 
 /* --- bits from the end ----------------------------------------------- */
-/* The last byte's highest set bit marks the end of the stream. */
-static bool back_init(struct bits *b, const u8 *start, const u8 *end)
+/* The last byte's highest set bit marks the end of the stream: must be one. */
+static struct bits bits_from_end(const u8 *start, const u8 *end)
 {
-	if (start >= end || !end[-1])
-		return false;
-	*b = (struct bits){ start, end,
-			    (end - start - 1) * 8 + fls64(end[-1]) };
-	return true;
+	s64 pos = start < end && end[-1] ?
+		  (end - start - 1) * 8 + fls64(end[-1]) : -1;
+
+	return (struct bits){ start, end, pos };
 }
 
 /* The n bits in front of the position, zero when they are not all there. */
@@ -148,10 +145,8 @@ static const u8 *fse_header(struct fse_table *t, const u8 *in, const u8 *end,
 			n += again;
 		}
 	}
-	if (left || n > max_nr || b.pos > (end - in) * 8 ||
-	    !fse_build(t, counts, n, log))
-		return NULL;
-	return in + (b.pos + 7) / 8;
+	return !left && n <= max_nr && b.pos <= (end - in) * 8 &&
+	       fse_build(t, counts, n, log) ? in + (b.pos + 7) / 8 : NULL;
 }
 
 static always_inline u32 fse_step(const struct fse_table *t, u32 state,
@@ -170,8 +165,9 @@ static unsigned int fse_weights(struct fse_table *t, const u8 *in,
 	u32 state[2];
 
 	in = fse_header(t, in, end, 6, HUF_BITS + 1);
-	if (!in || !back_init(&b, in, end))
+	if (!in)
 		return 0;
+	b = bits_from_end(in, end);
 	state[0] = bits_back(&b, t->log);
 	state[1] = bits_back(&b, t->log);
 	while (b.pos >= 0 && n < 254) {
@@ -198,13 +194,9 @@ static bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
 		return false;
 	weights[n++] = fls64(rest) + 1;
 	for (unsigned int w = 1; w <= log; w++) {
-		for (unsigned int i = 0; i < n; i++) {
-			for (u32 k = 0; weights[i] == w && k < 1U << (w - 1);
-			     k++, pos++) {
-				z->huf[pos].symbol = i;
-				z->huf[pos].bits = log + 1 - w;
-			}
-		}
+		for (unsigned int i = 0; i < n; i++)
+			for (u32 k = weights[i] == w ? 1U << (w - 1) : 0; k; k--)
+				z->huf[pos++] = i << 4 | (log + 1 - w);
 	}
 	z->huf_log = log;
 	return true;
@@ -231,16 +223,15 @@ static bool huf_stream(const struct zstd *z, const u8 *in, const u8 *end,
 		       u8 *out, size_t n)
 {
 	u64 mask = (1UL << z->huf_log) - 1;
-	struct bits b;
+	struct bits b = bits_from_end(in, end);
 
-	if (!back_init(&b, in, end))
-		return false;
 	for (; n && b.pos > 0; n--) {
 		s64 at = b.pos - z->huf_log;
 		u64 code = at >= 0 ? bits_at(&b, at) : bits_at(&b, 0) << -at;
+		u32 e = z->huf[code & mask];
 
-		*out++ = z->huf[code & mask].symbol;
-		b.pos -= z->huf[code & mask].bits;
+		*out++ = e >> 4;
+		b.pos -= e & 15;
 	}
 	return !b.pos && !n;
 }
@@ -253,70 +244,58 @@ static bool read_literals(struct zstd *z)
 	u32 type = bits_next(&b, 2), format = bits_next(&b, 2);
 	unsigned int width = format < 2 ? 10 : format * 4 + 6;
 	size_t n, packed, part;
-	const u8 *in, *sizes;
+	const u8 *in, *sizes, *stop;
+	u8 *out = z->literals;
 
 	if (type < 2) {
 		b.pos -= !(format & 1);
-		n = bits_next(&b, format == 1 ? 12 : format == 3 ? 20 : 5);
-		packed = type ? 1 : n;
-	} else {
-		n = bits_next(&b, width);
-		packed = bits_next(&b, width);
+		width = format == 1 ? 12 : format == 3 ? 20 : 5;
 	}
+	n = bits_next(&b, width);
+	packed = type == 0 ? n : type == 1 ? 1 : bits_next(&b, width);
 	in = u->in + b.pos / 8;
 	if (n > MAX_BLOCK || (s64)packed > u->in_end - in)
 		return false;
 	u->in = in + packed;
 	z->nr_literals = n;
-	if (type == 0)
-		memcpy(z->literals, in, n);
-	if (type == 1)
-		memset(z->literals, *in, n);
-	if (type == 2)
-		in = huf_header(z, in, u->in);
-	if (type < 2)
-		return true;
-	if (!in)
-		return false;
+	switch (type) {
+	case 0: return memcpy(out, in, n);
+	case 1: return memset(out, *in, n);
+	case 2: in = huf_header(z, in, u->in);
+	}
 	/* One stream, or four: then the sizes of three are in front. */
 	sizes = in;
 	part = format ? (n + 3) / 4 : 0;
-	in += format ? 6 : 0;
-	if (in > u->in || n < 3 * part)
+	in += in && format ? 6 : 0;
+	if (!in || in > u->in || n < 3 * part)
 		return false;
-	for (unsigned int i = 0; format && i < 3; i++) {
-		const u8 *stop = in + load16(sizes + 2 * i);
-
-		if (stop > u->in || !huf_stream(z, in, stop, z->literals +
-						i * part, part))
+	for (unsigned int i = format ? 0 : 3; i < 3; i++, in = stop) {
+		stop = in + load16(sizes + 2 * i);
+		if (stop > u->in || !huf_stream(z, in, stop, out, part))
 			return false;
-		in = stop;
+		out += part;
 	}
-	return huf_stream(z, in, u->in, z->literals + 3 * part, n - 3 * part);
+	return huf_stream(z, in, u->in, out, n - 3 * part);
 }
 
 /* --- sequences ------------------------------------------------------- */
-/* Mode 0 default, 1 one symbol, 2 described, 3 as before. */
-static bool sequence_table(struct zstd *z, enum kind k, unsigned int mode)
+/* Mode 0 default, 1 one symbol, 2 described, 3 as before.  What follows. */
+static const u8 *sequence_table(struct fse_table *t, const struct fse_kind *k,
+				unsigned int mode, const u8 *in, const u8 *end)
 {
-	const struct fse_kind *kind = &kinds[k];
-	struct fse_table *t = &z->table[k];
-	struct unpack *u = z->u;
 	s16 one[CODES] = { 0 };
 
-	switch (mode) {
-	case 0: return fse_build(t, kind->counts, kind->nr, kind->log);
-	case 1:
-		if (u->in == u->in_end || *u->in >= kind->nr)
-			return false;
-		one[*u->in++] = 1;
-		return fse_build(t, one, kind->nr, 0);
-	case 2:
-		u->in = fse_header(t, u->in, u->in_end, kind->max_log,
-				   kind->nr);
-		return u->in;
-	default: return true;
-	}
+	if (mode == 2)
+		return fse_header(t, in, end, k->max_log, k->nr);
+	if (mode == 0)
+		fse_build(t, k->counts, k->nr, k->log);
+	if (mode != 1)
+		return in;
+	if (in == end || *in >= k->nr)
+		return NULL;
+	one[*in] = 1;
+	fse_build(t, one, k->nr, 0);
+	return in + 1;
 }
 
 static always_inline u32 sequence_value(const struct zstd *z, enum kind k,
@@ -330,18 +309,19 @@ static always_inline u32 sequence_value(const struct zstd *z, enum kind k,
 /* Literals, then a repetition, nr times; then the rest of the literals. */
 static bool run_sequences(struct zstd *z, struct bits *b, unsigned int nr)
 {
-	const u8 *lit = z->literals, *end = lit + z->nr_literals;
 	u32 *repeat = z->repeat, state[3];
 	struct unpack u = *z->u;
-	size_t n;
+
+	u.in = z->literals;
+	u.in_end = u.in + z->nr_literals;
 
 	for (unsigned int k = 0; nr && k < 3; k++)
 		state[k] = bits_back(b, z->table[k].log);
 	for (; nr; nr--) {
 		u32 offset = sequence_value(z, OF, state, b), recent = 3;
 		size_t match = sequence_value(z, ML, state, b);
+		size_t n = sequence_value(z, LL, state, b);
 
-		n = sequence_value(z, LL, state, b);
 		/* Values 1 to 3 name recent offsets, one further if n is 0. */
 		if (offset <= 3)
 			recent = offset - 1 + !n;
@@ -357,20 +337,13 @@ static bool run_sequences(struct zstd *z, struct bits *b, unsigned int nr)
 			state[ML] = fse_step(&z->table[ML], state[ML], b);
 			state[OF] = fse_step(&z->table[OF], state[OF], b);
 		}
-		if (b->pos < 0 || n > (size_t)(end - lit) ||
-		    n > (size_t)(u.out_end - u.out))
-			return false;
-		memcpy(u.out, lit, n);
-		lit += n;
-		u.out += n;
-		if (!unpack_match(&u, offset, match))
+		if (b->pos < 0 || !unpack_copy(&u, n) ||
+		    !unpack_match(&u, offset, match))
 			return false;
 	}
-	n = end - lit;
-	if (b->pos || n > (size_t)(u.out_end - u.out))
+	if (b->pos || !unpack_copy(&u, u.in_end - u.in))
 		return false;
-	memcpy(u.out, lit, n);
-	z->u->out = u.out + n;
+	z->u->out = u.out;
 	return true;
 }
 
@@ -379,6 +352,7 @@ static bool packed_block(struct zstd *z)
 {
 	struct unpack *u = z->u;
 	unsigned int nr, modes = 0;
+	const u8 *in;
 	struct bits b;
 
 	if (!read_literals(z))
@@ -391,15 +365,18 @@ static bool packed_block(struct zstd *z)
 		nr = (nr - 128) << 8 | bits_next(&b, 8);
 	if (nr)
 		modes = bits_next(&b, 8);
-	u->in += b.pos / 8;
+	in = u->in + b.pos / 8;
 	b.pos = 0;
-	if (u->in > u->in_end)
+	if (in > u->in_end)
 		return false;
-	for (unsigned int k = 0; nr && k < 3; k++)
-		if (!sequence_table(z, k, modes >> (6 - 2 * k) & 3))
+	for (unsigned int k = 0; nr && k < 3; k++) {
+		in = sequence_table(&z->table[k], &kinds[k],
+				    modes >> (6 - 2 * k) & 3, in, u->in_end);
+		if (!in)
 			return false;
-	if (nr && !back_init(&b, u->in, u->in_end))
-		return false;
+	}
+	if (nr)
+		b = bits_from_end(in, u->in_end);
 	return run_sequences(z, &b, nr);
 }
 
@@ -447,29 +424,24 @@ static u64 xxh64(const u8 *p, size_t n)
 	return h ^ h >> 32;
 }
 
-/* One block of size bytes, all of which are there. */
+/* One block of size bytes of input (of output if it is one byte repeated). */
 static bool read_block(struct zstd *z, unsigned int type, size_t size)
 {
 	struct unpack *u = z->u;
 	const u8 *end = u->in_end;
-	bool ok;
 
-	switch (type) {
-	case 0: return unpack_copy(u, size);
-	case 1:
-		if (size > (size_t)(u->out_end - u->out))
-			return false;
-		memset(u->out, *u->in++, size);
-		u->out += size;
-		return true;
-	case 2:
-		u->in_end = u->in + size;
-		ok = packed_block(z);
-		u->in = u->in_end;
-		u->in_end = end;
-		return ok;
-	default: return false;
-	}
+	if (type == 0)
+		return unpack_copy(u, size);
+	if (type == 1)
+		return unpack_copy(u, 1) && unpack_match(u, 1, size - 1);
+	if (type == 3 || (s64)size > end - u->in)
+		return false;
+	u->in_end = u->in + size;
+	if (!packed_block(z))
+		return false;
+	u->in = u->in_end;
+	u->in_end = end;
+	return true;
 }
 
 bool unzstd(struct unpack *u)
@@ -488,9 +460,7 @@ bool unzstd(struct unpack *u)
 	if (flags & 0xb)		/* reserved, or a dictionary */
 		return false;
 	z->u = u;
-	z->repeat[0] = 1;
-	z->repeat[1] = 4;
-	z->repeat[2] = 8;
+	memcpy(z->repeat, (const u32[]){ 1, 4, 8 }, sizeof(z->repeat));
 	for (unsigned int k = 0; k < 3; k++) {
 		z->base[k][0] = kinds[k].first;
 		for (unsigned int i = 1; i < CODES; i++)
@@ -498,17 +468,12 @@ bool unzstd(struct unpack *u)
 					(1U << kinds[k].bits[i - 1]);
 	}
 	do {
-		u32 type, size;
-
 		if (u->in_end - u->in < 3)
 			return false;
 		head = u->in[0] | u->in[1] << 8 | u->in[2] << 16;
-		type = head >> 1 & 3;
-		size = head >> 3;
 		u->in += 3;
-		if (size > MAX_BLOCK ||
-		    (type == 1 ? 1 : size) > u->in_end - u->in ||
-		    !read_block(z, type, size))
+		if (head >> 3 > MAX_BLOCK ||
+		    !read_block(z, head >> 1 & 3, head >> 3))
 			return false;
 	} while (!(head & 1));
 	return !(flags & 4) ||

@@ -21,7 +21,6 @@ const u8 zero_page[PAGE_SIZE] __aligned(4096);
 
 #define TABLE_FLAGS	(PTE_P | PTE_RW | PTE_A | PTE_D)
 #define LOW_MEMORY	0x100000UL
-#define CPU0_PAGES	0xf557U		/* those that exist: layout.h */
 
 extern const u8 _text_start[], _text_end[], _rodata_start[], _rodata_end[];
 extern const u8 _init_start[], _init_text_end[], _init_data_start[];
@@ -155,7 +154,7 @@ void __init xenmap_init(void)
 	map_section(_rodata_start, _rodata_end, MAP_RO);
 	map_section(_data_start, _data_end, MAP_RW);
 	for (unsigned int i = 0; i < 16; i++)
-		if (CPU0_PAGES >> i & 1)
+		if (PERCPU_PAGES >> i & 1)
 			map_leaf(PERCPU_BASE + i * PAGE_SIZE,
 				 virt_to_paddr(cpu0_block) + i * PAGE_SIZE, 1,
 				 i ? MAP_RW : MAP_RX);
