@@ -31,10 +31,15 @@ $(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked config/guest/manifest \
 	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
 
 $(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
-		$(wildcard tests/system/*.sh) scripts/mkinitramfs
+		$(wildcard tests/system/*.sh) scripts/mkinitramfs $(BUILD)/.tools
 	@echo "  INITRAMFS $(@F)"
-	@VMLINUZ=$(BUILD)/vmlinuz GUEST_INITRD=$(BUILD)/guest.cpio.gz \
+	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz GUEST_INITRD=$(BUILD)/guest.cpio.gz \
 		scripts/mkinitramfs config/dom0/manifest $(BUILD)/root $@
+
+# The control domain's programs; the file is as new as the newest of them.
+$(BUILD)/.tools: FORCE | deps
+	@$(MAKE) -s --no-print-directory -C dom0-tools BUILD=$(BUILD)
+	@touch -r "$$(ls -t $(BUILD)/tools/x* | head -1)" $@
 
 $(BUILD)/demo.img: | deps
 	@mkdir -p $(BUILD)
