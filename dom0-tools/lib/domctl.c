@@ -255,6 +255,21 @@ int hyper_physinfo(struct xen_sysctl_physinfo *info)
 	return rc;
 }
 
+/* One answer of xen_version(), up to size bytes; negative or its result. */
+long hyper_version(unsigned int cmd, void *to, size_t size)
+{
+	void *p = hyper_alloc(size + 1);
+	long r;
+
+	if (!p)
+		return -ENOMEM;
+	r = hyper_call(__HYPERVISOR_xen_version, cmd, (uintptr_t)p, 0, 0, 0);
+	if (r >= 0 && size)
+		memcpy(to, p, size);
+	hyper_free(p, size + 1);
+	return r;
+}
+
 /* As if typed on the hypervisor's console. */
 int hyper_debug_keys(const char *keys)
 {

@@ -162,6 +162,7 @@ long hyper_populate(domid_t domid, uint64_t *extents, uint64_t n,
 int hyper_pin_l4(domid_t domid, uint64_t frame);
 void *hyper_map_grants(domid_t domid);
 int hyper_physinfo(struct xen_sysctl_physinfo *info);
+long hyper_version(unsigned int cmd, void *to, size_t size);
 int hyper_debug_keys(const char *keys);
 
 /* evtchn.c: event channels; fd is what evtchn_open() gave. */

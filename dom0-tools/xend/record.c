@@ -348,11 +348,13 @@ int record_save(struct arena *a, const char *uuid, const struct value *record)
 	char *path = arena_printf(a, RECORD_DIR "/%s", uuid);
 	char *temp = arena_printf(a, RECORD_DIR "/.%s", uuid), *text;
 	struct value *params = value_array(a);
-	struct value copy = *record;
+	struct value *copy = arena_copy(a, record, sizeof(*record));
 	size_t len;
 	FILE *f;
 
-	value_append(params, arena_copy(a, &copy, sizeof(copy)));
+	if (copy)
+		copy->next = NULL;
+	value_append(params, copy);
 	text = rpc_format_call(a, "record", params, &len);
 	if (!path || !temp || !text)
 		return -ENOMEM;

@@ -101,6 +101,8 @@ int worker_main(int argc, char **argv)
 	unsigned int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == 1)
+		return 1;
 	log_open("xend-worker", true, false);
 	if (hyper_open())
 		fatal("/dev/xen/privcmd");
