@@ -25,7 +25,6 @@ struct job {
 	struct vm *vm;
 	enum job_kind kind;
 	bool cleaning;			/* after a start that failed */
-	int domid;
 	struct call *calls[CALLS_MAX];	/* who waits for it */
 	struct task *task;
 	pid_t pid;
@@ -33,9 +32,6 @@ struct job {
 	unsigned int used;
 	char line[1024];
 	char *code, *text;		/* the failure */
-	const char *device;		/* its kind */
-	struct arena a;
-	struct value *change;		/* the record as it shall become */
 };
 
 static struct task *tasks;
@@ -122,7 +118,6 @@ static void job_report(struct job *job)
 static void job_free(struct job *job)
 {
 	job_report(job);
-	arena_release(&job->a);
 	free(job->code);
 	free(job->text);
 	free(job);
@@ -150,8 +145,6 @@ static void job_step(struct job *job)
 	}
 	if (job->code)
 		log_warn("guest %s: %s", vm->uuid, job->text);
-	if (job->change && !job->code && vm->record)
-		vm_redefine(vm, job->change);
 	vm->job = NULL;
 	if (job->kind == JOB_DESTROY || (job->kind == JOB_START && job->code)) {
 		if (!job->code || job->kind == JOB_START)
@@ -282,7 +275,6 @@ struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 	job->kind = kind;
 	job->calls[0] = call;
 	job->task = task;
-	job->domid = vm->domid;
 	vm->job = job;
 	if (call)
 		call->later = true;
@@ -290,30 +282,6 @@ struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 	if (kind == JOB_DESTROY || kind == JOB_RESTART)
 		job_run(job, (const char *[]){ "destroy", domid, NULL });
 	return job;
-}
-
-/* --- devices ------------------------------------------------------------------- */
-/*
- * Attaches (kind of the job) a device, a struct of strings, or detaches the
- * one with the string "id"; the record changes with it.
- */
-void job_device(struct job *job, const char *kind, const struct value *device)
-{
-	const char *argv[64] = {
-		job->kind == JOB_ATTACH ? "attach" : "detach", NULL, kind,
-	};
-	unsigned int n = 3;
-	struct value *v;
-
-	argv[1] = arena_printf(&job->a, "%d", job->domid);
-	if (job->kind == JOB_DETACH)
-		argv[n++] = value_get_string(device, "id", "");
-	else
-		for value_each(v, device)
-			if (v->type == VALUE_STRING && n < 60)
-				argv[n++] = arena_printf(&job->a, "%s=%s",
-							 v->name, v->s);
-	job_run(job, argv);
 }
 
 /*

@@ -6,11 +6,11 @@
  * first of which became a guest if the method is for one.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 #include <hypercall-abi/sched.h>
 #include <hypercall-abi/version.h>
 #include "xend.h"
@@ -70,6 +70,20 @@ static void set_string(struct call *c, struct value *v, const char *key,
 	value_set(v, key, value_string(&c->a, s ? s : ""));
 }
 
+static char *read_node(struct call *c, const char *fmt, ...) PRINTF(2, 3);
+
+/* A node of the store, or NULL. */
+static char *read_node(struct call *c, const char *fmt, ...)
+{
+	char path[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return store_read(xend_store, &c->a, 0, path, NULL);
+}
+
 /* --- what is known of a guest --------------------------------------------------------- */
 static const char *state_flags(struct call *c, uint32_t f)
 {
@@ -117,12 +131,13 @@ static struct value *vcpu_record(struct call *c, const struct vm *vm,
 		return NULL;
 	hyper_affinity(vm->domid, i, false, &hard, &soft);
 	set_int(c, v, "vcpu", i);
+	value_set(v, "online", value_bool(&c->a, info.online));
 	set_int(c, v, "cpu", info.online ? (int64_t)info.cpu : -1);
 	set_string(c, v, "state", !info.online ? "--p" : info.running ? "r--" :
 		   info.blocked ? "-b-" : "---");
 	value_set(v, "time", value_double(&c->a, info.cpu_time / 1e9));
-	set_string(c, v, "hard", mask_text(c, hard, cpus));
-	set_string(c, v, "soft", mask_text(c, soft, cpus));
+	set_string(c, v, "affinity_hard", mask_text(c, hard, cpus));
+	set_string(c, v, "affinity_soft", mask_text(c, soft, cpus));
 	return v;
 }
 
@@ -141,18 +156,44 @@ static struct value *vcpu_records(struct call *c, const struct vm *vm)
 	return list;
 }
 
-/* All leaves of a folder of the store. */
-static struct value *folder(struct call *c, const char *path)
+/* What a device's nodes say, under the names that clients know. */
+static struct value *device_record(struct call *c, const char *ours,
+				   const char *id)
 {
+	static const struct {
+		const char *as, *folder, *node;
+		bool number;
+	} keys[] = {
+		{ "backend_id", "frontend", "backend-id", true },
+		{ "state", "frontend", "state", true },
+		{ "evtchn", "frontend", "event-channel", true },
+		{ "ring_ref", "frontend", "ring-ref", true },
+		{ "tx_ring_ref", "frontend", "tx-ring-ref", true },
+		{ "rx_ring_ref", "frontend", "rx-ring-ref", true },
+		{ "dev", "backend", "dev", false },
+		{ "target", "backend", "params", false },
+		{ "access", "backend", "mode", false },
+		{ "mac", "backend", "mac", false },
+		{ "bridge", "backend", "bridge", false },
+		{ "script", "backend", "script", false },
+	};
 	struct value *v = value_struct(&c->a);
-	unsigned int n = 0, i;
-	char **names = store_list(xend_store, &c->a, 0, path, &n), *leaf, *s;
+	const char *path, *text;
+	unsigned int i;
 
-	for (i = 0; names && i < n; i++) {
-		leaf = arena_printf(&c->a, "%s/%s", path, names[i]);
-		s = leaf ? store_read(xend_store, &c->a, 0, leaf, NULL) : NULL;
-		if (s)
-			value_set(v, names[i], value_string(&c->a, s));
+	set_int(c, v, "devid", strtoul(id, NULL, 10));
+	set_int(c, v, "vdev", strtoul(id, NULL, 10));
+	set_int(c, v, "handle", strtoul(id, NULL, 10));
+	set_string(c, v, "backend", read_node(c, "%s/backend", ours));
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		path = read_node(c, "%s/%s", ours, keys[i].folder);
+		text = path ? read_node(c, "%s/%s", path, keys[i].node) : NULL;
+		if (!text)
+			continue;
+		if (keys[i].number)
+			set_int(c, v, keys[i].as, strtoul(text, NULL, 10));
+		else
+			set_string(c, v, keys[i].as, text);
 	}
 	return v;
 }
@@ -161,35 +202,23 @@ static struct value *device_list(struct call *c, const struct vm *vm,
 				 const char *kind)
 {
 	char *path = arena_printf(&c->a, "/libxl/%d/device/%s", vm->domid, kind);
-	struct value *list = value_array(&c->a), *v, *ours;
-	const char *front, *back;
+	struct value *list = value_array(&c->a);
 	unsigned int n = 0, i;
 	char **ids = vm->domid < 0 || !path ? NULL :
 		     store_list(xend_store, &c->a, 0, path, &n);
 
-	for (i = 0; ids && i < n; i++) {
-		ours = folder(c, arena_printf(&c->a, "%s/%s", path, ids[i]));
-		back = value_get_string(ours, "backend", NULL);
-		front = value_get_string(ours, "frontend", NULL);
-		if (!back || !front)
-			continue;
-		v = value_struct(&c->a);
-		set_int(c, v, "id", strtoul(ids[i], NULL, 10));
-		set_string(c, v, "backend", back);
-		set_string(c, v, "frontend", front);
-		value_set(v, "back", folder(c, back));
-		value_set(v, "front", folder(c, front));
-		value_append(list, v);
-	}
+	for (i = 0; ids && i < n; i++)
+		value_append(list, device_record(c,
+			     arena_printf(&c->a, "%s/%s", path, ids[i]),
+			     ids[i]));
 	return list;
 }
 
-static double start_time(struct call *c, const struct vm *vm)
+static int64_t start_time(struct call *c, const struct vm *vm)
 {
-	char *path = arena_printf(&c->a, "/vm/%s/start_time", vm->uuid);
-	char *s = path ? store_read(xend_store, &c->a, 0, path, NULL) : NULL;
+	const char *s = read_node(c, "/vm/%s/start_time", vm->uuid);
 
-	return s ? strtod(s, NULL) : 0;
+	return s ? strtoll(s, NULL, 10) : 0;
 }
 
 static int64_t store_kib(struct call *c, const struct vm *vm, const char *key,
@@ -216,7 +245,7 @@ static void set_running(struct call *c, struct value *v, const struct vm *vm)
 	set_int(c, v, "vcpus_online", i->nr_online_vcpus);
 	set_int(c, v, "vcpus_max", i->max_vcpu_id + 1);
 	value_set(v, "cpu_time", value_double(&c->a, i->cpu_time / 1e9));
-	value_set(v, "start_time", value_double(&c->a, start_time(c, vm)));
+	set_int(c, v, "start_time", start_time(c, vm));
 	set_string(c, v, "console_tty", vm_read(&c->a, vm, "console/tty"));
 	set_int(c, v, "shutdown_reason",
 		i->flags & XEN_DOMINF_shutdown ?
@@ -264,7 +293,7 @@ static struct value *vm_metrics(struct call *c, struct vm *vm)
 	set_int(c, v, "VCPUs_number", up ? vm->info.nr_online_vcpus : 0);
 	value_set(v, "cpu_time",
 		  value_double(&c->a, up ? vm->info.cpu_time / 1e9 : 0));
-	value_set(v, "start_time", value_double(&c->a, start_time(c, vm)));
+	set_int(c, v, "start_time", start_time(c, vm));
 	set_string(c, v, "state", vm_power_state(vm));
 	return v;
 }
@@ -529,10 +558,10 @@ static struct value *vm_set_vcpus(struct call *c, struct vm *vm)
 	return failed;
 }
 
-/* One vCPU by number, or all: "all" or -1.  An empty map is not changed. */
+/* One vCPU by number, or all (-1); "-" leaves a map as it is. */
 static struct value *vm_pin_vcpu(struct call *c, struct vm *vm)
 {
-	const char *hard = arg_string(c, 2, ""), *soft = arg_string(c, 3, "");
+	const char *hard = arg_string(c, 2, "-"), *soft = arg_string(c, 3, "-");
 	int64_t one = arg_int(c, 1, -1), i;
 	struct xen_sysctl_physinfo host = { .nr_cpus = 64 };
 	uint64_t online, h, s;
@@ -543,11 +572,12 @@ static struct value *vm_pin_vcpu(struct call *c, struct vm *vm)
 	for (i = 0; i <= vm->info.max_vcpu_id && !rc; i++) {
 		if (one >= 0 && i != one)
 			continue;
-		if (!record_cpus(hard, online, &h) ||
-		    !record_cpus(soft, online, &s))
+		if ((strcmp(hard, "-") && !record_cpus(hard, online, &h)) ||
+		    (strcmp(soft, "-") && !record_cpus(soft, online, &s)))
 			return bad_value(c, "cpus", "no CPU that exists; has to be like 0-2,^1");
-		rc = hyper_affinity(vm->domid, i, true, *hard ? &h : NULL,
-				    *soft ? &s : NULL);
+		rc = hyper_affinity(vm->domid, i, true,
+				    strcmp(hard, "-") ? &h : NULL,
+				    strcmp(soft, "-") ? &s : NULL);
 	}
 	if (one > vm->info.max_vcpu_id)
 		return bad_value(c, "vcpu", "there is none with that number");
@@ -589,45 +619,55 @@ static struct value *device_attach(struct call *c, struct vm *vm,
 			  "a struct is needed" :
 			  vif ? record_check_vif(&c->a, device) :
 				record_check_disk(&c->a, device);
-	struct job *job;
+	const char *argv[40] = {
+		"attach", arena_printf(&c->a, "%d", vm->domid), kind,
+	};
+	unsigned int n = 3;
+	struct value *v;
 
 	if (why)
 		return call_fail(c, "VALUE_NOT_SUPPORTED", NULL, "%s", why);
 	if (vm->job)
 		return busy(c, vm);
-	job = job_new(vm, JOB_ATTACH, c, NULL);
-	job_device(job, kind, device);
+	for value_each(v, device)
+		if (v->type == VALUE_STRING && n < ARRAY_SIZE(argv) - 1)
+			argv[n++] = arena_printf(&c->a, "%s=%s", v->name, v->s);
+	job_run(job_new(vm, JOB_ATTACH, c, NULL), argv);
 	return NULL;
 }
 
 /* By number, by a disk's name, or by an interface's address. */
+static bool device_is(const struct value *v, const struct value *what)
+{
+	if (!what || what->type == VALUE_INT)
+		return what && value_get_int(v, "devid", -1) == what->i;
+	return what->type == VALUE_STRING &&
+	       (!strcmp(value_get_string(v, "dev", ""), what->s) ||
+		!strcasecmp(value_get_string(v, "mac", ""), what->s));
+}
+
 static struct value *device_detach(struct call *c, struct vm *vm,
 				   const char *kind)
 {
-	struct value *list = device_list(c, vm, kind), *v, *which;
-	const char *s = arg_string(c, 1, "?"), *name;
-	int64_t id = arg_int(c, 1, -1);
-	struct job *job;
+	struct value *list = device_list(c, vm, kind), *v;
+	char domid[16], id[16];
 
-	for value_each(v, list) {
-		name = value_get_string(value_get(v, "back"), "dev", NULL);
-		if (!name)
-			name = value_get_string(value_get(v, "back"), "mac", "");
-		if (value_get_int(v, "id", -2) == id || !strcasecmp(name, s) ||
-		    !strcmp(arena_printf(&c->a, "%lld", (long long)
-					 value_get_int(v, "id", -2)), s))
+	for value_each(v, list)
+		if (device_is(v, value_item(c->params, 1)))
 			break;
-	}
 	if (!v)
-		return call_fail(c, "HANDLE_INVALID", NULL, "no such %s: %s",
-				 kind, s);
+		return call_fail(c, "HANDLE_INVALID", kind,
+				 "%s has no such device: xm %s-list shows all",
+				 vm_name(&c->a, vm),
+				 strcmp(kind, "vif") ? "block" : "network");
 	if (vm->job)
 		return busy(c, vm);
-	which = value_struct(&c->a);
-	value_set(which, "id", value_printf(&c->a, "%lld", (long long)
-					    value_get_int(v, "id", -2)));
-	job = job_new(vm, JOB_DETACH, c, NULL);
-	job_device(job, kind, which);
+	snprintf(domid, sizeof(domid), "%d", vm->domid);
+	snprintf(id, sizeof(id), "%u",
+		 (unsigned int)value_get_int(v, "devid", 0));
+	job_run(job_new(vm, JOB_DETACH, c, NULL),
+		(const char *[]){ "detach", domid, kind, id,
+				  arg_bool(c, 2) ? "1" : "0", NULL });
 	return NULL;
 }
 
@@ -685,16 +725,24 @@ static void set_versions(struct call *c, struct value *v)
 	long version = hyper_version(XENVER_version, NULL, 0);
 	struct xen_platform_parameters p = { 0 };
 	struct xen_compile_info cc = { 0 };
+	char extra[17] = "";
 
+	hyper_version(XENVER_extraversion, extra, 16);
 	set_int(c, v, "xen_major", version >> 16);
 	set_int(c, v, "xen_minor", version & 0xffff);
-	set_version(c, v, "xen_extra", XENVER_extraversion);
+	set_string(c, v, "xen_extra", extra);
+	value_set(v, "xen_version", value_printf(&c->a, "%ld.%ld%s",
+						 version >> 16,
+						 version & 0xffff, extra));
 	set_version(c, v, "xen_caps", XENVER_capabilities);
+	set_string(c, v, "xen_scheduler", "credit");
+	set_int(c, v, "xen_pagesize", 4096);
+	hyper_version(XENVER_platform_parameters, &p, sizeof(p));
+	value_set(v, "platform_params",
+		  value_printf(&c->a, "virt_start=0x%llx",
+			       (unsigned long long)p.virt_start));
 	set_version(c, v, "xen_changeset", XENVER_changeset);
 	set_version(c, v, "xen_commandline", XENVER_commandline);
-	hyper_version(XENVER_platform_parameters, &p, sizeof(p));
-	value_set(v, "virt_start", value_printf(&c->a, "0x%llx",
-						(unsigned long long)p.virt_start));
 	hyper_version(XENVER_compile_info, &cc, sizeof(cc));
 	set_string(c, v, "cc_compiler", cc.compiler);
 	set_string(c, v, "cc_compile_by", cc.compile_by);
@@ -702,31 +750,42 @@ static void set_versions(struct call *c, struct value *v)
 	set_string(c, v, "cc_compile_date", cc.compile_date);
 }
 
+static const char *hw_caps(struct call *c, const struct xen_sysctl_physinfo *i)
+{
+	const uint32_t *h = i->hw_cap;
+
+	return arena_printf(&c->a, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x",
+			    h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]);
+}
+
+/* Names and order are those of xl info. */
 static struct value *host_get_record(struct call *c, struct vm *vm)
 {
-	struct value *v = value_struct(&c->a), *caps = value_array(&c->a);
+	struct value *v = value_struct(&c->a);
 	struct xen_sysctl_physinfo i;
-	char name[65] = "";
-	int rc = hyper_physinfo(&i), n;
+	int rc = hyper_physinfo(&i);
+	struct utsname u;
 
 	(void)vm;
-	if (rc)
+	if (rc || uname(&u))
 		return fail_errno(c, "physinfo", rc);
-	gethostname(name, sizeof(name) - 1);
-	set_string(c, v, "hostname", name);
+	set_string(c, v, "host", u.nodename);
+	set_string(c, v, "release", u.release);
+	set_string(c, v, "version", u.version);
+	set_string(c, v, "machine", u.machine);
 	set_int(c, v, "nr_cpus", i.nr_cpus);
 	set_int(c, v, "max_cpu_id", i.max_cpu_id);
 	set_int(c, v, "nr_nodes", i.nr_nodes);
 	set_int(c, v, "cores_per_socket", i.cores_per_socket);
 	set_int(c, v, "threads_per_core", i.threads_per_core);
-	value_set(v, "cpu_mhz", value_double(&c->a, i.cpu_khz / 1000.0));
-	set_int(c, v, "capabilities", i.capabilities);
-	for (n = 0; n < 8; n++)
-		value_append(caps, value_printf(&c->a, "%08x", i.hw_cap[n]));
-	value_set(v, "hw_caps", caps);
-	set_int(c, v, "memory_total", i.total_pages << 2);
-	set_int(c, v, "memory_free", i.free_pages << 2);
-	set_string(c, v, "xen_scheduler", "credit");
+	value_set(v, "cpu_mhz", value_printf(&c->a, "%u.%03u",
+					     i.cpu_khz / 1000,
+					     i.cpu_khz % 1000));
+	set_string(c, v, "hw_caps", hw_caps(c, &i));
+	set_string(c, v, "virt_caps",
+		   i.capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "");
+	set_int(c, v, "total_memory", i.total_pages >> 8);
+	set_int(c, v, "free_memory", i.free_pages >> 8);
 	set_versions(c, v);
 	return v;
 }
@@ -747,14 +806,14 @@ static struct value *host_dmesg(struct call *c, struct vm *vm)
 	}
 	if (!text || n < 0)
 		return fail_errno(c, "the hypervisor's log", n < 0 ? n : -ENOMEM);
-	if (arg_bool(c, 0))
+	if (arg_bool(c, 1))
 		hyper_sysctl(&op);
 	return value_string(&c->a, text);
 }
 
 static struct value *host_debug_keys(struct call *c, struct vm *vm)
 {
-	int rc = hyper_debug_keys(arg_string(c, 0, ""));
+	int rc = hyper_debug_keys(arg_string(c, 1, ""));
 
 	(void)vm;
 	return rc ? fail_errno(c, "debug keys", rc) : NULL;

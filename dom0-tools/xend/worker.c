@@ -5,7 +5,7 @@
  *   start UUID 0|1                 from its record; 1: leave it paused
  *   destroy DOMID
  *   attach DOMID vbd|vif KEY=VALUE...
- *   detach DOMID vbd|vif NUMBER
+ *   detach DOMID vbd|vif NUMBER 0|1   1: though the guest objects
  *
  * Its output is for xend: lines "progress N", and at the end "ok" or "failed
  * CODE TEXT".  It dies with xend.
@@ -79,7 +79,8 @@ static const char *do_attach(struct worker *w, char **argv)
 static const char *do_detach(struct worker *w, char **argv)
 {
 	w->domid = atoi(argv[0]);
-	return device_detach(w, argv[1], strtoul(argv[2], NULL, 10), false);
+	return device_detach(w, argv[1], strtoul(argv[2], NULL, 10),
+			     !strcmp(argv[3], "1"));
 }
 
 static const struct {
@@ -90,7 +91,7 @@ static const struct {
 	{ "start", 2, do_start },
 	{ "destroy", 1, do_destroy },
 	{ "attach", 3, do_attach },
-	{ "detach", 3, do_detach },
+	{ "detach", 4, do_detach },
 };
 
 /* argv: the action and its arguments.  The process's exit status. */

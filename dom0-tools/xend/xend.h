@@ -54,7 +54,6 @@ struct task *task_new(const char *label);
 struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 		    struct task *task);
 void job_run(struct job *job, const char *const *argv);
-void job_device(struct job *job, const char *kind, const struct value *device);
 bool job_interrupt(struct vm *vm, struct call *call);
 
 /* server.c: connections and calls. */
