@@ -473,6 +473,14 @@ static const char *skip(struct conf *c, const char *p, bool lines)
 	}
 }
 
+/* How much of a line to show in a message. */
+static int rest(const char *p)
+{
+	size_t n = strcspn(p, "\n");
+
+	return n < 20 ? n : 20;
+}
+
 static const char *read_string(struct conf *c, const char *p,
 			       struct value **v)
 {
@@ -514,7 +522,7 @@ static const char *read_value(struct conf *c, const char *p, bool in_list,
 	}
 	if (*p != '[' || in_list)
 		return conf_wrong(c, "a number, a quoted string or a list is "
-				  "wanted at '%.20s'", p), NULL;
+				  "wanted at '%.*s'", rest(p), p), NULL;
 	*v = value_array(c->arena);
 	for (p = skip(c, p + 1, true); *p != ']'; p = skip(c, p, true)) {
 		p = read_value(c, p, true, &item);
@@ -525,8 +533,8 @@ static const char *read_value(struct conf *c, const char *p, bool in_list,
 		if (*p == ',')
 			p++;
 		else if (*p != ']')
-			return conf_wrong(c, "',' or ']' is wanted at '%.20s'",
-					  p), NULL;
+			return conf_wrong(c, "',' or ']' is wanted at '%.*s'",
+					  rest(p), p), NULL;
 	}
 	return p + 1;
 }
@@ -548,7 +556,8 @@ bool conf_parse(struct conf *c, const char *file, const char *text)
 		key = arena_copy(c->arena, p, n);
 		p = skip(c, p + n, false);
 		if (!n || !key || *p != '=')
-			return conf_wrong(c, "KEY = VALUE is wanted at '%.20s'",
+			return conf_wrong(c, "KEY = VALUE is wanted at '%.*s'",
+					  rest(n && key ? key : p),
 					  n && key ? key : p);
 		line = c->line;
 		p = read_value(c, skip(c, p + 1, false), false, &v);

@@ -200,40 +200,26 @@ static bool set_domain(struct conf *c, xmlNode *n)
 	return true;
 }
 
-static void refuse_subset(void *ctx, const xmlChar *name, const xmlChar *id,
-			  const xmlChar *uri)
-{
-	(void)name, (void)id, (void)uri;
-	xmlStopParser(ctx);
-}
-
 /* Takes a whole document; false, and c->error, if something is wrong. */
 bool conf_parse_xml(struct conf *c, const char *file, const char *xml,
 		    size_t len)
 {
-	xmlParserCtxt *ctx = xmlNewParserCtxt();
-	xmlDoc *doc = NULL;
 	xmlNode *root, *n;
+	xmlDoc *doc;
 	bool ok;
 
 	c->file = file;
-	if (!ctx)
-		return conf_wrong(c, "out of memory");
-	ctx->sax->internalSubset = refuse_subset;
-	doc = xmlCtxtReadMemory(ctx, xml, len, NULL, NULL, XML_PARSE_NONET |
-				XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	c->line = ctx->lastError.line;
-	ok = doc && ctx->wellFormed;
-	root = ok ? xmlDocGetRootElement(doc) : NULL;
+	doc = xml_read(xml, len, &c->line);
+	if (!doc)
+		return conf_wrong(c, "not well-formed XML, or with a document "
+				  "type");
+	root = xmlDocGetRootElement(doc);
+	ok = root && is(root, "domain");
 	if (!ok)
-		conf_wrong(c, "not well-formed XML, or with a document type");
-	else if (!root || !is(root, "domain"))
-		ok = conf_wrong(c, "not a libvirt <domain>");
-	for (n = root ? root->children : NULL; n && ok; n = n->next)
+		conf_wrong(c, "not a libvirt <domain>");
+	for (n = ok ? root->children : NULL; n && ok; n = n->next)
 		ok = set_domain(c, n);
-	if (doc)
-		xmlFreeDoc(doc);
-	xmlFreeParserCtxt(ctx);
+	xmlFreeDoc(doc);
 	c->line = 0;
 	return ok;
 }

@@ -203,30 +203,17 @@ static xmlNode *element(xmlNode *n)
 	return n;
 }
 
-/* The text right inside n. */
-static const char *text(struct reader *r, const xmlNode *n)
+/* The text inside n, which must hold nothing else. */
+static const char *text(struct reader *r, xmlNode *n)
 {
-	const xmlNode *t = n->children;
-	size_t len = 0;
-	char *s, *p;
+	xmlChar *content = xmlNodeGetContent(n);
+	char *s = content && !element(n->children) ?
+		arena_copy(r->a, content, strlen((char *)content)) : NULL;
 
-	for (t = n->children; t; t = t->next) {
-		if (t->type == XML_COMMENT_NODE)
-			continue;
-		if (t->type != XML_TEXT_NODE && t->type != XML_CDATA_SECTION_NODE)
-			goto bad;
-		len += strlen((const char *)t->content);
-	}
-	s = p = arena_alloc(r->a, len + 1);
+	xmlFree(content);
 	if (!s)
-		goto bad;
-	for (t = n->children; t; t = t->next)
-		if (t->type != XML_COMMENT_NODE)
-			p = stpcpy(p, (const char *)t->content);
+		r->error = "a value with something else than text in it";
 	return s;
-bad:
-	r->error = "a value with something else than text in it";
-	return NULL;
 }
 
 static struct value *read_value(struct reader *r, xmlNode *n,
@@ -323,10 +310,15 @@ static void refuse_subset(void *ctx, const xmlChar *name, const xmlChar *id,
 			  const xmlChar *uri)
 {
 	(void)name, (void)id, (void)uri;
+	((xmlParserCtxt *)ctx)->wellFormed = 0;
 	xmlStopParser(ctx);
 }
 
-static xmlDoc *read_document(const char *body, size_t len)
+/*
+ * Parses XML from a stranger; NULL if it is not well-formed or has a document
+ * type, and then *line (unless NULL) is where.
+ */
+xmlDoc *xml_read(const char *text_of, size_t len, unsigned int *line)
 {
 	xmlParserCtxt *ctx = xmlNewParserCtxt();
 	xmlDoc *doc;
@@ -334,8 +326,11 @@ static xmlDoc *read_document(const char *body, size_t len)
 	if (!ctx)
 		return NULL;
 	ctx->sax->internalSubset = refuse_subset;
-	doc = xmlCtxtReadMemory(ctx, body, len, NULL, NULL, XML_PARSE_NONET |
-				XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	doc = xmlCtxtReadMemory(ctx, text_of, len, NULL, NULL,
+				XML_PARSE_NONET | XML_PARSE_NOERROR |
+				XML_PARSE_NOWARNING);
+	if (line)
+		*line = ctx->lastError.line;
 	if (!ctx->wellFormed && doc) {
 		xmlFreeDoc(doc);
 		doc = NULL;
@@ -367,7 +362,7 @@ const char *rpc_parse_call(struct arena *a, const char *body, size_t len,
 
 	if (len > RPC_CALL_MAX)
 		return "the call is too long";
-	doc = read_document(body, len);
+	doc = xml_read(body, len, NULL);
 	if (!doc)
 		return "not well-formed XML, or with a document type";
 	root = xmlDocGetRootElement(doc);
@@ -391,7 +386,7 @@ const char *rpc_parse_reply(struct arena *a, const char *body, size_t len,
 			    struct value **result)
 {
 	struct reader r = { .a = a };
-	xmlDoc *doc = read_document(body, len);
+	xmlDoc *doc = xml_read(body, len, NULL);
 	struct value *v = NULL;
 	xmlNode *root, *n;
 
@@ -518,8 +513,8 @@ static bool write_value(FILE *f, const struct value *v)
 static char *finish(struct arena *a, FILE *f, char **text_of, size_t *len,
 		    bool whole)
 {
-	bool ok = !ferror(f) & !fclose(f) & whole;
-	char *s = ok ? arena_copy(a, *text_of, *len) : NULL;
+	bool ok = !ferror(f) && whole;
+	char *s = !fclose(f) && ok ? arena_copy(a, *text_of, *len) : NULL;
 
 	free(*text_of);
 	return s;

@@ -66,6 +66,7 @@ bool value_get_bool(const struct value *object, const char *name,
 		    bool otherwise);
 
 /* Bodies. */
+struct _xmlDoc *xml_read(const char *text, size_t len, unsigned int *line);
 const char *rpc_parse_call(struct arena *a, const char *body, size_t len,
 			   const char **method, struct value **params);
 const char *rpc_parse_reply(struct arena *a, const char *body, size_t len,
