@@ -103,6 +103,8 @@ TESTS = {
     "two-guests": lambda t: t.script("pair", timeout=900),
     "guest-policy": lambda t: t.script("policy", timeout=900),
     "bad-boot": bad_boot,
+    "own-daemons": lambda t: t.script("own", timeout=900,
+                                      kernel_args="tools=own"),
 }
 
 # Not proven yet: run only when named (tests/run system/cycles).  They move up
@@ -110,8 +112,11 @@ TESTS = {
 UNPROVEN = {
     "tools": lambda t: t.script("tools", timeout=900,
                                 kernel_args="tools=own"),
-    "own-daemons": lambda t: t.script("own", timeout=900,
-                                      kernel_args="tools=own"),
+    "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
+    "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
+                                    kernel_args="tools=own"),
+    "kill-daemons": lambda t: t.script("kill", timeout=1800,
+                                       kernel_args="tools=own"),
     "cycles": lambda t: t.script("cycles", timeout=1500),
     "xl-more": lambda t: t.script("xl-more", timeout=900),
     "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
