@@ -33,8 +33,9 @@ $(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked config/guest/manifest \
 $(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
 		$(wildcard tests/system/*.sh) scripts/mkinitramfs $(BUILD)/.tools
 	@echo "  INITRAMFS $(@F)"
-	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz GUEST_INITRD=$(BUILD)/guest.cpio.gz \
-		scripts/mkinitramfs config/dom0/manifest $(BUILD)/root $@
+	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz \
+		GUEST_INITRD=$(BUILD)/guest.cpio.gz scripts/mkinitramfs \
+		config/dom0/manifest $(BUILD)/root $@
 
 # The control domain's programs; the file is as new as the newest of them.
 $(BUILD)/.tools: FORCE | deps
@@ -62,7 +63,7 @@ run-uefi: run-files
 qemu-gdb: run-files
 	@scripts/run --gdb
 
-test: deps images
+test: deps images $(BUILD)/demo.img
 	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)/debug DEBUG=y
 	@tests/run
 

@@ -18,7 +18,7 @@ guest_cfg g "memory=192" "maxmem=256" "vcpus=2" "nosuchkey=1" \
 	"extra='console=hvc0 gtest=both mib=16 ip=10.77.0.21 peer=10.77.0.1'" \
 	"disk=['format=raw,vdev=xvda,access=rw,target=/tmp/disk.img']" \
 	"vif=['bridge=xenbr0']"
-check unknown-key sh -c 'xm create -n /tmp/g.cfg 2>&1 | grep -q "g.cfg:6: unknown key .nosuchkey. ignored"'
+check unknown-key sh -c 'xm create -n /tmp/g.cfg 2>&1 | grep -q "g.cfg:7: unknown key .nosuchkey. ignored"'
 check create xm create /tmp/g.cfg
 check up wait_log g GUEST-UP 90
 check done wait_log g GUEST-DONE 90
