@@ -65,16 +65,18 @@ static int get(const struct value *v, const char *name)
 	return value_get_int(v, name, -1);
 }
 
-static void print_disk(const struct value *v)
+/* What xl calls a disk's handle is its domain. */
+static void print_disk(const struct value *v, int domid)
 {
 	printf("%-5d %-3d %-6d %-5d %-6d %-8d %-30s\n", get(v, "vdev"),
-	       get(v, "backend_id"), get(v, "handle"), get(v, "state"),
-	       get(v, "evtchn"), get(v, "ring_ref"),
+	       get(v, "backend_id"), domid, get(v, "state"), get(v, "evtchn"),
+	       get(v, "ring_ref"),
 	       value_get_string(v, "backend", ""));
 }
 
-static void print_vif(const struct value *v)
+static void print_vif(const struct value *v, int domid)
 {
+	(void)domid;
 	printf("%-3d %-2d %s%6d %5d %6d %5d/%-11d %-30s\n", get(v, "devid"),
 	       get(v, "backend_id"), value_get_string(v, "mac", ""),
 	       get(v, "handle"), get(v, "state"), get(v, "evtchn"),
@@ -83,18 +85,22 @@ static void print_vif(const struct value *v)
 }
 
 static int list(char **argv, const char *method,
-		void (*print)(const struct value *v))
+		void (*print)(const struct value *v, int domid))
 {
 	struct value *all = value_array(&arena), *v, *next;
+	int domid;
 
-	for (; *argv; argv++)
-		for (v = CALL(method, find_ref(*argv))->first; v; v = next) {
+	for (; *argv; argv++) {
+		domid = value_get_int(find_record(*argv), "domid", -1);
+		v = CALL(method, find_ref(*argv))->first;
+		for (; v; v = next) {
 			next = v->next;
 			v->next = NULL;
 			value_append(all, v);
 			if (!opt_json)
-				print(v);
+				print(v, domid);
 		}
+	}
 	if (opt_json)
 		print_json(all);
 	return 0;

@@ -115,7 +115,7 @@ guest_cfg b "memory=64"
 one_line no-kernel "/nosuch" xm create /tmp/b.cfg kernel=/nosuch
 head -c 100000 /guest/vmlinuz > /tmp/cut
 one_line corrupt-kernel "/tmp/cut" xm create /tmp/b.cfg kernel=/tmp/cut
-one_line not-a-kernel "kernel\|/bin/busybox" xm create /tmp/b.cfg kernel=/etc/passwd
+one_line not-a-kernel "/etc/passwd.*bzImage" xm create /tmp/b.cfg kernel=/etc/passwd
 one_line no-memory "memory\|MiB" xm create /tmp/b.cfg memory=100000
 one_line wrong-value "b.cfg:4: .*memory" sh -c 'echo "memory=\"x\"" >> /tmp/b.cfg; sed -i 4d /tmp/b.cfg; xm create /tmp/b.cfg'
 guest_cfg b "memory=64"

@@ -409,7 +409,7 @@ prints("sched-credit -d demo", "Name                                ID "
                 "%-33s %4d" % ("demo", 5)))
 prints("block-list demo", "Vdev  BE  handle state evt-ch ring-ref BE-path"
        + " " * 23 + "\n" + "%-5d %-3d %-6d %-5d %-6d %-8d %-30s\n" %
-       (51712, 0, 1, 4, 17, 8, "/local/b"))
+       (51712, 0, 5, 4, 17, 8, "/local/b"))
 prints("network-list demo", "%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-5s %-30s\n"
        % ("Idx", "BE", "Mac Addr.", "handle", "state", "evt-ch", "tx-",
           "rx-ring-ref", "BE-path") + "%-3d %-2d %s%6d %5d %6d %5d/%-11d "
