@@ -7,7 +7,7 @@ dd if=/dev/zero of=/tmp/disk.img bs=1M count=8 2>/dev/null
 dd if=/dev/zero of=/tmp/disk2.img bs=1M count=8 2>/dev/null
 guest_cfg run "memory=128" "extra='console=hvc0'" \
 	"disk=['/tmp/disk.img,raw,xvda,w']" "vif=['bridge=xenbr0']"
-guest_cfg new "memory=64" "extra='console=hvc0'" \
+guest_cfg new "memory=96" "extra='console=hvc0'" \
 	"disk=['/tmp/disk2.img,raw,xvda,w']" "vif=['bridge=xenbr0']"
 check create xm create /tmp/run.cfg
 check up wait_log run GUEST-DONE 90
@@ -21,7 +21,7 @@ again() {
 }
 domid=$(xm domid run)
 rounds=$(word rounds)
-for i in $(seq "${rounds:-20}"); do
+for i in $(seq "${rounds:-7}"); do
 	for daemon in xend xenconsoled xenstored; do
 		(xm create /tmp/new.cfg; xm destroy new) >/tmp/out 2>&1 &
 		sleep 0.$((RANDOM % 10))

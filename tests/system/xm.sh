@@ -118,7 +118,7 @@ one_line corrupt-kernel "/tmp/cut" xm create /tmp/b.cfg kernel=/tmp/cut
 one_line not-a-kernel "/etc/passwd.*bzImage" xm create /tmp/b.cfg kernel=/etc/passwd
 one_line no-memory "memory\|MiB" xm create /tmp/b.cfg memory=100000
 one_line wrong-value "b.cfg:4: .*memory" sh -c 'echo "memory=\"x\"" >> /tmp/b.cfg; sed -i 4d /tmp/b.cfg; xm create /tmp/b.cfg'
-guest_cfg b "memory=64"
+guest_cfg b "memory=128"
 one_line no-disk "/nosuch" xm create /tmp/b.cfg "disk=['/nosuch,raw,xvda,w']"
 one_line no-bridge "nosuchbr" xm create /tmp/b.cfg "vif=['bridge=nosuchbr']"
 one_line no-domain "nosuch" xm pause nosuch
