@@ -8,6 +8,7 @@
  * Text that XML cannot carry is sent with '?' in its place.
  */
 #include <errno.h>
+#include <libxml/chvalid.h>
 #include <libxml/parser.h>
 #include <math.h>
 #include <stdarg.h>
@@ -70,22 +71,28 @@ struct value *value_string(struct arena *a, const char *s)
 	return v && v->s ? v : NULL;
 }
 
+static struct value *value_vprintf(struct arena *a, const char *fmt,
+				   va_list ap)
+{
+	struct value *v;
+	char *s;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		return NULL;
+	v = value_string(a, s);
+	free(s);
+	return v;
+}
+
 struct value *value_printf(struct arena *a, const char *fmt, ...)
 {
-	struct value *v = value_new(a, VALUE_STRING);
-	char *s = NULL;
+	struct value *v;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	v = value_vprintf(a, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return NULL;
-	if (v)
-		v->s = arena_copy(a, s, n);
-	free(s);
-	return v && v->s ? v : NULL;
+	return v;
 }
 
 struct value *value_array(struct arena *a)
@@ -412,46 +419,24 @@ const char *rpc_parse_reply(struct arena *a, const char *body, size_t len,
 /* Writing. */
 
 /* Length of the UTF-8 character at s if XML may carry it, else 0. */
-static unsigned int character(const unsigned char *s)
+static unsigned int character(const char *s)
 {
-	unsigned int c = *s, n, i;
+	int n = strnlen(s, 4);
+	int c = xmlGetUTF8Char((const unsigned char *)s, &n);
 
-	if (c < 0x80)
-		return c >= 0x20 || c == '\t' || c == '\n' || c == '\r';
-	n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	c &= 0x7f >> n;
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c > 0x10ffff || (c & 0x1ff800) == 0xd800 || (c & ~1u) == 0xfffe ||
-	    c < (n == 3 ? 0x800u : n == 4 ? 0x10000u : 0x80u))
-		return 0;
-	return n;
+	return c > 0 && xmlIsCharQ((unsigned int)c) ? n : 0;
 }
 
 static void write_text(FILE *f, const char *s)
 {
 	unsigned int n;
 
-	for (; *s; s += n) {
-		n = character((const unsigned char *)s);
-		if (*s == '<')
-			fputs("&lt;", f);
-		else if (*s == '>')
-			fputs("&gt;", f);
-		else if (*s == '&')
-			fputs("&amp;", f);
-		else if (*s == '\r')
-			fputs("&#13;", f);
-		else if (n)
-			fwrite(s, 1, n, f);
+	for (; *s; s += n ? n : 1) {
+		n = character(s);
+		if (strchr("<>&\r", *s))
+			fprintf(f, "&#%d;", *s);
 		else
-			fputc('?', f);
-		n += !n;
+			fwrite(n ? s : "?", 1, n ? n : 1, f);
 	}
 }
 
@@ -510,70 +495,62 @@ static bool write_value(FILE *f, const struct value *v)
 	return whole;
 }
 
-static char *finish(struct arena *a, FILE *f, char **text_of, size_t *len,
-		    bool whole)
+/* A body: values, each between pre and post, between head and tail. */
+static char *format(struct arena *a, const char *const parts[4],
+		    const struct value *v, bool rest, size_t *len)
 {
-	bool ok = !ferror(f) && whole;
-	char *s = !fclose(f) && ok ? arena_copy(a, *text_of, *len) : NULL;
+	char *s = NULL, *copy = NULL;
+	FILE *f = open_memstream(&s, len);
+	bool whole = f;
 
-	free(*text_of);
-	return s;
+	if (!f)
+		return NULL;
+	fprintf(f, "<?xml version=\"1.0\"?>%s", parts[0]);
+	for (; v && whole; v = rest ? v->next : NULL) {
+		fputs(parts[1], f);
+		whole = write_value(f, v);
+		fputs(parts[2], f);
+	}
+	fputs(parts[3], f);
+	whole &= !ferror(f);
+	if (!fclose(f) && whole)
+		copy = arena_copy(a, s, *len);
+	free(s);
+	return copy;
 }
 
 /* Bodies, of *len bytes, to be sent; NULL when memory was short. */
 char *rpc_format_call(struct arena *a, const char *method,
 		      const struct value *params, size_t *len)
 {
-	char *s = NULL;
-	FILE *f = open_memstream(&s, len);
-	const struct value *v;
-	bool whole = params && !params->broken;
+	const char *head = arena_printf(a, "<methodCall><methodName>%s"
+					"</methodName><params>", method);
+	const char *const parts[] = { head, "<param>", "</param>",
+				      "</params></methodCall>" };
 
-	if (!f)
-		return NULL;
-	fputs("<?xml version=\"1.0\"?><methodCall><methodName>", f);
-	write_text(f, method);
-	fputs("</methodName><params>", f);
-	for (v = params ? params->first : NULL; v && whole; v = v->next) {
-		fputs("<param>", f);
-		whole = write_value(f, v);
-		fputs("</param>", f);
-	}
-	fputs("</params></methodCall>", f);
-	return finish(a, f, &s, len, whole);
-}
-
-static char *format_response(struct arena *a, const char *before,
-			     const struct value *v, const char *behind,
-			     size_t *len)
-{
-	char *s = NULL;
-	FILE *f = open_memstream(&s, len);
-	bool whole;
-
-	if (!f)
-		return NULL;
-	fprintf(f, "<?xml version=\"1.0\"?><methodResponse>%s", before);
-	whole = write_value(f, v);
-	fprintf(f, "%s</methodResponse>", behind);
-	return finish(a, f, &s, len, whole);
+	return head && params && !params->broken ?
+		format(a, parts, params->first, true, len) : NULL;
 }
 
 char *rpc_format_reply(struct arena *a, const struct value *result,
 		       size_t *len)
 {
-	return format_response(a, "<params><param>", result,
-			       "</param></params>", len);
+	static const char *const parts[] = { "<methodResponse><params>",
+		"<param>", "</param>", "</params></methodResponse>" };
+
+	return result ? format(a, parts, result, false, len) : NULL;
 }
 
 char *rpc_format_fault(struct arena *a, int code, const char *fault,
 		       size_t *len)
 {
+	static const char *const parts[] = { "<methodResponse>", "<fault>",
+		"</fault>", "</methodResponse>" };
 	struct value *v = value_struct(a);
 
 	value_set(v, "faultCode", value_int(a, code));
 	value_set(v, "faultString", value_string(a, fault));
-	return format_response(a, "<fault>", v, "</fault>", len);
+	return v ? format(a, parts, v, false, len) : NULL;
 }
 
 /* {Status: "Success", Value: result}; NULL stands for "". */
@@ -594,20 +571,16 @@ struct value *rpc_failure(struct arena *a, const char *code,
 			  const char *subject, const char *fmt, ...)
 {
 	struct value *v = value_struct(a), *e = value_array(a);
-	char *s = NULL;
 	va_list ap;
 
-	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		s = NULL;
-	va_end(ap);
 	value_set(v, "Status", value_string(a, "Failure"));
 	value_append(e, value_string(a, code));
 	if (subject)
 		value_append(e, value_string(a, subject));
-	value_append(e, value_string(a, s ? s : code));
+	va_start(ap, fmt);
+	value_append(e, value_vprintf(a, fmt, ap));
+	va_end(ap);
 	value_set(v, "ErrorDescription", e);
-	free(s);
 	return v;
 }
 

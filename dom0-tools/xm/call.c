@@ -174,12 +174,22 @@ struct value *records_of(char **domains)
 	return out;
 }
 
-/* Whether there is still a domain of that number. */
+/*
+ * Whether that domain has not ended: one that has shut down, and that nobody
+ * is going to remove or start anew, has.
+ */
 bool domain_runs(int64_t domid)
 {
-	const char *why;
+	const struct value *ref, *r, *conf;
+	const char *why, *fate;
 
-	return try_call(&why, "VM.get_by_domid", INT(domid), NULL);
+	ref = try_call(&why, "VM.get_by_domid", INT(domid), NULL);
+	r = ref ? try_call(&why, "VM.get_record", ref, NULL) : NULL;
+	conf = value_get(r, "other_config");
+	fate = conf && conf->count ? "destroy" : "preserve";
+	return r && (!strchr(value_get_string(r, "state", ""), 's') ||
+		     strcmp(value_get_string(conf, "on_poweroff", fate),
+			    "preserve"));
 }
 
 /* Waits until something happened, or a second. */
