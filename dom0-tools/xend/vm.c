@@ -205,10 +205,12 @@ static void vm_ended(struct vm *vm)
 /* Somebody else destroyed it: what may be left is removed. */
 static void vm_vanished(struct vm *vm)
 {
+	if (vm->job)
+		return;			/* its end looks again */
 	if (!vm->record) {
 		vm->domid = -1;
 		vm_forget(vm);
-	} else if (!vm->job) {
+	} else {
 		job_new(vm, JOB_DESTROY, NULL, NULL);
 	}
 }
