@@ -192,7 +192,8 @@ static bool take_list(struct conf *c, const struct key *k, struct value *v)
 	struct value *item;
 
 	if (v->type != VALUE_ARRAY)
-		return conf_wrong(c, "%s: a list is wanted: [ '...' ]", k->name);
+		return conf_wrong(c, "%s: a list is wanted: [ '...' ]",
+				  k->name);
 	if (!put(c, k->name, value_array(c->arena)))
 		return false;
 	for value_each(item, v)
@@ -604,7 +605,7 @@ bool conf_load(struct conf *c, const char *file)
 	return conf_parse(c, file, text);
 }
 
-/* Sets a member whose key no file has. */
+/* Takes a member out of the record: that member, or NULL. */
 static struct value *take_away(struct conf *c, const char *key)
 {
 	struct value **at, *v;
@@ -647,7 +648,8 @@ bool conf_finish(struct conf *c)
 					   value_get_int(d, "maxmem", 128)));
 	if (value_get_int(d, "maxmem", INT_MAX) < value_get_int(d, "memory", 0))
 		return conf_wrong(c, "maxmem is less than memory");
-	if (value_get_int(d, "maxvcpus", INT_MAX) < value_get_int(d, "vcpus", 1))
+	if (value_get_int(d, "maxvcpus", INT_MAX) <
+	    value_get_int(d, "vcpus", 1))
 		return conf_wrong(c, "maxvcpus is less than vcpus");
 	return !c->error;
 }

@@ -19,7 +19,7 @@ struct conf {
 	struct arena *arena;
 	struct value *domain;		/* the record */
 	struct value *notes;		/* array: what was ignored, and where */
-	const char *error;		/* "FILE:LINE: ..." once it went wrong */
+	const char *error;		/* "FILE:LINE: ...", once wrong */
 	const char *file;		/* where we are */
 	unsigned int line;
 };

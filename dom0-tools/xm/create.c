@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xm create: from a domain file to a running domain.
- *
- * [create 10] The file is read here, xend gets a record and checks it again.
- * If the domain cannot be started its record is taken back: nothing stays.
+ * xm create: from a domain file to a running domain.  The file is read here;
+ * xend gets a record, and checks it again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +50,10 @@ static struct value *read_files(char **argv)
 	return c.domain;
 }
 
+/*
+ * [create 5] The domain file becomes a record, and xend is asked to start it.
+ * If it cannot, the record is taken back: nothing stays.
+ */
 int cmd_create(char **argv)
 {
 	struct value *domain = read_files(argv), *ref, *record;
