@@ -259,15 +259,6 @@ static void set_running(struct call *c, struct value *v, const struct vm *vm)
 	value_set(v, "vifs", device_list(c, vm, "vif"));
 }
 
-static struct value *copy_value(struct call *c, const struct value *v)
-{
-	struct value *copy = v ? arena_copy(&c->a, v, sizeof(*v)) : NULL;
-
-	if (copy)
-		copy->next = NULL;
-	return copy;
-}
-
 static struct value *vm_get_record(struct call *c, struct vm *vm)
 {
 	struct value *v = value_struct(&c->a);
@@ -279,8 +270,8 @@ static struct value *vm_get_record(struct call *c, struct vm *vm)
 	value_set(v, "managed", value_bool(&c->a, vm->record));
 	if (vm->domid >= 0)
 		set_running(c, v, vm);
-	value_set(v, "other_config", vm->record ? copy_value(c, vm->record)
-						: value_struct(&c->a));
+	value_set(v, "other_config", vm->record ?
+		  value_copy(&c->a, vm->record) : value_struct(&c->a));
 	return v;
 }
 
@@ -399,11 +390,11 @@ static struct value *vm_start(struct call *c, struct vm *vm)
 	struct task *t = NULL;
 	struct job *job;
 
+	if (vm->job)
+		return busy(c, vm);
 	if (vm->domid >= 0)
 		return call_fail(c, "VM_BAD_POWER_STATE", vm->uuid,
 				 "%s runs already", vm_name(&c->a, vm));
-	if (vm->job || !vm->record)
-		return busy(c, vm);
 	if (async) {
 		t = task_new("VM.start");
 		if (!t)
@@ -469,22 +460,6 @@ static struct value *vm_unpause(struct call *c, struct vm *vm)
 }
 
 /* --- changes ------------------------------------------------------------------------------- */
-/* The record of a guest of ours with one member changed. */
-static void change_record(struct call *c, struct vm *vm, const char *key,
-			  struct value *to)
-{
-	struct value *r = value_struct(&c->a), *v;
-
-	if (!vm->record)
-		return;
-	for value_each(v, vm->record)
-		if (strcmp(v->name, key))
-			value_set(r, v->name, copy_value(c, v));
-	value_set(r, key, to);
-	if (vm_redefine(vm, r))
-		log_warn("%s: the change is lost at a restart", vm->uuid);
-}
-
 static struct value *vm_set_name(struct call *c, struct vm *vm)
 {
 	const char *name = arg_string(c, 1, "");
@@ -501,7 +476,7 @@ static struct value *vm_set_name(struct call *c, struct vm *vm)
 		if (path)
 			store_write(xend_store, 0, path, name, strlen(name));
 	}
-	change_record(c, vm, "name", value_string(&c->a, name));
+	vm_change(&c->a, vm, "name", value_string(&c->a, name));
 	return NULL;
 }
 
@@ -520,7 +495,7 @@ static struct value *vm_set_memory(struct call *c, struct vm *vm)
 	rc = hyper_max_mem(vm->domid, kib + MAXMEM_SLACK);
 	if (rc)
 		return fail_errno(c, "memory limit", rc);
-	change_record(c, vm, "memory", value_int(&c->a, kib >> 10));
+	vm_change(&c->a, vm, "memory", value_int(&c->a, kib >> 10));
 	return write_node(c, vm, "memory/target",
 			  arena_printf(&c->a, "%lld", (long long)kib));
 }
@@ -535,7 +510,7 @@ static struct value *vm_set_maxmem(struct call *c, struct vm *vm)
 	rc = hyper_max_mem(vm->domid, kib + MAXMEM_SLACK);
 	if (rc)
 		return fail_errno(c, "memory limit", rc);
-	change_record(c, vm, "maxmem", value_int(&c->a, kib >> 10));
+	vm_change(&c->a, vm, "maxmem", value_int(&c->a, kib >> 10));
 	return write_node(c, vm, "memory/static-max",
 			  arena_printf(&c->a, "%lld", (long long)kib));
 }
@@ -554,7 +529,7 @@ static struct value *vm_set_vcpus(struct call *c, struct vm *vm)
 				    arena_printf(&c->a, "cpu/%lld/availability",
 						 (long long)i),
 				    i < n ? "online" : "offline");
-	change_record(c, vm, "vcpus", value_int(&c->a, n));
+	vm_change(&c->a, vm, "vcpus", value_int(&c->a, n));
 	return failed;
 }
 

@@ -90,7 +90,7 @@ static void vm_event(const struct vm *vm, const char *operation)
 }
 
 /* Keeps a copy of the record, and writes it to its file. */
-int vm_redefine(struct vm *vm, const struct value *record)
+static int vm_redefine(struct vm *vm, const struct value *record)
 {
 	struct arena old = vm->a;
 	int rc;
@@ -103,6 +103,32 @@ int vm_redefine(struct vm *vm, const struct value *record)
 	}
 	arena_release(&old);
 	return rc;
+}
+
+/* A value that can become part of another. */
+struct value *value_copy(struct arena *a, const struct value *v)
+{
+	struct value *copy = arena_copy(a, v, sizeof(*v));
+
+	if (copy)
+		copy->next = NULL;
+	return copy;
+}
+
+/* Changes a member of the record, if the guest is ours. */
+void vm_change(struct arena *a, struct vm *vm, const char *key,
+	       struct value *to)
+{
+	struct value *r = value_struct(a), *v;
+
+	if (!vm->record)
+		return;
+	for value_each(v, vm->record)
+		if (strcmp(v->name, key))
+			value_set(r, v->name, value_copy(a, v));
+	value_set(r, key, to);
+	if (vm_redefine(vm, r))
+		log_warn("%s: the change is lost at a restart", vm->uuid);
 }
 
 /* A new guest of ours, from a record that was checked.  NULL with errno. */
@@ -191,15 +217,20 @@ static const char *vm_policy(const struct vm *vm)
 static void vm_ended(struct vm *vm)
 {
 	const char *policy = vm_policy(vm);
+	struct arena a = { 0 };
 
 	vm->handled = true;
 	log_info("domain %d ended (reason %u): %s", vm->domid,
 		 vm->info.flags >> XEN_DOMINF_shutdownshift &
 		 XEN_DOMINF_shutdownmask, policy);
-	if (!strcmp(policy, "restart"))
+	if (!strcmp(policy, "restart")) {
+		/* Another tool may have renamed it. */
+		vm_change(&a, vm, "name", value_string(&a, vm_name(&a, vm)));
 		job_new(vm, JOB_RESTART, NULL, NULL);
-	else if (!strcmp(policy, "destroy"))
+	} else if (!strcmp(policy, "destroy")) {
 		job_new(vm, JOB_DESTROY, NULL, NULL);
+	}
+	arena_release(&a);
 }
 
 /* Somebody else destroyed it: what may be left is removed. */

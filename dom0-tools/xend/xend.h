@@ -31,7 +31,9 @@ struct vm *vm_by_name(struct arena *a, const char *name);
 const char *vm_name(struct arena *a, const struct vm *vm);
 const char *vm_power_state(const struct vm *vm);
 struct vm *vm_define(const char *uuid, const struct value *record);
-int vm_redefine(struct vm *vm, const struct value *record);
+void vm_change(struct arena *a, struct vm *vm, const char *key,
+	       struct value *to);
+struct value *value_copy(struct arena *a, const struct value *v);
 void vm_forget(struct vm *vm);
 char *vm_read(struct arena *a, const struct vm *vm, const char *key);
 
