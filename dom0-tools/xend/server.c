@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,7 @@ static void call_free(struct call *c)
 {
 	arena_release(&c->a);
 	free(c);
+	malloc_trim(0);		/* an answer may have been large */
 }
 
 /* Marks the call as failed; NULL. */
