@@ -41,7 +41,7 @@ static void told(const struct work *w, double done)
 		w->b->progress(done);
 }
 
-/* --- before anything is allocated -------------------------------------- */
+/* --- before anything is allocated ------------------------------------ */
 static const char *open_initrd(struct work *w)
 {
 	const char *path = w->b->ramdisk;
@@ -82,7 +82,7 @@ static const char *plan(struct work *w)
 	return NULL;
 }
 
-/* --- memory ------------------------------------------------------------ */
+/* --- memory ---------------------------------------------------------- */
 /* One batch from pfn on; the number of pages it got. */
 static uint64_t populate_batch(struct work *w, uint64_t *batch, uint64_t pfn,
 			       unsigned int order)
@@ -138,7 +138,7 @@ static const char *cannot_map(const struct work *w, const char *what)
 			    strerror(errno));
 }
 
-/* --- content ----------------------------------------------------------- */
+/* --- content --------------------------------------------------------- */
 static const char *load_part(const struct work *w,
 			     const struct image_part *part)
 {
@@ -277,7 +277,7 @@ static const char *write_grants(const struct work *w)
 	return NULL;
 }
 
-/* --- the whole --------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------- */
 static const char *prepare(struct work *w)
 {
 	struct xen_domctl_getdomaininfo info;

@@ -34,7 +34,7 @@ static uint32_t load32(const uint8_t *p)
 	return le32toh(v);
 }
 
-/* --- formats: true if exactly out_size bytes came out ----------------- */
+/* --- formats: true if exactly out_size bytes came out ---------------- */
 static bool unpack_gzip(const uint8_t *in, size_t in_size, uint8_t *out,
 			size_t out_size)
 {
@@ -154,7 +154,7 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 	return unpack_payload(file + at, len, out, out_size);
 }
 
-/* --- files ------------------------------------------------------------ */
+/* --- files ----------------------------------------------------------- */
 /* The whole of a file that is no longer than max, to be freed. */
 const char *file_read(struct arena *a, const char *path, uint64_t max,
 		      uint8_t **data, uint64_t *size)
@@ -188,7 +188,7 @@ const char *file_read(struct arena *a, const char *path, uint64_t max,
 			    *size > max ? "is too large" : "cannot be read");
 }
 
-/* --- the cache --------------------------------------------------------- */
+/* --- the cache ------------------------------------------------------- */
 static char *cache_name(struct arena *a, const char *cache,
 			const uint8_t *file, uint64_t size)
 {

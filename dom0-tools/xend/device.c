@@ -23,6 +23,7 @@
 #include "worker.h"
 
 #define SCRIPTS		"/etc/xen/scripts"
+#define SCRIPT_LOG	"/var/log/xen/xen-hotplug.log"
 #define SCRIPT_TIME	30000		/* ms */
 #define STATE_TIME	10000
 enum { STATE_INITIALISING = 1, STATE_INIT_WAIT, STATE_CLOSING = 5,
@@ -49,7 +50,7 @@ static bool device_init(struct device *d, struct worker *w, const char *kind,
 	return d->front && d->back && d->ours;
 }
 
-/* --- waiting ----------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------- */
 static int back_state(const struct device *d)
 {
 	const char *s = node_read(d->w, "%s/state", d->back);
@@ -72,7 +73,7 @@ static bool wait_state(const struct device *d, int state, unsigned int ms)
 	return true;
 }
 
-/* --- scripts ----------------------------------------------------------- */
+/* --- scripts --------------------------------------------------------- */
 static void run_child(const struct device *d, const char *script,
 		      const char *verb)
 {
@@ -133,9 +134,10 @@ static const char *script_add(const struct device *d, const char *what)
 	why = node_read(d->w, "%s/hotplug-error", d->back);
 	if (why)
 		return arena_printf(&d->w->a, "%s: %s", what, why);
-	return !status ? NULL :
-	       arena_printf(&d->w->a, "%s: %s %s", what, script,
-			    status < 0 ? "does not end" : "failed: see /var/log/xen/xen-hotplug.log");
+	if (!status)
+		return NULL;
+	return arena_printf(&d->w->a, "%s: %s %s", what, script, status < 0 ?
+			    "does not end" : "failed: see " SCRIPT_LOG);
 }
 
 static void script_remove(const struct device *d)
@@ -148,7 +150,7 @@ static void script_remove(const struct device *d)
 		log_warn("%s: %s failed", d->ours, script);
 }
 
-/* --- attaching ---------------------------------------------------------- */
+/* --- attaching ------------------------------------------------------- */
 /* The backend's nodes; a copy goes where the backend cannot change it. */
 static void add_back(struct nodes *n, const struct device *d, const char *key,
 		     const char *value)
@@ -260,8 +262,8 @@ static const char *check_target(struct worker *w, const char *kind,
 	    !access(arena_printf(&w->a, "/sys/class/net/%s/bridge", name),
 		    F_OK))
 		return NULL;
-	return arena_printf(&w->a, "bridge %s does not exist: ip link add %s type bridge",
-			    name, name);
+	return arena_printf(&w->a, "bridge %s does not exist: "
+			    "ip link add %s type bridge", name, name);
 }
 
 /*
@@ -295,7 +297,7 @@ const char *device_attach(struct worker *w, const char *kind,
 	return script_add(&d, what);
 }
 
-/* --- detaching ---------------------------------------------------------- */
+/* --- detaching ------------------------------------------------------- */
 /*
  * Takes a device away.  With force the guest is not asked, and loses its side
  * of it at once.

@@ -23,7 +23,7 @@
 #define MAXMEM_SLACK	1024		/* KiB beyond its memory, as libxl's */
 #define CONSOLE_LIMIT	"1048576"
 
-/* --- the domain itself ---------------------------------------------------- */
+/* --- the domain itself ----------------------------------------------- */
 static const char *check_memory(struct worker *w)
 {
 	uint64_t need = value_get_int(w->record, "memory", 0), have;
@@ -39,7 +39,9 @@ static const char *check_memory(struct worker *w)
 	if (need <= have)
 		return NULL;
 	w->code = "HOST_NOT_ENOUGH_FREE_MEMORY";
-	return arena_printf(&w->a, "not enough memory: %llu MiB are free, %llu MiB missing; end a guest or give some of Domain-0's back (xm mem-set 0)",
+	return arena_printf(&w->a, "not enough memory: %llu MiB are free, "
+			    "%llu MiB missing; end a guest or give some of "
+			    "Domain-0's back (xm mem-set 0)",
 			    (unsigned long long)have,
 			    (unsigned long long)(need - have));
 }
@@ -89,7 +91,7 @@ static const char *place_vcpus(struct worker *w)
 		  : NULL;
 }
 
-/* --- nodes ---------------------------------------------------------------- */
+/* --- nodes ----------------------------------------------------------- */
 static const char *number(struct worker *w, uint64_t n)
 {
 	return arena_printf(&w->a, "%llu", (unsigned long long)n);
@@ -204,7 +206,7 @@ static const char *write_facts(struct worker *w, const char *uuid,
 	return nodes_commit(&n);
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------- */
 static void told(double done)
 {
 	printf("progress %.2f\n", done);
@@ -281,22 +283,23 @@ const char *guest_start(struct worker *w, const char *uuid, bool paused)
 	return why ? why : launch(w, &b, paused);
 }
 
-/* Ends w->domid and removes all that belongs to it. */
+/*
+ * Removes all that belongs to w->domid, and the domain last: as long as it is
+ * there, whoever comes later knows that there is something to do.
+ */
 const char *guest_destroy(struct worker *w)
 {
 	static const char *const kinds[] = { "vbd", "vif", "console" };
+	char *mark = arena_printf(&w->a, "/libxl/%u/xend", w->domid);
 	const char *vm = node_read(w, "/local/domain/%u/vm", w->domid), *why;
 	struct nodes n;
 	unsigned int i;
 	int rc;
 
-	/* Fails if it is gone, which is as good. */
+	/* These fail if there is nothing, which is as good. */
+	store_rm(w->s, 0, mark ? mark : "");
 	hyper_pause(w->domid);
 	why = devices_destroy(w);
-	rc = hyper_destroy(w->domid);
-	if (rc && rc != -ESRCH && !why)
-		why = arena_printf(&w->a, "the hypervisor does not end it: %s",
-				   strerror(-rc));
 	nodes_start(&n, w);
 	if (vm && !strncmp(vm, "/vm/", 4))
 		nodes_add(&n, NODE_REMOVE, NULL, "%s", vm);
@@ -305,7 +308,11 @@ const char *guest_destroy(struct worker *w)
 			  kinds[i], w->domid);
 	nodes_add(&n, NODE_REMOVE, NULL, "/local/domain/%u", w->domid);
 	nodes_add(&n, NODE_REMOVE, NULL, "/libxl/%u", w->domid);
-	/* It may not have been introduced. */
 	store_release(w->s, w->domid);
-	return nodes_commit(&n) ? "the store does not let go of it" : why;
+	if (nodes_commit(&n))
+		why = "the store does not let go of it";
+	rc = hyper_destroy(w->domid);
+	return !rc || rc == -ESRCH ? why :
+	       arena_printf(&w->a, "the hypervisor does not end it: %s",
+			    strerror(-rc));
 }

@@ -25,6 +25,7 @@ struct job {
 	struct vm *vm;
 	enum job_kind kind;
 	bool cleaning;			/* after a start that failed */
+	bool restart;
 	struct call *calls[CALLS_MAX];	/* who waits for it */
 	struct task *task;
 	pid_t pid;
@@ -32,11 +33,13 @@ struct job {
 	unsigned int used;
 	char line[1024];
 	char *code, *text;		/* the failure */
+	const struct value *record;	/* as it becomes by the job, or NULL;
+					 * lies in calls[0] */
 };
 
 static struct task *tasks;
 
-/* --- tasks ------------------------------------------------------------------- */
+/* --- tasks ----------------------------------------------------------- */
 /* By id, or NULL. */
 struct task *task_find(const char *id)
 {
@@ -89,7 +92,7 @@ static void task_event(const struct task *t)
 	event_add("task", "mod", strcat(ref, t->id));
 }
 
-/* --- ends ---------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------ */
 static void job_report(struct job *job)
 {
 	struct task *t = job->task;
@@ -132,6 +135,7 @@ static void job_step(struct job *job)
 	vms_refresh();
 	if (job->kind == JOB_RESTART && !job->code) {
 		job->kind = JOB_START;
+		job->restart = true;
 		vm->domid = -1;
 		job_run(job, (const char *[]){ "start", vm->uuid, "0", NULL });
 		return;
@@ -145,6 +149,10 @@ static void job_step(struct job *job)
 	}
 	if (job->code)
 		log_warn("guest %s: %s", vm->uuid, job->text);
+	else if (job->record && vm_redefine(vm, job->record))
+		log_warn("%s: the change is lost at a restart", vm->uuid);
+	else if (job->restart)
+		vm_set_phase(vm, "running");
 	vm->job = NULL;
 	if (job->kind == JOB_DESTROY || (job->kind == JOB_START && job->code)) {
 		if (!job->code || job->kind == JOB_START)
@@ -165,7 +173,7 @@ static void job_fail(struct job *job, const char *code, const char *text)
 		fatalx("no memory");
 }
 
-/* --- the worker's output ------------------------------------------------------ */
+/* --- the worker's output --------------------------------------------- */
 static void job_line(struct job *job, char *line)
 {
 	char *text;
@@ -259,9 +267,15 @@ void job_run(struct job *job, const char *const *argv)
 		fatal("event loop");
 }
 
+/* What the guest's record becomes if the job, made for a call, succeeds. */
+void job_set_record(struct job *job, const struct value *record)
+{
+	job->record = record;
+}
+
 /*
- * A job for a guest that has none, for a call or a task, or NULL for both.
- * Starting and destroying begin at once.
+ * A job for a guest that has none, for a call or a task, or NULL for both: a
+ * start is then one after a kill.  Destroying begins at once.
  */
 struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 		    struct task *task)
@@ -281,6 +295,9 @@ struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 	snprintf(domid, sizeof(domid), "%d", vm->domid);
 	if (kind == JOB_DESTROY || kind == JOB_RESTART)
 		job_run(job, (const char *[]){ "destroy", domid, NULL });
+	job->restart = kind == JOB_START && !call && !task;
+	if (job->restart)
+		job_run(job, (const char *[]){ "start", vm->uuid, "0", NULL });
 	return job;
 }
 

@@ -19,7 +19,7 @@
 #define MAXMEM_SLACK	1024
 #define LOG_MAX		(1u << 20)
 
-/* --- arguments and small answers --------------------------------------------------- */
+/* --- arguments and small answers ------------------------------------- */
 static const char *arg_string(const struct call *c, unsigned int i,
 			      const char *otherwise)
 {
@@ -84,7 +84,7 @@ static char *read_node(struct call *c, const char *fmt, ...)
 	return store_read(xend_store, &c->a, 0, path, NULL);
 }
 
-/* --- what is known of a guest --------------------------------------------------------- */
+/* --- what is known of a guest ---------------------------------------- */
 static const char *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
@@ -289,7 +289,7 @@ static struct value *vm_metrics(struct call *c, struct vm *vm)
 	return v;
 }
 
-/* --- finding guests ---------------------------------------------------------------------- */
+/* --- finding guests -------------------------------------------------- */
 static struct value *vm_get_all(struct call *c, struct vm *none)
 {
 	struct value *list = value_array(&c->a);
@@ -346,7 +346,7 @@ static struct value *vm_get_by_domid(struct call *c, struct vm *none)
 			 (long long)domid);
 }
 
-/* --- life -------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------ */
 static struct value *busy(struct call *c, const struct vm *vm)
 {
 	return call_fail(c, "OTHER_OPERATION_IN_PROGRESS", vm->uuid,
@@ -400,6 +400,7 @@ static struct value *vm_start(struct call *c, struct vm *vm)
 		if (!t)
 			return fail_errno(c, "task", -ENOMEM);
 	}
+	vm_set_phase(vm, "running");
 	job = job_new(vm, JOB_START, async ? NULL : c, t);
 	job_run(job, (const char *[]){ "start", vm->uuid,
 				       arg_bool(c, 1) ? "1" : "0", NULL });
@@ -430,14 +431,9 @@ static struct value *write_node(struct call *c, const struct vm *vm,
 	return rc ? fail_errno(c, key, rc) : NULL;
 }
 
-static struct value *vm_clean_shutdown(struct call *c, struct vm *vm)
+static struct value *vm_ask(struct call *c, struct vm *vm)
 {
-	return write_node(c, vm, "control/shutdown", "poweroff");
-}
-
-static struct value *vm_clean_reboot(struct call *c, struct vm *vm)
-{
-	return write_node(c, vm, "control/shutdown", "reboot");
+	return write_node(c, vm, "control/shutdown", c->arg);
 }
 
 static struct value *vm_pause(struct call *c, struct vm *vm)
@@ -459,7 +455,7 @@ static struct value *vm_unpause(struct call *c, struct vm *vm)
 	       rc ? fail_errno(c, "unpause", rc) : NULL;
 }
 
-/* --- changes ------------------------------------------------------------------------------- */
+/* --- changes --------------------------------------------------------- */
 static struct value *vm_set_name(struct call *c, struct vm *vm)
 {
 	const char *name = arg_string(c, 1, "");
@@ -584,11 +580,37 @@ static struct value *vm_send_sysrq(struct call *c, struct vm *vm)
 	       bad_value(c, "key", "one letter");
 }
 
-/* --- devices ---------------------------------------------------------------------------------- */
-static struct value *device_attach(struct call *c, struct vm *vm,
-				   const char *kind)
+/* --- devices --------------------------------------------------------- */
+/* The record's list of such devices without one, and with another. */
+static const struct value *record_with(struct call *c, const struct vm *vm,
+				       const struct value *less,
+				       const struct value *more)
+{
+	bool vif = !strcmp(c->arg, "vif");
+	const char *key = vif ? "vif" : "disk", *id = vif ? "mac" : "vdev";
+	const char *gone = value_get_string(less, vif ? "mac" : "dev", "-");
+	struct value *r = value_struct(&c->a), *list = value_array(&c->a), *v;
+	const struct value *old = value_get(vm->record, key);
+
+	if (!vm->record)
+		return NULL;
+	for value_each(v, vm->record)
+		if (strcmp(v->name, key))
+			value_set(r, v->name, value_copy(&c->a, v));
+	if (old)
+		for value_each(v, old)
+			if (strcmp(value_get_string(v, id, ""), gone))
+				value_append(list, value_copy(&c->a, v));
+	if (more)
+		value_append(list, value_copy(&c->a, more));
+	value_set(r, key, list);
+	return r;
+}
+
+static struct value *device_attach(struct call *c, struct vm *vm)
 {
 	struct value *device = value_item(c->params, 1);
+	const char *kind = c->arg;
 	bool vif = !strcmp(kind, "vif");
 	const char *why = !device || device->type != VALUE_STRUCT ?
 			  "a struct is needed" :
@@ -599,6 +621,7 @@ static struct value *device_attach(struct call *c, struct vm *vm,
 	};
 	unsigned int n = 3;
 	struct value *v;
+	struct job *job;
 
 	if (why)
 		return call_fail(c, "VALUE_NOT_SUPPORTED", NULL, "%s", why);
@@ -607,7 +630,9 @@ static struct value *device_attach(struct call *c, struct vm *vm,
 	for value_each(v, device)
 		if (v->type == VALUE_STRING && n < ARRAY_SIZE(argv) - 1)
 			argv[n++] = arena_printf(&c->a, "%s=%s", v->name, v->s);
-	job_run(job_new(vm, JOB_ATTACH, c, NULL), argv);
+	job = job_new(vm, JOB_ATTACH, c, NULL);
+	job_set_record(job, record_with(c, vm, NULL, device));
+	job_run(job, argv);
 	return NULL;
 }
 
@@ -621,62 +646,38 @@ static bool device_is(const struct value *v, const struct value *what)
 		!strcasecmp(value_get_string(v, "mac", ""), what->s));
 }
 
-static struct value *device_detach(struct call *c, struct vm *vm,
-				   const char *kind)
+static struct value *device_detach(struct call *c, struct vm *vm)
 {
-	struct value *list = device_list(c, vm, kind), *v;
+	struct value *list = device_list(c, vm, c->arg), *v;
 	char domid[16], id[16];
+	struct job *job;
 
 	for value_each(v, list)
 		if (device_is(v, value_item(c->params, 1)))
 			break;
 	if (!v)
-		return call_fail(c, "HANDLE_INVALID", kind,
+		return call_fail(c, "HANDLE_INVALID", c->arg,
 				 "%s has no such device: xm %s-list shows all",
 				 vm_name(&c->a, vm),
-				 strcmp(kind, "vif") ? "block" : "network");
+				 strcmp(c->arg, "vif") ? "block" : "network");
 	if (vm->job)
 		return busy(c, vm);
 	snprintf(domid, sizeof(domid), "%d", vm->domid);
 	snprintf(id, sizeof(id), "%u",
 		 (unsigned int)value_get_int(v, "devid", 0));
-	job_run(job_new(vm, JOB_DETACH, c, NULL),
-		(const char *[]){ "detach", domid, kind, id,
-				  arg_bool(c, 2) ? "1" : "0", NULL });
+	job = job_new(vm, JOB_DETACH, c, NULL);
+	job_set_record(job, record_with(c, vm, v, NULL));
+	job_run(job, (const char *[]){ "detach", domid, c->arg, id,
+				       arg_bool(c, 2) ? "1" : "0", NULL });
 	return NULL;
 }
 
-static struct value *vbd_attach(struct call *c, struct vm *vm)
+static struct value *devices(struct call *c, struct vm *vm)
 {
-	return device_attach(c, vm, "vbd");
+	return device_list(c, vm, c->arg);
 }
 
-static struct value *vif_attach(struct call *c, struct vm *vm)
-{
-	return device_attach(c, vm, "vif");
-}
-
-static struct value *vbd_detach(struct call *c, struct vm *vm)
-{
-	return device_detach(c, vm, "vbd");
-}
-
-static struct value *vif_detach(struct call *c, struct vm *vm)
-{
-	return device_detach(c, vm, "vif");
-}
-
-static struct value *vbd_list(struct call *c, struct vm *vm)
-{
-	return device_list(c, vm, "vbd");
-}
-
-static struct value *vif_list(struct call *c, struct vm *vm)
-{
-	return device_list(c, vm, "vif");
-}
-
-/* --- the machine -------------------------------------------------------------------------------- */
+/* --- the machine ----------------------------------------------------- */
 static struct value *host_get_all(struct call *c, struct vm *vm)
 {
 	struct value *list = value_array(&c->a);
@@ -794,7 +795,7 @@ static struct value *host_debug_keys(struct call *c, struct vm *vm)
 	return rc ? fail_errno(c, "debug keys", rc) : NULL;
 }
 
-/* --- tasks and events ---------------------------------------------------------------------------- */
+/* --- tasks and events ------------------------------------------------ */
 static struct value *task_get_record(struct call *c, struct vm *vm)
 {
 	const char *ref = arg_string(c, 0, "");
@@ -824,49 +825,50 @@ static struct value *events(struct call *c, struct vm *vm)
 	return event_from(c);
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------- */
+/* --- dispatch -------------------------------------------------------- */
 enum needs { NOTHING, A_GUEST, A_DOMAIN };
 
 static const struct {
 	const char *name;
 	enum needs needs;	/* a domain: a guest that runs */
 	struct value *(*fn)(struct call *c, struct vm *vm);
+	const char *arg;
 } methods[] = {
-	{ "host.get_all", NOTHING, host_get_all },
-	{ "host.get_record", NOTHING, host_get_record },
-	{ "host.dmesg", NOTHING, host_dmesg },
-	{ "host.send_debug_keys", NOTHING, host_debug_keys },
-	{ "VM.get_all", NOTHING, vm_get_all },
-	{ "VM.get_all_records", NOTHING, vm_get_all_records },
-	{ "VM.get_by_name_label", NOTHING, vm_get_by_name },
-	{ "VM.get_by_uuid", NOTHING, vm_get_by_uuid },
-	{ "VM.get_by_domid", NOTHING, vm_get_by_domid },
-	{ "VM.get_record", A_GUEST, vm_get_record },
-	{ "VM.create", NOTHING, vm_create },
-	{ "VM.start", A_GUEST, vm_start },
-	{ "Async.VM.start", A_GUEST, vm_start },
-	{ "VM.clean_shutdown", A_DOMAIN, vm_clean_shutdown },
-	{ "VM.clean_reboot", A_DOMAIN, vm_clean_reboot },
-	{ "VM.hard_shutdown", A_GUEST, vm_hard_shutdown },
-	{ "VM.destroy", A_GUEST, vm_hard_shutdown },
-	{ "VM.pause", A_DOMAIN, vm_pause },
-	{ "VM.unpause", A_DOMAIN, vm_unpause },
-	{ "VM.set_name_label", A_GUEST, vm_set_name },
-	{ "VM.set_memory", A_DOMAIN, vm_set_memory },
-	{ "VM.set_maxmem", A_DOMAIN, vm_set_maxmem },
-	{ "VM.set_vcpus", A_DOMAIN, vm_set_vcpus },
-	{ "VM.pin_vcpu", A_DOMAIN, vm_pin_vcpu },
-	{ "VM.set_sched", A_DOMAIN, vm_set_sched },
-	{ "VM.send_sysrq", A_DOMAIN, vm_send_sysrq },
-	{ "VM_metrics.get_record", A_GUEST, vm_metrics },
-	{ "VBD.attach", A_DOMAIN, vbd_attach },
-	{ "VBD.detach", A_DOMAIN, vbd_detach },
-	{ "VBD.list", A_DOMAIN, vbd_list },
-	{ "VIF.attach", A_DOMAIN, vif_attach },
-	{ "VIF.detach", A_DOMAIN, vif_detach },
-	{ "VIF.list", A_DOMAIN, vif_list },
-	{ "task.get_record", NOTHING, task_get_record },
-	{ "event.from", NOTHING, events },
+	{ "host.get_all", NOTHING, host_get_all, NULL },
+	{ "host.get_record", NOTHING, host_get_record, NULL },
+	{ "host.dmesg", NOTHING, host_dmesg, NULL },
+	{ "host.send_debug_keys", NOTHING, host_debug_keys, NULL },
+	{ "VM.get_all", NOTHING, vm_get_all, NULL },
+	{ "VM.get_all_records", NOTHING, vm_get_all_records, NULL },
+	{ "VM.get_by_name_label", NOTHING, vm_get_by_name, NULL },
+	{ "VM.get_by_uuid", NOTHING, vm_get_by_uuid, NULL },
+	{ "VM.get_by_domid", NOTHING, vm_get_by_domid, NULL },
+	{ "VM.get_record", A_GUEST, vm_get_record, NULL },
+	{ "VM.create", NOTHING, vm_create, NULL },
+	{ "VM.start", A_GUEST, vm_start, NULL },
+	{ "Async.VM.start", A_GUEST, vm_start, NULL },
+	{ "VM.clean_shutdown", A_DOMAIN, vm_ask, "poweroff" },
+	{ "VM.clean_reboot", A_DOMAIN, vm_ask, "reboot" },
+	{ "VM.hard_shutdown", A_GUEST, vm_hard_shutdown, NULL },
+	{ "VM.destroy", A_GUEST, vm_hard_shutdown, NULL },
+	{ "VM.pause", A_DOMAIN, vm_pause, NULL },
+	{ "VM.unpause", A_DOMAIN, vm_unpause, NULL },
+	{ "VM.set_name_label", A_GUEST, vm_set_name, NULL },
+	{ "VM.set_memory", A_DOMAIN, vm_set_memory, NULL },
+	{ "VM.set_maxmem", A_DOMAIN, vm_set_maxmem, NULL },
+	{ "VM.set_vcpus", A_DOMAIN, vm_set_vcpus, NULL },
+	{ "VM.pin_vcpu", A_DOMAIN, vm_pin_vcpu, NULL },
+	{ "VM.set_sched", A_DOMAIN, vm_set_sched, NULL },
+	{ "VM.send_sysrq", A_DOMAIN, vm_send_sysrq, NULL },
+	{ "VM_metrics.get_record", A_GUEST, vm_metrics, NULL },
+	{ "VBD.attach", A_DOMAIN, device_attach, "vbd" },
+	{ "VBD.detach", A_DOMAIN, device_detach, "vbd" },
+	{ "VBD.list", A_DOMAIN, devices, "vbd" },
+	{ "VIF.attach", A_DOMAIN, device_attach, "vif" },
+	{ "VIF.detach", A_DOMAIN, device_detach, "vif" },
+	{ "VIF.list", A_DOMAIN, devices, "vif" },
+	{ "task.get_record", NOTHING, task_get_record, NULL },
+	{ "event.from", NOTHING, events, NULL },
 };
 
 /* Calls the method that c->method names. */
@@ -882,6 +884,7 @@ struct value *method_call(struct call *c)
 	if (i == ARRAY_SIZE(methods))
 		return call_fail(c, "MESSAGE_METHOD_UNKNOWN", c->method,
 				 "no method %s", c->method);
+	c->arg = methods[i].arg;
 	vms_refresh();
 	if (methods[i].needs == NOTHING)
 		return methods[i].fn(c, NULL);

@@ -15,7 +15,7 @@
 
 #define CMDLINE_MAX	1023
 
-/* --- small parsers -------------------------------------------------------- */
+/* --- small parsers --------------------------------------------------- */
 /* The number of a disk's name (xvda1, sdb, hdc); 0 if it is none. */
 unsigned int record_vdev(const char *name)
 {
@@ -121,7 +121,7 @@ void record_uuid_new(uint8_t uuid[16])
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 }
 
-/* --- checks ---------------------------------------------------------------- */
+/* --- checks ---------------------------------------------------------- */
 static const struct {
 	const char *name;
 	int64_t low, high;
@@ -322,7 +322,7 @@ const char *record_check(struct arena *a, struct value *r)
 	return check_devices(a, r);
 }
 
-/* --- files ----------------------------------------------------------------- */
+/* --- files ----------------------------------------------------------- */
 /* NULL if there is none that can be read. */
 struct value *record_load(struct arena *a, const char *uuid)
 {

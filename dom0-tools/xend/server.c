@@ -59,7 +59,7 @@ static void conn_close(struct conn *c)
 	server_conns--;
 }
 
-/* --- answers ------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------- */
 /* False if the connection is gone. */
 static bool conn_flush(struct conn *c)
 {
@@ -159,7 +159,7 @@ void call_end(struct call *c, struct value *result)
 		conn_process(conn);
 }
 
-/* --- sessions -------------------------------------------------------------------- */
+/* --- sessions -------------------------------------------------------- */
 static bool session_ok(const struct value *v)
 {
 	unsigned int i;
@@ -191,7 +191,7 @@ static void session_logout(const struct value *v)
 			sessions[i][0] = 0;
 }
 
-/* --- calls ------------------------------------------------------------------------ */
+/* --- calls ----------------------------------------------------------- */
 static struct value *call_run(struct call *c, struct value *params)
 {
 	struct value *session = value_item(params, 0), *v;
@@ -305,7 +305,7 @@ static void conn_event(void *arg, unsigned int events)
 	conn_process(c);
 }
 
-/* --- connections ------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------- */
 static bool peer_ok(int fd)
 {
 	struct ucred peer;

@@ -8,10 +8,11 @@
  * What a guest's end means (on_poweroff, on_reboot, on_crash) is decided
  * here, for our guests only, once for each end.
  *
- * Nothing of a guest is kept but its record, in a file.  Which domain is
- * whose follows from the domain's handle, and whether it was finished from a
- * node in the store; see guest.c.  So a xend that was killed finds everything
- * again.
+ * Nothing of a guest is kept but its record, in a file.  Its member "phase"
+ * says what xend wants: nothing yet (there is none), that it runs, or that it
+ * is started again.  Which domain is whose follows from the domain's handle,
+ * and whether it was finished from a node in the store; see guest.c.  So a
+ * xend that was killed finds everything again, and goes on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 struct vm *vms;
 
-/* --- the table -------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------- */
 /* By uuid, or NULL. */
 struct vm *vm_find(const char *uuid)
 {
@@ -90,7 +91,7 @@ static void vm_event(const struct vm *vm, const char *operation)
 }
 
 /* Keeps a copy of the record, and writes it to its file. */
-static int vm_redefine(struct vm *vm, const struct value *record)
+int vm_redefine(struct vm *vm, const struct value *record)
 {
 	struct arena old = vm->a;
 	int rc;
@@ -131,6 +132,15 @@ void vm_change(struct arena *a, struct vm *vm, const char *key,
 		log_warn("%s: the change is lost at a restart", vm->uuid);
 }
 
+/* What xend wants of a guest of ours, from now on. */
+void vm_set_phase(struct vm *vm, const char *phase)
+{
+	struct arena a = { 0 };
+
+	vm_change(&a, vm, "phase", value_string(&a, phase));
+	arena_release(&a);
+}
+
 /* A new guest of ours, from a record that was checked.  NULL with errno. */
 struct vm *vm_define(const char *uuid, const struct value *record)
 {
@@ -166,7 +176,7 @@ void vm_forget(struct vm *vm)
 	free(vm);
 }
 
-/* --- what the hypervisor says ---------------------------------------------- */
+/* --- what the hypervisor says ---------------------------------------- */
 static void vm_seen(const struct xen_domctl_getdomaininfo *info)
 {
 	char uuid[UUID_CHARS];
@@ -226,6 +236,7 @@ static void vm_ended(struct vm *vm)
 	if (!strcmp(policy, "restart")) {
 		/* Another tool may have renamed it. */
 		vm_change(&a, vm, "name", value_string(&a, vm_name(&a, vm)));
+		vm_set_phase(vm, "restarting");
 		job_new(vm, JOB_RESTART, NULL, NULL);
 	} else if (!strcmp(policy, "destroy")) {
 		job_new(vm, JOB_DESTROY, NULL, NULL);
@@ -269,7 +280,7 @@ void vms_refresh(void)
 	}
 }
 
-/* --- after a kill ------------------------------------------------------------ */
+/* --- after a kill ---------------------------------------------------- */
 static void vm_recover(const char *uuid)
 {
 	struct vm *vm = vm_find(uuid);
@@ -295,10 +306,27 @@ static bool vm_finished(struct arena *a, const struct vm *vm)
 	return path && store_read(xend_store, a, 0, path, NULL);
 }
 
+/* One of ours: is it as it should be? */
+static void vm_check(struct arena *a, struct vm *vm)
+{
+	const char *phase = value_get_string(vm->record, "phase", "");
+
+	if (!strcmp(phase, "restarting")) {
+		job_new(vm, vm->domid < 0 ? JOB_START : JOB_RESTART, NULL,
+			NULL);
+	} else if (vm->domid >= 0 && !vm_finished(a, vm)) {
+		log_info("domain %d was not finished: destroyed", vm->domid);
+		job_new(vm, JOB_DESTROY, NULL, NULL);
+	} else if (vm->domid >= 0) {
+		log_info("domain %d found again", vm->domid);
+	} else if (*phase) {		/* another tool ended it */
+		vm_forget(vm);
+	}
+}
+
 /*
- * Finds our guests again, once at start.  Those that were being made, and
- * those that were being destroyed, are destroyed; so are guests that do not
- * run any more and were not only defined.
+ * Finds our guests again, once at start.  Those that were being made or
+ * destroyed are destroyed, those that were about to be started again are.
  */
 void vms_recover(void)
 {
@@ -314,15 +342,8 @@ void vms_recover(void)
 	vms_refresh();
 	for (vm = vms; vm; vm = next) {
 		next = vm->next;
-		if (!vm->record || vm->job || vm->domid < 0)
-			continue;
-		if (!vm_finished(&a, vm)) {
-			log_info("domain %d was not finished: destroyed",
-				 vm->domid);
-			job_new(vm, JOB_DESTROY, NULL, NULL);
-		} else {
-			log_info("domain %d found again", vm->domid);
-		}
+		if (vm->record && !vm->job)
+			vm_check(&a, vm);
 	}
 	arena_release(&a);
 }

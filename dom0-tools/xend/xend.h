@@ -33,6 +33,8 @@ const char *vm_power_state(const struct vm *vm);
 struct vm *vm_define(const char *uuid, const struct value *record);
 void vm_change(struct arena *a, struct vm *vm, const char *key,
 	       struct value *to);
+void vm_set_phase(struct vm *vm, const char *phase);
+int vm_redefine(struct vm *vm, const struct value *record);
 struct value *value_copy(struct arena *a, const struct value *v);
 void vm_forget(struct vm *vm);
 char *vm_read(struct arena *a, const struct vm *vm, const char *key);
@@ -55,6 +57,7 @@ struct task *task_find(const char *id);
 struct task *task_new(const char *label);
 struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
 		    struct task *task);
+void job_set_record(struct job *job, const struct value *record);
 void job_run(struct job *job, const char *const *argv);
 bool job_interrupt(struct vm *vm, struct call *call);
 
@@ -63,6 +66,7 @@ struct call {
 	struct arena a;
 	struct conn *conn;		/* NULL: it hung up */
 	const char *method;
+	const char *arg;		/* the table's, for the method */
 	const struct value *params;	/* without the session */
 	struct value *failure;
 	bool later;			/* call_end() comes later */

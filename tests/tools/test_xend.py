@@ -406,7 +406,11 @@ def changes():
             {"target": "/run/disk.img", "vdev": "xvdb", "script": SCRIPT})
     refused("INTERNAL_ERROR", "/nosuch", "VBD.attach", ref,
             {"target": "/nosuch", "vdev": "xvdc", "script": SCRIPT})
+    config = call("VM.get_record", ref)["other_config"]
+    assert [d["vdev"] for d in config["disk"]] == ["xvda", "xvdb"]
     call("VBD.detach", ref, "xvdb")
+    config = call("VM.get_record", ref)["other_config"]
+    assert [d["vdev"] for d in config["disk"]] == ["xvda"]
     refused("HANDLE_INVALID", "block-list", "VBD.detach", ref, "xvdb")
     call("VIF.attach", ref, {"bridge": "any", "script": SCRIPT})
     call("VIF.detach", ref, 1)
@@ -565,6 +569,48 @@ def killed_at_any_time():
     clean()
 
 
+def killed_while_restarting():
+    """A guest that reboots comes back, whenever xend is killed."""
+    global PROCESS, CLIENT
+    random.seed(2)
+    ref, r = create("again", on_reboot="restart")
+    for i in range(12):
+        DOMAINS.end(r["domid"], 1)
+        call("VM.get_all")
+        time.sleep(random.random() * 0.5)
+        PROCESS.send_signal(signal.SIGKILL)
+        PROCESS.wait()
+        PROCESS, CLIENT = start_xend()
+        old = r["domid"]
+        wait_for(lambda: call("VM.get_record", ref)["domid"] > old)
+        wait_for(lambda: call("VM.get_record", ref)["power_state"] ==
+                 "Running")
+        wait_for(lambda: len(DOMAINS.all()) == 1)
+        r = call("VM.get_record", ref)
+        assert r["name_label"] == "again"
+    wait_for(lambda: try_destroy(ref))
+    clean()
+
+
+def ended_by_others_while_xend_was_dead():
+    """Then it is forgotten, and its name is free."""
+    global PROCESS, CLIENT
+    ref, r = create("lost", disk=[], vif=[])
+    PROCESS.send_signal(signal.SIGKILL)
+    PROCESS.wait()
+    with open("/run/fake/domains", "r+b") as f:
+        m = mmap.mmap(f.fileno(), 0)
+        for i in range(64):
+            struct.pack_into("<I", m, 64 + 64 * i, 0)
+        m.close()
+    top = f"/local/domain/{r['domid']}"
+    for path in (top, f"/libxl/{r['domid']}", f"/vm/{r['uuid']}",
+                 f"/local/domain/0/backend/console/{r['domid']}"):
+        STORE_CLIENT.ask(13, path.encode() + b"\0")
+    PROCESS, CLIENT = start_xend()
+    clean()
+
+
 def ended_while_xend_was_dead():
     global PROCESS, CLIENT
     ref, r = create("late", on_reboot="restart")
@@ -605,7 +651,8 @@ def tiny_kernel():
 CASES = [a_life, memory_of_a_guest, policies, bad_records, bad_starts, names,
          changes, events_and_tasks, host, destroyed_while_starting,
          foreign_guest, garbage_on_the_socket, memory_of_xend,
-         killed_at_any_time, ended_while_xend_was_dead]
+         killed_at_any_time, killed_while_restarting,
+         ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
 
 own_world()
 XENSTORED, XEND, KERNEL = (os.path.abspath(p) for p in sys.argv[1:4])
