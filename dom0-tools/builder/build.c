@@ -123,7 +123,8 @@ static const char *populate(struct work *w)
 	hyper_free(batch, BATCH * sizeof(*batch));
 	if (pfn == nr)
 		return NULL;
-	return arena_printf(w->a, "not enough memory: %llu MiB missing; end a guest or lower Domain-0's memory (xm mem-set 0)",
+	return arena_printf(w->a, "not enough memory: %llu MiB missing; end a "
+			    "guest or give some of Domain-0's back (xm mem-set 0)",
 			    (unsigned long long)((nr - pfn) >> 8) + 1);
 }
 

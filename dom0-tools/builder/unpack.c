@@ -8,9 +8,11 @@
  * is the digest of the packed file, and it ends with a checksum of itself: an
  * entry for another kernel is never found, and a damaged one never used.
  */
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@
 #include "builder.h"
 
 #define KERNEL_MAX	(512ull << 20)	/* a file, and unpacked */
+#define CACHE_MAX	4		/* kernels */
 #define LZ4_BLOCK	(8u << 20)	/* of the legacy format */
 
 static uint32_t load32(const uint8_t *p)
@@ -214,6 +217,7 @@ static bool cache_get(const char *name, struct kernel_file *k)
 	if (!fstat(fd, &st) && st.st_size > 8)
 		k->map = mmap(NULL, st.st_size, PROT_READ,
 			      MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	futimens(fd, NULL);
 	close(fd);
 	if (k->map != MAP_FAILED) {
 		k->elf = k->map;
@@ -227,6 +231,31 @@ static bool cache_get(const char *name, struct kernel_file *k)
 	log_warn("%s: damaged, removed", name);
 	unlink(name);
 	return false;
+}
+
+/* The entry that was not used for the longest goes, if there are too many. */
+static void cache_prune(const char *cache)
+{
+	int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct timespec oldest = { 0 };
+	char name[NAME_MAX + 1] = "";
+	unsigned int n = 0;
+	struct dirent *e;
+	struct stat st;
+
+	while (dir && (e = readdir(dir))) {
+		if (fstatat(fd, e->d_name, &st, 0) || !S_ISREG(st.st_mode))
+			continue;
+		if (!n++ || st.st_mtim.tv_sec < oldest.tv_sec) {
+			oldest = st.st_mtim;
+			strcpy(name, e->d_name);
+		}
+	}
+	if (n >= CACHE_MAX)
+		unlinkat(fd, name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 /* A cache that cannot be written costs time, nothing else. */
@@ -281,8 +310,10 @@ const char *kernel_open(struct arena *a, const char *path, const char *cache,
 	k->elf = k->buffer;
 	if (why)
 		return arena_printf(a, "%s: %s", path, why);
-	if (name && out)
+	if (name && out) {
+		cache_prune(cache);
 		cache_put(a, name, k);
+	}
 	return NULL;
 }
 

@@ -63,7 +63,7 @@ int hyper_destroy(domid_t domid)
 
 	do
 		rc = hyper_plain(XEN_DOMCTL_destroydomain, domid);
-	while (rc == -EAGAIN || rc == -EINTR || rc == -85 /* ERESTART */);
+	while (rc == -EAGAIN || rc == -EINTR || rc == -ERESTART);
 	return rc;
 }
 
@@ -186,19 +186,11 @@ int hyper_sched(domid_t domid, bool set, uint16_t *weight, uint16_t *cap)
 /* A port in domid that only remote may connect to. */
 int hyper_alloc_port(domid_t domid, domid_t remote)
 {
-	struct evtchn_alloc_unbound *arg = hyper_alloc(sizeof(*arg));
-	int rc;
+	struct evtchn_alloc_unbound arg = { .dom = domid, .remote_dom = remote };
+	int rc = hyper_op(__HYPERVISOR_event_channel_op,
+			  EVTCHNOP_alloc_unbound, &arg, sizeof(arg));
 
-	if (!arg)
-		return -ENOMEM;
-	arg->dom = domid;
-	arg->remote_dom = remote;
-	rc = hyper_call(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound,
-			(uintptr_t)arg, 0, 0, 0);
-	if (!rc)
-		rc = arg->port;
-	hyper_free(arg, sizeof(*arg));
-	return rc;
+	return rc ? rc : (int)arg.port;
 }
 
 /*
@@ -208,19 +200,13 @@ int hyper_alloc_port(domid_t domid, domid_t remote)
 long hyper_populate(domid_t domid, uint64_t *extents, uint64_t n,
 		    unsigned int order)
 {
-	struct xen_memory_reservation *r = hyper_alloc(sizeof(*r));
-	long done;
+	struct xen_memory_reservation r = {
+		.extent_start = (uintptr_t)extents, .nr_extents = n,
+		.extent_order = order, .domid = domid,
+	};
 
-	if (!r)
-		return -ENOMEM;
-	r->extent_start = (uintptr_t)extents;
-	r->nr_extents = n;
-	r->extent_order = order;
-	r->domid = domid;
-	done = hyper_call(__HYPERVISOR_memory_op, XENMEM_populate_physmap,
-			  (uintptr_t)r, 0, 0, 0);
-	hyper_free(r, sizeof(*r));
-	return done;
+	return hyper_op(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r,
+			sizeof(r));
 }
 
 /* A frame of domid becomes a top-level page table. */

@@ -81,6 +81,17 @@ void hyper_free(void *p, size_t size)
 		munmap(p, hyper_round(size));
 }
 
+/* A call op(cmd, arg), where arg is in and out and at most a page. */
+long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
+{
+	long r;
+
+	memcpy(hyper_bounce, arg, size);
+	r = hyper_call(op, cmd, (uintptr_t)hyper_bounce, 0, 0, 0);
+	memcpy(arg, hyper_bounce, size);
+	return r;
+}
+
 static long hyper_bounced(unsigned int op, void *arg, size_t size)
 {
 	long r;

@@ -129,6 +129,7 @@ char *store_control(struct store *s, struct arena *a, const char *command);
 int hyper_open(void);
 long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
 		uint64_t a3, uint64_t a4);
+long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size);
 void *hyper_alloc(size_t size);
 void hyper_free(void *p, size_t size);
 int hyper_domctl(struct xen_domctl *op);

@@ -142,8 +142,11 @@ static const char *write_folders(struct worker *w, const char *uuid)
 static void add_console(struct nodes *n, struct worker *w,
 			const struct build *b, const char *dom)
 {
-	const char *back = arena_printf(&w->a, "/local/domain/0/backend/console/%u/0", w->domid);
-	const char *ours = arena_printf(&w->a, "/libxl/%u/device/console/0", w->domid);
+	const char *back = arena_printf(&w->a,
+					"/local/domain/0/backend/console/%u/0",
+					w->domid);
+	const char *ours = arena_printf(&w->a, "/libxl/%u/device/console/0",
+					w->domid);
 	const char *front = arena_printf(&w->a, "%s/console", dom);
 	const char *const keys[][2] = {
 		{ "frontend", front }, { "frontend-id", number(w, w->domid) },
