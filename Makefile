@@ -40,8 +40,8 @@ $(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
 # The control domain's programs; the file is as new as the newest of them.
 $(BUILD)/.tools: FORCE | deps
 	@$(MAKE) -s --no-print-directory -C dom0-tools BUILD=$(BUILD)
-	@[ $(BUILD)/tools/store-bench -nt tests/bench/store.c ] || $(CC) -O2 \
-		-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. tests/bench/store.c \
+	@[ $(BUILD)/tools/store-bench -nt tests/bench/tools/store.c ] || $(CC) -O2 \
+		-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. tests/bench/tools/store.c \
 		$(BUILD)/tools/obj/lib.a -o $(BUILD)/tools/store-bench
 	@touch -r "$$(ls -t $(BUILD)/tools/x* | head -1)" $@
 

@@ -14,7 +14,7 @@ measure() { # NAME COMMAND...
 	"$@" >/dev/null 2>&1 || echo "MICRO-FAIL $*"
 	echo "BENCH $name $((${EPOCHREALTIME/./} - from))"
 }
-store-bench || echo MICRO-FAIL store-bench
+/usr/lib/xenolith/bin/store-bench || echo MICRO-FAIL store-bench
 sleep 2
 measure "create-first" $tool create -p /tmp/g.cfg
 measure "destroy-first" $tool destroy g

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../dom0-tools/lib/lib.h"
+#include "../../../dom0-tools/lib/lib.h"
 
 #define ROUNDS	200
 #define WRITERS	16
