@@ -132,6 +132,8 @@ TESTS = {
     "two-guests": lambda t: t.script("pair", timeout=900),
     "guest-policy": lambda t: t.script("policy", timeout=900),
     "bad-boot": bad_boot,
+    "newcomer": newcomer,
+    "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
     "own-daemons": lambda t: t.script("own", timeout=900,
                                       kernel_args="tools=own"),
 }
@@ -141,8 +143,6 @@ TESTS = {
 UNPROVEN = {
     "tools": lambda t: t.script("tools", timeout=900,
                                 kernel_args="tools=own"),
-    "newcomer": newcomer,
-    "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
     "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
                                     kernel_args="tools=own"),
     "kill-daemons": lambda t: t.script("kill", timeout=1800,
