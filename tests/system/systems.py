@@ -134,6 +134,8 @@ TESTS = {
     "bad-boot": bad_boot,
     "newcomer": newcomer,
     "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
+    "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
+                                    kernel_args="tools=own"),
     "own-daemons": lambda t: t.script("own", timeout=900,
                                       kernel_args="tools=own"),
 }
@@ -143,8 +145,6 @@ TESTS = {
 UNPROVEN = {
     "tools": lambda t: t.script("tools", timeout=900,
                                 kernel_args="tools=own"),
-    "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
-                                    kernel_args="tools=own"),
     "kill-daemons": lambda t: t.script("kill", timeout=1800,
                                        kernel_args="tools=own"),
     "cycles": lambda t: t.script("cycles", timeout=1500),

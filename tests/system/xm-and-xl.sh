@@ -17,7 +17,7 @@ for n in 1 2; do
 	check xl-sees-$n sh -c "xl list | grep -q ^ours$n"
 	check xl-block-list-$n sh -c "xl block-list ours$n | grep -q 51712"
 	check xm-block-list-$n sh -c "xm block-list theirs$n | grep -q 51712"
-	check xl-list-l-$n sh -c "xl list -l ours$n | grep -q ours$n"
+	check xl-vcpu-list-$n sh -c "xl vcpu-list ours$n | grep -q ^ours$n"
 	if [ $n = 1 ]; then
 		check xl-shutdown xl shutdown -w ours1
 		check xm-shutdown xm shutdown -w theirs1
