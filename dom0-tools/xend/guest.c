@@ -311,10 +311,11 @@ const char *guest_destroy(struct worker *w)
 			  kinds[i], w->domid);
 	nodes_add(&n, NODE_REMOVE, NULL, "/local/domain/%u", w->domid);
 	nodes_add(&n, NODE_REMOVE, NULL, "/libxl/%u", w->domid);
-	store_release(w->s, w->domid);
 	if (nodes_commit(&n))
 		why = "the store does not let go of it";
 	rc = hyper_destroy(w->domid);
+	/* Whoever hears of this looks for dying domains: not before. */
+	store_release(w->s, w->domid);
 	return !rc || rc == -ESRCH ? why :
 	       arena_printf(&w->a, "the hypervisor does not end it: %s",
 			    strerror(-rc));
