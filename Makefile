@@ -25,8 +25,8 @@ $(BUILD)/.unpacked: | deps
 	@mkdir -p $(BUILD)
 	@scripts/debs $(BUILD)
 
-$(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked config/guest/manifest \
-		config/guest/init scripts/mkinitramfs
+$(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked \
+		$(wildcard config/guest/*) scripts/mkinitramfs
 	@echo "  INITRAMFS $(@F)"
 	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
 

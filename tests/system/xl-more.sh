@@ -5,7 +5,9 @@ xen_up
 guest_cfg g "memory=128" "extra='console=hvc0'"
 check create xl create /tmp/g.cfg
 check up wait_log g GUEST-DONE 90
-(sleep 4; echo 'echo CON-$((40+2))'; sleep 6) | timeout 20 xl console g > /tmp/con.out 2>&1
+# xl console reads keys only from a terminal.
+(sleep 4; echo 'echo CON-$((40+2))'; sleep 6) |
+	timeout 20 script -q -c "xl console g" /tmp/con.out >/dev/null 2>&1
 check console grep -q CON-42 /tmp/con.out
 check console-log grep -q CON-42 /var/log/xen/console/guest-g.log
 check destroy xl destroy g
