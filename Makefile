@@ -31,10 +31,19 @@ $(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked \
 	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
 
 $(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
-		$(wildcard tests/system/*.sh) scripts/mkinitramfs
+		$(wildcard tests/system/*.sh) scripts/mkinitramfs $(BUILD)/.tools
 	@echo "  INITRAMFS $(@F)"
-	@VMLINUZ=$(BUILD)/vmlinuz GUEST_INITRD=$(BUILD)/guest.cpio.gz \
-		scripts/mkinitramfs config/dom0/manifest $(BUILD)/root $@
+	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz \
+		GUEST_INITRD=$(BUILD)/guest.cpio.gz scripts/mkinitramfs \
+		config/dom0/manifest $(BUILD)/root $@
+
+# The control domain's programs; the file is as new as the newest of them.
+$(BUILD)/.tools: FORCE | deps
+	@$(MAKE) -s --no-print-directory -C dom0-tools BUILD=$(BUILD)
+	@[ $(BUILD)/tools/store-bench -nt tests/bench/tools/store.c ] || $(CC) -O2 \
+		-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. tests/bench/tools/store.c \
+		$(BUILD)/tools/obj/lib.a -o $(BUILD)/tools/store-bench
+	@touch -r "$$(ls -t $(BUILD)/tools/x* | head -1)" $@
 
 $(BUILD)/demo.img: | deps
 	@mkdir -p $(BUILD)
@@ -57,7 +66,7 @@ run-uefi: run-files
 qemu-gdb: run-files
 	@scripts/run --gdb
 
-test: deps images
+test: deps images $(BUILD)/demo.img
 	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)/debug DEBUG=y
 	@tests/run
 

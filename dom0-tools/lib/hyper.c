@@ -81,6 +81,17 @@ void hyper_free(void *p, size_t size)
 		munmap(p, hyper_round(size));
 }
 
+/* A call op(cmd, arg), where arg is in and out and at most a page. */
+long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
+{
+	long r;
+
+	memcpy(hyper_bounce, arg, size);
+	r = hyper_call(op, cmd, (uintptr_t)hyper_bounce, 0, 0, 0);
+	memcpy(arg, hyper_bounce, size);
+	return r;
+}
+
 static long hyper_bounced(unsigned int op, void *arg, size_t size)
 {
 	long r;
@@ -188,7 +199,28 @@ void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 	return NULL;
 }
 
-/* Undoes hyper_map(). */
+/* The first frame of a resource (XENMEM_resource_*); NULL with errno. */
+void *hyper_map_resource(domid_t domid, uint32_t type, uint32_t id)
+{
+	struct privcmd_mmap_resource arg = {
+		.dom = domid, .type = type, .id = id, .num = 1,
+	};
+	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       hyper_fd, 0);
+	int error;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	arg.addr = (uintptr_t)p;
+	if (!ioctl(hyper_fd, IOCTL_PRIVCMD_MMAP_RESOURCE, &arg))
+		return p;
+	error = errno;
+	munmap(p, PAGE);
+	errno = error;
+	return NULL;
+}
+
+/* Undoes hyper_map() and hyper_map_resource(). */
 void hyper_unmap(void *p, unsigned int n)
 {
 	if (p)

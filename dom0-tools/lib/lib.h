@@ -129,6 +129,7 @@ char *store_control(struct store *s, struct arena *a, const char *command);
 int hyper_open(void);
 long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
 		uint64_t a3, uint64_t a4);
+long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size);
 void *hyper_alloc(size_t size);
 void hyper_free(void *p, size_t size);
 int hyper_domctl(struct xen_domctl *op);
@@ -138,7 +139,32 @@ int hyper_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
 int hyper_read_log(char *buf, unsigned int size, uint32_t *index);
 void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 		int prot);
+void *hyper_map_resource(domid_t domid, uint32_t type, uint32_t id);
 void hyper_unmap(void *p, unsigned int n);
+
+/* domctl.c: making, changing and ending domains. */
+int hyper_create(const uint8_t uuid[16], unsigned int vcpus, uint32_t ports,
+		 int grant_frames);
+int hyper_destroy(domid_t domid);
+int hyper_pause(domid_t domid);
+int hyper_unpause(domid_t domid);
+int hyper_max_mem(domid_t domid, uint64_t kib);
+int hyper_hypercall_page(domid_t domid, uint64_t frame);
+int hyper_set_context(domid_t domid, unsigned int vcpu,
+		      const struct vcpu_guest_context *c);
+int hyper_vcpu_info(domid_t domid, unsigned int vcpu,
+		    struct xen_domctl_getvcpuinfo *info);
+int hyper_affinity(domid_t domid, unsigned int vcpu, bool set, uint64_t *hard,
+		   uint64_t *soft);
+int hyper_sched(domid_t domid, bool set, uint16_t *weight, uint16_t *cap);
+int hyper_alloc_port(domid_t domid, domid_t remote);
+long hyper_populate(domid_t domid, uint64_t *extents, uint64_t n,
+		    unsigned int order);
+int hyper_pin_l4(domid_t domid, uint64_t frame);
+void *hyper_map_grants(domid_t domid);
+int hyper_physinfo(struct xen_sysctl_physinfo *info);
+long hyper_version(unsigned int cmd, void *to, size_t size);
+int hyper_debug_keys(const char *keys);
 
 /* evtchn.c: event channels; fd is what evtchn_open() gave. */
 int evtchn_open(void);

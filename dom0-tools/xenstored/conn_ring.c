@@ -342,22 +342,44 @@ static unsigned int ring_give(struct domain *d)
 	return len;
 }
 
-/* Moves what fits to the guest; the journal already has it. */
+/* As much as fits; a guest that made room meanwhile does not say so. */
+static bool ring_give_all(struct domain *d)
+{
+	bool moved = false, again;
+
+	do {
+		again = false;
+		while (d->conn->out && ring_give(d))
+			again = true;
+		if (again) {
+			ring_store(&d->page->rsp_prod, d->rsp_prod);
+			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			moved = true;
+		}
+	} while (again && d->conn->out);
+	return moved;
+}
+
+/*
+ * Moves what fits to the guest; the journal already has it.  A guest sends
+ * no event for a request that it adds before it sees the one in front taken:
+ * look once more after showing that.
+ */
 void ring_send(struct conn *c)
 {
 	struct domain *d = c->domain;
-	bool was_blocked = conn_blocked(c), moved = false;
+	bool was_blocked = conn_blocked(c), moved;
 
 	if (!d->page || c->dead)
 		return;
-	while (c->out && ring_give(d))
-		moved = true;
-	if (moved)
-		ring_store(&d->page->rsp_prod, d->rsp_prod);
+	moved = ring_give_all(d);
 	if (d->told_cons != d->req_cons) {
 		ring_store(&d->page->req_cons, d->req_cons);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		d->told_cons = d->req_cons;
 		moved = true;
+		if (ring_load(&d->page->req_prod) != d->req_cons)
+			conn_activate(c);
 	}
 	if (moved)
 		evtchn_notify(ring_evtchn, d->local_port);

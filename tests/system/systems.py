@@ -3,6 +3,7 @@
 that run inside Dom0 are the shell scripts beside this file."""
 import os
 import re
+import time
 
 BUILD = os.environ["BUILD"]
 
@@ -85,6 +86,34 @@ def bad_boot(t):
             "not reported")
 
 
+def newcomer(t):
+    """What `make run` shows: the demo guest, its console, disk and net."""
+    with t.machine(kernel_args="quiet", disk=BUILD + "/demo.img",
+                   nic="e1000e", extra=["-snapshot"]) as m:
+        t.verdict("ready", m.expect(r"dom0: .*ready", 400))
+        t.verdict("banner", m.expect(r"xm list  ", 30) and
+                  m.expect(r"dom0# ", 30))
+        m.send("xm list\n")
+        t.verdict("list", m.expect(r"^Domain-0 +0 .*\n.*^demo +1 +384", 30))
+        time.sleep(20)
+        m.send("xm console demo\n")
+        m.send("\n")
+        t.verdict("login", m.expect(r"login:", 120))
+        m.send("root\n")
+        t.verdict("shell", m.expect(r"[#$] ", 60))
+        m.send("echo GUEST-$((40+2)); mount | grep xvda\n")
+        t.verdict("guest", m.expect(r"GUEST-42", 30) and
+                  m.expect(r"/dev/xvda on / ", 30))
+        m.send("\x1d")
+        m.send("\nping -c 3 10.77.0.10\n")
+        t.verdict("ping", m.expect(r"[23] packets received", 60))
+        m.send("xm shutdown -w demo; xm list; echo END-$((1+1))\n")
+        t.verdict("shutdown", m.expect(r"END-2", 120) and
+                  b"demo" not in m.text[m.text.rfind(b"Domain-0"):])
+        m.send("poweroff -f\n")
+        t.verdict("poweroff", m.wait_end(60))
+
+
 TESTS = {
     "dom0-1cpu": dom0(1),
     "dom0-2cpu": dom0(2),
@@ -103,6 +132,14 @@ TESTS = {
     "two-guests": lambda t: t.script("pair", timeout=900),
     "guest-policy": lambda t: t.script("policy", timeout=900),
     "bad-boot": bad_boot,
+    "newcomer": newcomer,
+    "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
+    "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
+                                    kernel_args="tools=own"),
+    "own-daemons": lambda t: t.script("own", timeout=900,
+                                      kernel_args="tools=own"),
+    "kill-daemons": lambda t: t.script("kill", timeout=1800,
+                                       kernel_args="tools=own"),
     "cycles": lambda t: t.script("cycles", timeout=1500),
     "xl-more": lambda t: t.script("xl-more", timeout=900),
     "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
@@ -111,4 +148,7 @@ TESTS = {
 
 # Not proven yet: run only when named (tests/run system/NAME).  They move up
 # as soon as they have passed.
-UNPROVEN = {}
+UNPROVEN = {
+    "tools": lambda t: t.script("tools", timeout=900,
+                                kernel_args="tools=own"),
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel files: reading them, unpacking a bzImage, and a cache of what was
+ * unpacked.
+ *
+ * Unpacking takes far longer than everything else in building a guest, so
+ * the result is kept in a folder that only root may write.  An entry's name
+ * is the digest of the packed file, and it ends with a checksum of itself: an
+ * entry for another kernel is never found, and a damaged one never used.
+ */
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lz4.h>
+#include <lzma.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+#include "builder.h"
+
+#define KERNEL_MAX	(512ull << 20)	/* a file, and unpacked */
+#define CACHE_MAX	4		/* kernels */
+#define LZ4_BLOCK	(8u << 20)	/* of the legacy format */
+
+static uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+/* --- formats: true if exactly out_size bytes came out ---------------- */
+static bool unpack_gzip(const uint8_t *in, size_t in_size, uint8_t *out,
+			size_t out_size)
+{
+	z_stream z = {
+		.next_in = (uint8_t *)in, .avail_in = in_size,
+		.next_out = out, .avail_out = out_size,
+	};
+	bool ok = inflateInit2(&z, 16 + MAX_WBITS) == Z_OK;
+
+	ok = ok && inflate(&z, Z_FINISH) == Z_STREAM_END && !z.avail_out;
+	inflateEnd(&z);
+	return ok;
+}
+
+static bool unpack_xz(const uint8_t *in, size_t in_size, uint8_t *out,
+		      size_t out_size)
+{
+	uint64_t limit = 256 << 20;
+	size_t in_at = 0, out_at = 0;
+
+	return lzma_stream_buffer_decode(&limit, 0, NULL, in, &in_at, in_size,
+					 out, &out_at, out_size) == LZMA_OK &&
+	       out_at == out_size;
+}
+
+static bool unpack_zstd(const uint8_t *in, size_t in_size, uint8_t *out,
+			size_t out_size)
+{
+	size_t frame = ZSTD_findFrameCompressedSize(in, in_size);
+
+	return !ZSTD_isError(frame) &&
+	       ZSTD_decompress(out, out_size, in, frame) == out_size;
+}
+
+static bool unpack_lz4(const uint8_t *in, size_t in_size, uint8_t *out,
+		       size_t out_size)
+{
+	size_t at = 4, done = 0, block, room;
+	int n;
+
+	while (done < out_size && in_size - at > 4) {
+		block = load32(in + at);
+		at += 4;
+		room = out_size - done < LZ4_BLOCK ? out_size - done
+						   : LZ4_BLOCK;
+		if (block > in_size - at)
+			return false;
+		n = LZ4_decompress_safe((const char *)in + at,
+					(char *)out + done, block, room);
+		if (n <= 0)
+			return false;
+		at += block;
+		done += n;
+	}
+	return done == out_size;
+}
+
+static const struct {
+	const char *magic;
+	size_t length;
+	const char *name;
+	bool (*unpack)(const uint8_t *in, size_t in_size, uint8_t *out,
+		       size_t out_size);
+} formats[] = {
+	{ "\375\067zXZ", 6, "xz", unpack_xz },
+	{ "\050\265\057\375", 4, "zstd", unpack_zstd },
+	{ "\037\213", 2, "gzip", unpack_gzip },
+	{ "\002\041\114\030", 4, "lz4", unpack_lz4 },
+	{ "\135\0\0", 3, "lzma", NULL },
+	{ "BZh", 3, "bzip2", NULL },
+	{ "\211LZO", 4, "lzo", NULL },
+};
+
+static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
+				  uint64_t *out_size)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
+		if (size > 16 && !memcmp(p, formats[i].magic,
+					 formats[i].length))
+			break;
+	if (i == ARRAY_SIZE(formats) || !formats[i].unpack)
+		return "is packed in another way than xz, zstd, gzip or lz4";
+	/* Every format Linux uses has the unpacked size at its end. */
+	*out_size = load32(p + size - 4);
+	if (!*out_size || *out_size > KERNEL_MAX)
+		return "has a payload whose size makes no sense";
+	*out = malloc(*out_size);
+	if (!*out)
+		return "is too large to unpack: no memory";
+	if (formats[i].unpack(p, size, *out, *out_size))
+		return NULL;
+	free(*out);
+	*out = NULL;
+	return "is damaged: its payload does not unpack";
+}
+
+/*
+ * The ELF file in a kernel file.  A bzImage's is unpacked to *out, to be
+ * freed; for any other file *out becomes NULL.
+ */
+const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
+			  uint64_t *out_size)
+{
+	uint64_t at, len;
+
+	*out = NULL;
+	if (size < 0x250 || memcmp(file + 0x202, "HdrS", 4))
+		return NULL;
+	if ((file[0x206] | file[0x207] << 8) < 0x208)
+		return "is a bzImage older than boot protocol 2.08";
+	at = (file[0x1f1] + 1) * 512ull + load32(file + 0x248);
+	len = load32(file + 0x24c);
+	if (at > size || len > size - at)
+		return "is cut short";
+	return unpack_payload(file + at, len, out, out_size);
+}
+
+/* --- files ----------------------------------------------------------- */
+/* The whole of a file that is no longer than max, to be freed. */
+const char *file_read(struct arena *a, const char *path, uint64_t max,
+		      uint8_t **data, uint64_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint64_t done = 0;
+	struct stat st;
+	ssize_t r = 1;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		r = errno;
+		if (fd >= 0)
+			close(fd);
+		return arena_printf(a, "%s: %s", path, strerror(r));
+	}
+	*size = st.st_size;
+	*data = S_ISREG(st.st_mode) && *size && *size <= max ? malloc(*size)
+							     : NULL;
+	while (*data && done < *size && r > 0) {
+		r = read(fd, *data + done, *size - done);
+		done += r > 0 ? r : 0;
+	}
+	close(fd);
+	if (*data && done == *size)
+		return NULL;
+	free(*data);
+	*data = NULL;
+	return arena_printf(a, "%s: %s", path,
+			    !S_ISREG(st.st_mode) ? "is not a file" :
+			    !*size ? "is empty" :
+			    *size > max ? "is too large" : "cannot be read");
+}
+
+/* --- the cache ------------------------------------------------------- */
+static char *cache_name(struct arena *a, const char *cache,
+			const uint8_t *file, uint64_t size)
+{
+	char hex[2 * DIGEST_SIZE + 1];
+	uint8_t d[DIGEST_SIZE];
+	int i;
+
+	digest(file, size, d);
+	for (i = 0; i < DIGEST_SIZE; i++)
+		sprintf(hex + 2 * i, "%02x", d[i]);
+	return arena_printf(a, "%s/%s", cache, hex);
+}
+
+static bool cache_get(const char *name, struct kernel_file *k)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	uint64_t sum;
+
+	if (fd < 0)
+		return false;
+	k->map = MAP_FAILED;
+	if (!fstat(fd, &st) && st.st_size > 8)
+		k->map = mmap(NULL, st.st_size, PROT_READ,
+			      MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	futimens(fd, NULL);
+	close(fd);
+	if (k->map != MAP_FAILED) {
+		k->elf = k->map;
+		k->size = st.st_size - 8;
+		memcpy(&sum, k->elf + k->size, 8);
+		if (lzma_crc64(k->elf, k->size, 0) == sum)
+			return true;
+		munmap(k->map, st.st_size);
+	}
+	k->map = NULL;
+	log_warn("%s: damaged, removed", name);
+	unlink(name);
+	return false;
+}
+
+/* The entry that was not used for the longest goes, if there are too many. */
+static void cache_prune(const char *cache)
+{
+	int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct timespec oldest = { 0 };
+	char name[NAME_MAX + 1] = "";
+	unsigned int n = 0;
+	struct dirent *e;
+	struct stat st;
+
+	while (dir && (e = readdir(dir))) {
+		if (fstatat(fd, e->d_name, &st, 0) || !S_ISREG(st.st_mode))
+			continue;
+		if (!n++ || st.st_mtim.tv_sec < oldest.tv_sec) {
+			oldest = st.st_mtim;
+			strcpy(name, e->d_name);
+		}
+	}
+	if (n >= CACHE_MAX)
+		unlinkat(fd, name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+/* A cache that cannot be written costs time, nothing else. */
+static void cache_put(struct arena *a, const char *name,
+		      const struct kernel_file *k)
+{
+	uint64_t sum = lzma_crc64(k->elf, k->size, 0);
+	char *temp = arena_printf(a, "%s.%d", name, (int)getpid());
+	int fd;
+
+	if (!temp)
+		return;
+	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	if (write(fd, k->elf, k->size) != (ssize_t)k->size ||
+	    write(fd, &sum, 8) != 8 || rename(temp, name))
+		unlink(temp);
+	close(fd);
+}
+
+/*
+ * Opens a kernel, unpacked; cache is a folder or NULL.  The message names the
+ * file.
+ */
+const char *kernel_open(struct arena *a, const char *path, const char *cache,
+			struct kernel_file *k)
+{
+	char *name = NULL;
+	uint8_t *file, *out;
+	uint64_t size;
+	const char *why;
+
+	memset(k, 0, sizeof(*k));
+	why = file_read(a, path, KERNEL_MAX, &file, &size);
+	if (why)
+		return why;
+	if (cache && size > 0x250 && !memcmp(file + 0x202, "HdrS", 4))
+		name = cache_name(a, cache, file, size);
+	if (name && cache_get(name, k)) {
+		free(file);
+		return NULL;
+	}
+	why = kernel_unpack(file, size, &out, &k->size);
+	k->buffer = out;
+	if (!why && !out) {
+		k->buffer = file;
+		k->size = size;
+	} else {
+		free(file);
+	}
+	k->elf = k->buffer;
+	if (why)
+		return arena_printf(a, "%s: %s", path, why);
+	if (name && out) {
+		cache_prune(cache);
+		cache_put(a, name, k);
+	}
+	return NULL;
+}
+
+/* Gives back what it holds. */
+void kernel_close(struct kernel_file *k)
+{
+	if (k->map)
+		munmap(k->map, k->size + 8);
+	free(k->buffer);
+	memset(k, 0, sizeof(*k));
+}

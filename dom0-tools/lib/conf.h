@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Domain files: from text to the record that VM.create takes.
+ *
+ * Members of the record, all but name, memory and kernel left out where the
+ * file is silent: name, uuid, kernel, ramdisk, cmdline, cpus, on_poweroff,
+ * on_reboot, on_crash (strings; cpus may be an array of them, one per vcpu);
+ * memory, maxmem (MiB), vcpus, maxvcpus, cpu_weight, cap, max_grant_frames,
+ * max_event_channels (integers); disk: array of {target, format "raw", vdev,
+ * access "rw" or "ro"; script, backendtype}; vif: array of {mac, bridge,
+ * script, ip, vifname, rate}.  Paths are absolute.
+ */
+#ifndef TOOLS_CONF_H
+#define TOOLS_CONF_H
+
+#include "rpc.h"
+
+struct conf {
+	struct arena *arena;
+	struct value *domain;		/* the record */
+	struct value *notes;		/* array: what was ignored, and where */
+	const char *error;		/* "FILE:LINE: ...", once wrong */
+	const char *file;		/* where we are */
+	unsigned int line;
+};
+
+/* conf.c */
+void conf_init(struct conf *c, struct arena *a);
+bool conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
+void conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
+bool conf_set(struct conf *c, const char *key, struct value *v);
+bool conf_add_disk(struct conf *c, struct value *disk);
+bool conf_add_vif(struct conf *c, struct value *vif);
+struct value *conf_disk(struct conf *c, const char *spec);
+struct value *conf_vif(struct conf *c, const char *spec);
+bool conf_parse(struct conf *c, const char *file, const char *text);
+bool conf_load(struct conf *c, const char *file);
+bool conf_finish(struct conf *c);
+
+/* conf_xml.c */
+bool conf_parse_xml(struct conf *c, const char *file, const char *text,
+		    size_t len);
+
+#endif

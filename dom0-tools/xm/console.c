@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xm console: the operator's terminal and the guest's pty, both raw, tied
+ * together until Ctrl-] or the guest's end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+#include "xm.h"
+
+#define CONSOLE_QUIT	0x1d	/* Ctrl-] */
+#define CONSOLE_PATIENCE 10	/* seconds for the pty to appear */
+
+static struct termios console_old;
+
+static void console_restore(void)
+{
+	tcsetattr(0, TCSADRAIN, &console_old);
+}
+
+static void console_raw(int fd, struct termios *old)
+{
+	struct termios t;
+
+	if (tcgetattr(fd, &t))
+		return;
+	if (old) {
+		*old = t;
+		atexit(console_restore);
+	}
+	cfmakeraw(&t);
+	tcsetattr(fd, TCSANOW, &t);
+}
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	ssize_t r;
+
+	for (; n; p += r, n -= r) {
+		r = write(fd, p, n);
+		if (r < 0 && errno == EAGAIN)
+			poll(&room, 1, -1);
+		else if (r < 0 && errno != EINTR)
+			return false;
+		r = r < 0 ? 0 : r;
+	}
+	return true;
+}
+
+/* Moves what there is; false at the end of either side. */
+static bool move(int from, int to, bool typed)
+{
+	char buf[512], *quit;
+	ssize_t n = read(from, buf, sizeof(buf));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0)
+		return false;
+	quit = typed ? memchr(buf, CONSOLE_QUIT, n) : NULL;
+	return write_all(to, buf, quit ? quit - buf : n) && !quit;
+}
+
+static void converse(int pty)
+{
+	struct pollfd p[2] = { { .fd = 0, .events = POLLIN },
+			       { .fd = pty, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (p[1].revents && !move(pty, 1, false))
+			return;
+		if (p[0].revents && !move(0, pty, true))
+			return;
+	}
+}
+
+static const char *pty_of(int64_t domid)
+{
+	struct value *r;
+	const char *tty;
+	int i;
+
+	for (i = 0; i < CONSOLE_PATIENCE * 5; i++) {
+		r = CALL("VM.get_record", CALL("VM.get_by_domid", INT(domid)));
+		tty = value_get_string(r, "console_tty", "");
+		if (*tty)
+			return tty;
+		usleep(200000);
+	}
+	fatalx("domain %d has no console: does xenconsoled run?", (int)domid);
+}
+
+/* Shows a domain's console until the operator leaves or it ends. */
+int console_attach(int64_t domid)
+{
+	const char *tty = pty_of(domid);
+	int pty = open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+	if (pty < 0)
+		fatal("%s", tty);
+	signal(SIGPIPE, SIG_IGN);
+	console_raw(pty, NULL);
+	console_raw(0, &console_old);
+	converse(pty);
+	return 0;
+}
+
+int cmd_console(char **argv)
+{
+	int64_t domid = value_get_int(find_record(*argv), "domid", -1);
+
+	if (!domid)
+		fatalx("Domain-0 has no console here: you are on it");
+	return console_attach(domid);
+}

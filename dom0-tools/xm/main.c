@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xm: the command line.  One table says what there is; everything else in
+ * this folder is called from it.
+ *
+ * Exit status: 0; 1 if it could not be done, or too few arguments; 2 for an
+ * unknown option.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "xm.h"
+
+#define OPTIONS_MAX	8
+
+static const struct command {
+	const char *name;
+	command_fn *run;
+	unsigned int args;	/* at least */
+	bool reads;		/* knows --json */
+	const char *options;	/* "a=all,f:=file": a letter, a long name */
+	const char *usage, *help;
+} commands[] = {
+	{ "create", cmd_create, 0, false, "c=console,f:=defconfig,n=dryrun,"
+	  "p=paused,q=quiet", "FILE [-c] [-p] [-q] [-n] [KEY=VALUE...]",
+	  "Start the domain of a domain file (-c: go to its console, -p: leave "
+	  "it paused, -n: only print what would be asked)" },
+	{ "list", cmd_list, 0, true, "l=long,v=verbose", "[-l] [-v] "
+	  "[DOMAIN...]", "List domains (-l: all there is to say, as JSON; -v: "
+	  "UUIDs)" },
+	{ "console", cmd_console, 1, false, "", "DOMAIN",
+	  "Go to a domain's console; Ctrl-] comes back" },
+	{ "shutdown", cmd_shutdown, 0, false, "a=all,w=wait",
+	  "[-w] DOMAIN... | -a", "Ask domains to shut down (-w: wait for it, "
+	  "-a: all)" },
+	{ "reboot", cmd_reboot, 0, false, "a=all,w=wait",
+	  "[-w] DOMAIN... | -a", "Ask domains to reboot" },
+	{ "destroy", cmd_destroy, 1, false, "", "DOMAIN...",
+	  "End domains at once" },
+	{ "pause", cmd_pause, 1, false, "", "DOMAIN...", "Stop domains" },
+	{ "unpause", cmd_unpause, 1, false, "", "DOMAIN...",
+	  "Let paused domains go on" },
+	{ "rename", cmd_rename, 2, false, "", "DOMAIN NAME",
+	  "Change a domain's name" },
+	{ "domid", cmd_domid, 1, true, "", "DOMAIN", "A domain's number" },
+	{ "domname", cmd_domname, 1, true, "", "DOMAIN", "A domain's name" },
+	{ "info", cmd_info, 0, true, "", "[NAME]",
+	  "What the machine and the hypervisor are" },
+	{ "dmesg", cmd_dmesg, 0, true, "c=clear", "[-c]",
+	  "The hypervisor's messages (-c: and clear them)" },
+	{ "uptime", cmd_uptime, 0, true, "s=short", "[-s] [DOMAIN...]",
+	  "How long domains have been running" },
+	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations",
+	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use; q ends it" },
+	{ "mem-set", cmd_mem_set, 2, false, "", "DOMAIN SIZE",
+	  "Give a domain more or less memory, in MiB or with b, k, m, g, t" },
+	{ "mem-max", cmd_mem_max, 2, false, "", "DOMAIN SIZE",
+	  "Set the most memory a domain may have" },
+	{ "vcpu-list", cmd_vcpu_list, 0, true, "", "[DOMAIN...]",
+	  "List virtual CPUs" },
+	{ "vcpu-set", cmd_vcpu_set, 2, false, "", "DOMAIN COUNT",
+	  "Set how many virtual CPUs a domain uses" },
+	{ "vcpu-pin", cmd_vcpu_pin, 3, false, "",
+	  "DOMAIN VCPU|all CPUS|all|- [CPUS|all|-]",
+	  "Set the CPUs that a virtual CPU may use, and prefers" },
+	{ "sched-credit", cmd_sched_credit, 0, true,
+	  "d:=domain,w:=weight,c:=cap", "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
+	  "Show or set domains' shares of the CPUs" },
+	{ "block-attach", cmd_block_attach, 2, false, "", "DOMAIN DISK...",
+	  "Add a disk, as a domain file spells it" },
+	{ "block-detach", cmd_block_detach, 2, false, "f=force",
+	  "[-f] DOMAIN VDEV", "Take a disk away" },
+	{ "block-list", cmd_block_list, 1, true, "", "DOMAIN...",
+	  "List disks" },
+	{ "network-attach", cmd_network_attach, 1, false, "",
+	  "DOMAIN [KEY=VALUE...]", "Add a network interface" },
+	{ "network-detach", cmd_network_detach, 2, false, "",
+	  "DOMAIN NUMBER|MAC", "Take a network interface away" },
+	{ "network-list", cmd_network_list, 1, true, "", "DOMAIN...",
+	  "List network interfaces" },
+	{ "sysrq", cmd_sysrq, 2, false, "", "DOMAIN KEY",
+	  "Send a Linux guest a magic key" },
+	{ "debug-keys", cmd_debug_keys, 1, false, "", "KEYS",
+	  "Press debug keys of the hypervisor; xm dmesg shows what it says" },
+	{ "help", cmd_help, 0, false, "", "[COMMAND]", "This list" },
+};
+
+struct arena arena;
+bool opt_json;
+const char *opt[128];
+
+static void print_usage(FILE *f, const struct command *c)
+{
+	fprintf(f, "usage: xm %s%s %s\n\n%s.\n", c->name,
+		c->reads ? " [--json]" : "", c->usage, c->help);
+}
+
+/* The command of that name, or the only one that begins so. */
+static const struct command *find_command(const char *name)
+{
+	const struct command *c, *found = NULL;
+	size_t n = strlen(name);
+
+	for (c = commands; c < commands + ARRAY_SIZE(commands); c++) {
+		if (strncmp(c->name, name, n))
+			continue;
+		if (!c->name[n])
+			return c;
+		if (found)
+			fatalx("'%s' may be %s or %s", name, found->name,
+			       c->name);
+		found = c;
+	}
+	if (!found)
+		fatalx("no command '%s': see xm help", name);
+	return found;
+}
+
+int cmd_help(char **argv)
+{
+	const struct command *c;
+
+	if (*argv) {
+		print_usage(stdout, find_command(*argv));
+		return 0;
+	}
+	puts("usage: xm COMMAND [ARGUMENT...]\n");
+	for (c = commands; c < commands + ARRAY_SIZE(commands); c++)
+		printf("  %-15s %.*s\n", c->name, (int)strcspn(c->help, "(;"),
+		       c->help);
+	puts("\nxm help COMMAND says more.  --json prints what the reading "
+	     "commands find as JSON.\nXEND_SOCKET names another socket than "
+	     RPC_SOCKET ".");
+	return 0;
+}
+
+/* Reads the options of c; where the arguments begin. */
+static char **read_options(const struct command *c, int argc, char **argv)
+{
+	struct option longs[OPTIONS_MAX] = { { "help", 0, NULL, 'h' },
+					     { "json", 0, NULL, 'j' } };
+	char shorts[3 * OPTIONS_MAX] = "h";
+	const char *p = c->options;
+	unsigned int n = c->reads ? 2 : 1;
+	int o;
+
+	for (; *p; p += strcspn(p, ","), p += *p == ',') {
+		size_t letter = strcspn(p, "="), all = strcspn(p, ",");
+
+		strncat(shorts, p, letter);
+		longs[n++] = (struct option){
+			arena_copy(&arena, p + letter + 1, all - letter - 1),
+			letter == 2, NULL, *p,
+		};
+	}
+	longs[n] = (struct option){ 0 };
+	while ((o = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
+		if (o == '?')
+			exit(2);
+		if (o == 'h') {
+			print_usage(stdout, c);
+			exit(0);
+		}
+		opt_json |= o == 'j';
+		opt[o] = optarg ? optarg : "";
+	}
+	return argv + optind;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+	char *no_args[] = { NULL };
+
+	log_open("xm", false, false);
+	if (argc > 2 && !strcmp(argv[1], "--json")) {
+		argv[1] = argv[2];	/* xm --json list is xm list --json */
+		argv[2] = "--json";
+	}
+	if (argc < 2) {
+		cmd_help(no_args);
+		return 1;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return cmd_help(no_args);
+	c = find_command(argv[1]);
+	argv = read_options(c, argc - 1, argv + 1);
+	if (argc - 1 - optind < (int)c->args) {
+		fprintf(stderr, "xm: %s needs at least %u argument%s\n",
+			c->name, c->args, c->args > 1 ? "s" : "");
+		print_usage(stderr, c);
+		return 1;
+	}
+	return c->run(argv);
+}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+# kill -9 of each daemon at random moments while guests are made, run and
+# destroyed: no guest is harmed, and nothing stays behind.
+xen_up
+bridge_up
+dd if=/dev/zero of=/tmp/disk.img bs=1M count=8 2>/dev/null
+dd if=/dev/zero of=/tmp/disk2.img bs=1M count=8 2>/dev/null
+guest_cfg run "memory=128" "extra='console=hvc0'" \
+	"disk=['/tmp/disk.img,raw,xvda,w']" "vif=['bridge=xenbr0']"
+guest_cfg new "memory=96" "extra='console=hvc0'" \
+	"disk=['/tmp/disk2.img,raw,xvda,w']" "vif=['bridge=xenbr0']"
+check create xm create /tmp/run.cfg
+check up wait_log run GUEST-DONE 90
+again() {
+	case $1 in
+	xend) xend ;;
+	xenstored) xenstored --pid-file=/run/xenstored.pid ;;
+	xenconsoled) xenconsoled --pid-file=/run/xenconsoled.pid \
+		--log=guest --log-dir=/var/log/xen/console ;;
+	esac
+}
+domid=$(xm domid run)
+rounds=$(word rounds)
+for i in $(seq "${rounds:-7}"); do
+	for daemon in xend xenconsoled xenstored; do
+		(xm create /tmp/new.cfg; xm destroy new) >/tmp/out 2>&1 &
+		sleep 0.$((RANDOM % 10))
+		[ $((RANDOM % 2)) = 0 ] || sleep $((RANDOM % 3))
+		kill -9 "$(cat /run/$daemon.pid)"
+		again $daemon || fail "$daemon-$i: does not start again"
+		wait $!
+		for j in $(seq 20); do
+			xm destroy new >/dev/null 2>&1
+			[ "$(xl list | wc -l)" = 3 ] && break
+			sleep 0.5
+		done
+		left="$(xl list | grep -v '^Name\|^Domain-0\|^run ') \
+$(losetup -a | grep disk2) $(xenstore-ls -f /local/domain |
+	grep -E "^/local/domain/[0-9]+ " | grep -vE "/($domid|0) ") \
+$(ip -o link | grep -o 'vif[0-9.]*' | grep -v "^vif$domid.0" | sort -u)"
+		if [ -z "${left//[[:space:]]/}" ]; then
+			pass "$daemon-$i"
+		else
+			fail "$daemon-$i: left:" $left "xm said:" $(cat /tmp/out)
+		fi
+	done
+done
+check same-guest test "$(xm domid run)" = "$domid"
+check unharmed sh -c '(sleep 3; echo "echo CON-\$((40+2))"; sleep 3) | timeout 10 script -qc "xm console run" /tmp/con >/dev/null 2>&1; grep -q CON-42 /tmp/con'
+check no-oops sh -c "! grep -E 'BUG:|Oops|Call Trace' /var/log/xen/console/guest-run.log"
+check shutdown xm shutdown -w run
+check gone wait_gone run 30
