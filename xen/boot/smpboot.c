@@ -87,7 +87,7 @@ void __init smp_boot_all(void)
 			      PERCPU_STACK_TOP;
 		smp_mb();
 		/* A second start-up message for old ones. */
-		for (u64 ms = 20; !(cpus_online & bit) && ms <= 1000; ms *= 50) {
+		for (u64 ms = 20; !(cpus_online & bit) && ms < 2000; ms *= 50) {
 			apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
 			end = clock_ns() + ms * NS_PER_MS;
 			while (!(READ_ONCE(cpus_online) & bit) &&

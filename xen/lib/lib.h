@@ -24,7 +24,8 @@ struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with l, ll, z, width, 0 and #.  A line gets the prefix "(XEN) ".  Any context, NMI included.
+ * %s %p with l, ll, z, width, 0 and #.  A line gets the prefix "(XEN) ".  Any
+ * context, NMI included.
  */
 #define printk(...)	log_at(LOG_ALWAYS, __VA_ARGS__)
 void vprintk(const char *fmt, va_list ap);
