@@ -54,7 +54,7 @@ mb2_end:
 	.globl	cpu0_block
 cpu0_block:	.skip	PERCPU_SIZE
 
-	/* The first page tables: `page` counts the pages that one maps. */
+	/* The first page tables: entries' places say which page each maps. */
 	.section .init.data, "aw"
 	.balign	4096
 	.globl	boot_l4			/* trampoline.S */
@@ -72,19 +72,15 @@ boot_l3_image:
 	.quad	PA(boot_l2_low) + 16384 + PTE_TABLE
 	.balign	4096
 boot_l2_low:				/* four pages, the image's behind */
-	.set	page, 0
 	.rept	2048 + 16
-	.quad	((page & 2047) << 21) + PTE_LARGE
-	.set	page, page + 1
+	.quad	(((. - boot_l2_low) & 16383) << 18) + PTE_LARGE
 	.endr
 	.fill	((PERCPU_BASE - IMAGE_BASE) >> 21) - 16, 8, 0
 	.quad	PA(boot_l1_percpu) + PTE_TABLE
 	.balign	4096
 boot_l1_percpu:
-	.set	page, 0
 	.rept	16
-	.quad	PA(cpu0_block) + (page << 12) + PTE_TABLE
-	.set	page, page + 1
+	.quad	PA(cpu0_block) + ((. - boot_l1_percpu) << 9) + PTE_TABLE
 	.endr
 	.balign	4096
 

@@ -44,17 +44,6 @@ static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 	apic_send_init(a->apic_id);
 }
 
-static bool __init wait_online(unsigned int cpu, u64 ms)
-{
-	u64 end = clock_ns() + ms * NS_PER_MS;
-
-	while (!(READ_ONCE(cpus_online) >> cpu & 1) && clock_ns() < end) {
-		cpu_poll();
-		cpu_relax();
-	}
-	return READ_ONCE(cpus_online) >> cpu & 1;
-}
-
 /*
  * [boot 80] The other processors start: real mode, long mode, their own
  * block, then idle.  The boot processor waits for each and serves calls.
@@ -92,18 +81,23 @@ void __init smp_boot_all(void)
 		cpu_relax();
 	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
 		u32 id = cpu_ptr(cpu)->apic_id;
-		bool ok = false;
+		cpumask_t bit = 1UL << cpu;
 
 		next_cpu[1] = (u64)cpu_ptr(cpu) - PERCPU_CPU_OFF +
 			      PERCPU_STACK_TOP;
 		smp_mb();
 		/* A second start-up message for old ones. */
-		for (u64 ms = 20; !ok && ms <= 1000; ms *= 50) {
+		for (u64 ms = 20; !(cpus_online & bit) && ms < 2000; ms *= 50) {
 			apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
-			ok = wait_online(cpu, ms);
+			end = clock_ns() + ms * NS_PER_MS;
+			while (!(READ_ONCE(cpus_online) & bit) &&
+			       clock_ns() < end) {
+				cpu_poll();
+				cpu_relax();
+			}
 		}
-		nr_online += ok;
-		if (ok)
+		nr_online += cpus_online >> cpu & 1;
+		if (cpus_online & bit)
 			continue;
 		apic_send_init(id);
 		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,

@@ -143,9 +143,9 @@ void cpu_init_this(void)
 	/* All must offer at least what the first one promised guests. */
 	cpuid_count(1, 0, &a, &b, &c, &d);
 	if ((boot_cpu.raw[0] & ~d) || (boot_cpu.raw[1] & ~c))
-		log_err("CPU%u lacks features of the boot CPU: %08x %08x\n",
-			smp_processor_id(), boot_cpu.raw[0] & ~d,
-			boot_cpu.raw[1] & ~c);
+		printk("CPU%u lacks features of the boot CPU: %08x %08x\n",
+		       smp_processor_id(), boot_cpu.raw[0] & ~d,
+		       boot_cpu.raw[1] & ~c);
 }
 
 /*

@@ -297,7 +297,7 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 			outw(pm1b_cnt, (val_b & ~PM1_SLP_EN) | enable);
 	}
 	pause_ms(200);
-	log_err("the power does not go off: halting\n");
+	printk("the power does not go off: halting\n");
 	machine_halt();
 }
 

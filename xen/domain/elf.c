@@ -107,11 +107,11 @@ __init const char *image_unpack(const u8 *file, size_t len,
 /* All notes in a part of the file. */
 static __init void take_notes(struct kernel_image *k, u64 offset, u64 size)
 {
-	const u8 *p = k->elf + offset;
+	const u8 *p;
 
 	if (offset > k->size || size > k->size - offset)
 		return;
-	while (size >= NOTE_HEADER) {
+	for (p = k->elf + offset; size >= NOTE_HEADER; ) {
 		u64 name = load32(p), len = load32(p + 4);
 		u64 at = NOTE_HEADER + ROUND_UP(name, 4UL);
 		u64 next = at + ROUND_UP(len, 4UL);

@@ -183,7 +183,7 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t = heap_alloc(sizeof(*t));
 	if (!t)
 		return -XEN_ENOMEM;
-	spin_lock_init(&t->lock, LOCK_GRANT);
+	t->lock = SPINLOCK(LOCK_GRANT);
 	t->max_frames = max_frames;
 	t->max_maps = max_maptrack * CHUNKS_PER_MAP_FRAME * MAPS_PER_CHUNK;
 	t->free_map = NO_HANDLE;

@@ -69,11 +69,7 @@ void handle_debug_key(char key)
 	case 'q': return domain_dump();
 	case 'r': return sched_dump();
 	case 'R': machine_restart();
-	case 'm':
-		printk("Memory: %lu MiB, %lu MiB free, highest frame %#lx\n",
-		       total_pages >> 8, free_page_count() >> 8, max_mfn);
-		return;
 	default:
-		printk("Keys: 0 registers of Dom0's vCPUs, c recount frame references, d what each CPU runs, e event channels, g grant tables, m memory, q domains and vCPUs, r run queues, R reboot\n");
+		printk("Keys: 0 registers of Dom0's vCPUs, c recount frame references, d what each CPU runs, e event channels, g grant tables, q domains and vCPUs, r run queues, R reboot\n");
 	}
 }

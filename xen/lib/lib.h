@@ -24,13 +24,12 @@ struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with l, ll, z, width, 0, # and precision for %s.  A line gets
- * the prefix "(XEN) ".  Any context, NMI included.
+ * %s %p with l, ll, z, width, 0 and #.  A line gets the prefix "(XEN) ".  Any
+ * context, NMI included.
  */
 #define printk(...)	log_at(LOG_ALWAYS, __VA_ARGS__)
 void vprintk(const char *fmt, va_list ap);
 void log_at(int level, const char *fmt, ...) __printf(2, 3);
-#define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
 /* About a guest: prefixed "dN: ", filtered by guest_loglvl=, rate limited. */
@@ -45,7 +44,6 @@ void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
@@ -119,11 +117,6 @@ struct spinlock {
 	u16 order;		/* enum lock_order */
 };
 #define SPINLOCK(o) ((struct spinlock){ .order = (o) })
-
-static inline void spin_lock_init(struct spinlock *l, enum lock_order o)
-{
-	*l = SPINLOCK(o);
-}
 
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);

@@ -42,7 +42,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		bool zero = false, hash = false, wide = false;
 		char text[24], *digit = text + sizeof(text);
 		const char *body = text, *lead = "";
-		size_t width, n = 1, most = ~0UL;
+		size_t width, n = 1;
 		s64 fill;
 		u64 v;
 
@@ -55,14 +55,12 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			hash |= *f == '#';
 		}
 		width = strtoull(f, &f, 10);
-		if (*f == '.')
-			most = strtoull(f + 1, &f, 10);
 		for (; *f == 'l' || *f == 'z'; f++)
 			wide = true;
 		if (*f == 's') {
 			body = va_arg(ap, const char *);
 			body = body ? body : "(null)";
-			n = strnlen(body, most);
+			n = strlen(body);
 		} else if (strchr("duxp", *f)) {
 			u64 base = *f == 'd' || *f == 'u' ? 10 : 16;
 

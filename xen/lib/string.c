@@ -60,20 +60,14 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-/* strlen(), but looks at no more than max bytes. */
-size_t strnlen(const char *s, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max && s[n])
-		n++;
-	return n;
-}
-
 /* As in C. */
 size_t strlen(const char *s)
 {
-	return strnlen(s, ~0UL);
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
 }
 
 /* As in C. */

@@ -195,7 +195,7 @@ static bool huf_build(struct zstd *z, u8 *weights, unsigned int n)
 	weights[n++] = fls64(rest) + 1;
 	for (unsigned int w = 1; w <= log; w++) {
 		for (unsigned int i = 0; i < n; i++)
-			for (u32 k = weights[i] == w ? 1U << (w - 1) : 0; k; k--)
+			for (u32 k = weights[i] == w ? 1U << w >> 1 : 0; k; k--)
 				z->huf[pos++] = i << 4 | (log + 1 - w);
 	}
 	z->huf_log = log;
@@ -424,26 +424,6 @@ static u64 xxh64(const u8 *p, size_t n)
 	return h ^ h >> 32;
 }
 
-/* One block of size bytes of input (of output if it is one byte repeated). */
-static bool read_block(struct zstd *z, unsigned int type, size_t size)
-{
-	struct unpack *u = z->u;
-	const u8 *end = u->in_end;
-
-	if (type == 0)
-		return unpack_copy(u, size);
-	if (type == 1)
-		return unpack_copy(u, 1) && unpack_match(u, 1, size - 1);
-	if (type == 3 || (s64)size > end - u->in)
-		return false;
-	u->in_end = u->in + size;
-	if (!packed_block(z))
-		return false;
-	u->in = u->in_end;
-	u->in_end = end;
-	return true;
-}
-
 bool unzstd(struct unpack *u)
 {
 	struct zstd *z = u->scratch;
@@ -467,14 +447,31 @@ bool unzstd(struct unpack *u)
 			z->base[k][i] = z->base[k][i - 1] +
 					(1U << kinds[k].bits[i - 1]);
 	}
+	/* Blocks: as they are, one byte repeated, packed. */
 	do {
-		if (u->in_end - u->in < 3)
+		const u8 *end = u->in_end;
+		size_t size;
+		u32 type;
+
+		if (end - u->in < 3)
 			return false;
 		head = u->in[0] | u->in[1] << 8 | u->in[2] << 16;
+		type = head >> 1 & 3;
+		size = head >> 3;
 		u->in += 3;
-		if (head >> 3 > MAX_BLOCK ||
-		    !read_block(z, head >> 1 & 3, head >> 3))
+		if (size > MAX_BLOCK || type == 3 ||
+		    !unpack_copy(u, type == 0 ? size : type == 1) ||
+		    (type == 1 && !unpack_match(u, 1, size - 1)))
 			return false;
+		if (type != 2)
+			continue;
+		if ((s64)size > end - u->in)
+			return false;
+		u->in_end = u->in + size;
+		if (!packed_block(z))
+			return false;
+		u->in = u->in_end;
+		u->in_end = end;
 	} while (!(head & 1));
 	return !(flags & 4) ||
 	       (u->in_end - u->in >= 4 &&
