@@ -166,11 +166,12 @@ void m2p_set(mfn_t mfn, u64 pfn)
 	m2p[mfn.m] = pfn;
 }
 
-int domain_create(domid_t id, const struct domain_create *c, struct domain **out)
+int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
+		  struct domain **out)
 {
 	memset(&dom, 0, sizeof(dom));
 	dom.id = id;
-	dom.is_privileged = c->privileged;
+	dom.is_privileged = !id;
 	dom.max_vcpus = c->max_vcpus;
 	dom.shared_info = alloc_pages(0, 0);
 	dom.shared_info_mfn = virt_to_mfn(dom.shared_info);

@@ -352,14 +352,13 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 static __init const char *build(struct build *b,
 				const struct boot_module *kernel)
 {
-	struct domain_create c = {
+	struct xen_domctl_createdomain c = {
 		.max_vcpus = cmdline_u64("dom0_max_vcpus",
 				__builtin_popcountll(cpus_online)),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
 		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
 		.max_maptrack_frames =
 			cmdline_u64("gnttab_max_maptrack_frames", 1024),
-		.privileged = true,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
 	const char *err = image_unpack(paddr_to_virt(kernel->start),
