@@ -327,7 +327,7 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 
 	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->nr_pages;
-	si->shared_info = b->d->shared_info_mfn.m << PAGE_SHIFT;
+	si->shared_info = virt_to_paddr(b->d->shared_info);
 	si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
 	si->pt_base = b->v_pt;
 	si->nr_pt_frames = b->nr_pt;

@@ -32,7 +32,8 @@
 
 #define DOMAIN(i) { \
 	.id = (i), .refs = 1, .page_list = ~0U, .xenpage_list = ~0U, \
-	.lock = SPINLOCK(LOCK_DOMAIN), .page_lock = SPINLOCK(LOCK_PAGES_DOMAIN) }
+	.lock = SPINLOCK(LOCK_DOMAIN), \
+	.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN) }
 struct domain *dom0, *domain_list;
 struct domain dom_io = DOMAIN(DOMID_IO), dom_xen = DOMAIN(DOMID_XEN);
 
@@ -202,16 +203,15 @@ static domid_t domid_pick(void)
 static int domain_publish(struct domain *d)
 {
 	struct domain **p = &domain_list;
-	int rc = 0;
+	int rc = -XEN_EEXIST;
 
 	spin_lock(&list_lock);
 	while (*p && (*p)->id < d->id)
 		p = &(*p)->next;
-	if (*p && (*p)->id == d->id) {
-		rc = deny(-XEN_EEXIST);
-	} else {
+	if (!*p || (*p)->id != d->id) {
 		d->next = *p;
 		store_release(p, d);
+		rc = 0;
 	}
 	spin_unlock(&list_lock);
 	return rc;
@@ -248,7 +248,6 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	if (d->shared_info) {
 		for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 			d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-		d->shared_info_mfn = virt_to_mfn(d->shared_info);
 		frame_share(d->shared_info, d, true);
 		rc = evtchn_init_domain(d, c->max_evtchn_port);
 	}

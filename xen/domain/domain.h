@@ -16,7 +16,7 @@ struct callback { u64 address; bool mask_events; };
 /* vcpu.pause_flags: v runs when all are clear and its domain is not paused. */
 #define VPF_BLOCKED	(1U << 0)	/* SCHEDOP_block */
 #define VPF_DOWN	(1U << 1)	/* VCPUOP_down, not yet up */
-#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll; VPF_BLOCKED is set too */
+#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll, with VPF_BLOCKED */
 #define VPF_SUSPENDED	(1U << 3)	/* domain shut down */
 
 /* vcpu.work: per-vCPU bits behind WORK_VCPU. */
@@ -115,7 +115,6 @@ struct domain {
 	u64 shared_pages;
 
 	struct shared_info *shared_info;
-	mfn_t shared_info_mfn;
 	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */
 	u64 **perdomain_l1;
 	cpumask_t dirty_cpus;	/* may hold its translations */
@@ -175,7 +174,8 @@ void domain_dump(void);				/* debug key q */
 typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
 
 /* --- vcpu.c --------------------------------------------------------------- */
-struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
+/* NULL: no memory. */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 struct vcpu *idle_vcpu_create(unsigned int cpu);
 void vcpu_destroy(struct vcpu *v);
 void vcpu_free(struct vcpu *v);
@@ -241,7 +241,7 @@ hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
 hypercall_t do_update_descriptor;
 
-/* --- dom0.c -------------------------------------------------------------------------------- */
+/* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */
 /* May d touch this port / map this machine frame that is not RAM? */
 bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes);

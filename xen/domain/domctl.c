@@ -97,7 +97,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 			 (u32)d->shutdown_code << XEN_DOMINF_shutdownshift,
 		.tot_pages = d->tot_pages, .max_pages = d->max_pages,
 		.shr_pages = d->shared_pages,
-		.shared_info_frame = d->shared_info_mfn.m,
+		.shared_info_frame = virt_to_mfn(d->shared_info).m,
 		.gpaddr_bits = boot_cpu.phys_bits,
 	};
 	memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -136,7 +136,9 @@ static long domctl_vcpuaffinity(struct vcpu *v,
 				const struct xen_domctl_vcpuaffinity *a,
 				bool set)
 {
-	const struct xenctl_bitmap *map[] = { &a->cpumap_hard, &a->cpumap_soft };
+	const struct xenctl_bitmap *map[] = {
+		&a->cpumap_hard, &a->cpumap_soft,
+	};
 	cpumask_t m[2], shown = set ? cpus_online : ~0UL;
 	int rc = 0;
 

@@ -266,8 +266,8 @@ long do_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 		return put_text(arg, "xen-3.0-x86_64 ",
 				sizeof(xen_capabilities_info_t), false);
 	case XENVER_changeset:
-		return put_text(arg, "unavailable", sizeof(xen_changeset_info_t),
-				true);
+		return put_text(arg, "unavailable",
+				sizeof(xen_changeset_info_t), true);
 	case XENVER_platform_parameters:
 		return copy_to_guest(arg, &params, sizeof(params));
 	case XENVER_get_features: return version_features(arg);
