@@ -4,7 +4,6 @@
  * the next waits for iret(); callbacks are checked when they are registered.
  */
 #include "lib/guest.h"
-#include <hypercall-abi/nmi.h>
 
 static volatile u32 nmis, nested;
 static bool again;
@@ -63,13 +62,12 @@ static void callbacks(void)
 static void nmi_callback(void)
 {
 	extern const u64 trap_stubs[32];
-	struct xennmi_callback cb = { .handler_address = trap_stubs[2] };
 
-	CHECK_EQ(HC(nmi_op, XENNMI_register_callback, &cb, 0, 0), 0);
+	CHECK_EQ(reg(CALLBACKTYPE_nmi, trap_stubs[2]), 0);
 	CHECK_EQ(HC(vcpu_op, VCPUOP_send_nmi, 0, 0, 0), 0);
 	HC(xen_version, 0, 0, 0, 0);
 	CHECK_EQ(nmis, 4);
-	CHECK_EQ(HC(nmi_op, XENNMI_unregister_callback, 0, 0, 0), 0);
+	CHECK_EQ(unreg(CALLBACKTYPE_nmi), 0);
 }
 
 void guest_main(void)

@@ -163,14 +163,14 @@ void m2p_set(mfn_t mfn, u64 pfn)
 	m2p[mfn.m] = pfn;
 }
 
-int domain_create(domid_t id, const struct domain_create *c, struct domain **out)
+int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
+		  struct domain **out)
 {
 	memset(&dom, 0, sizeof(dom));
 	dom.id = id;
-	dom.is_privileged = c->privileged;
+	dom.is_privileged = !id;
 	dom.max_vcpus = c->max_vcpus;
 	dom.shared_info = alloc_pages(0, 0);
-	dom.shared_info_mfn = virt_to_mfn(dom.shared_info);
 	*out = &dom;
 	return 0;
 }
@@ -371,7 +371,7 @@ static struct start_info *check_domain(struct domain *d)
 	CHECK(si != NULL);
 	CHECK(!strncmp(si->magic, "xen-3", 5));
 	CHECK_EQ(si->nr_pages, domain_pages);
-	CHECK_EQ(si->shared_info, d->shared_info_mfn.m << 12);
+	CHECK_EQ(si->shared_info, virt_to_mfn(d->shared_info).m << 12);
 	CHECK_EQ(si->pt_base, si_va + 4096);
 	CHECK_EQ(v->regs.rsp, si->pt_base + (si->nr_pt_frames + 1) * 4096);
 	CHECK_EQ(virt_to_mfn(at(si->pt_base)).m, pinned.m);

@@ -136,7 +136,7 @@ void domain_put(struct domain *d)
 static void start(unsigned int cpus)
 {
 	for (unsigned int i = 0; i < nr_sims; i++)
-		sims[i]->v.pause_count = 1;
+		sims[i]->v.pause_flags |= VPF_SUSPENDED;
 	sim_cpu = 0;
 	while (nr_sims) {
 		sched_destroy_vcpu(&sims[--nr_sims]->v);
@@ -635,7 +635,7 @@ static void random_pauses(void)
 		sim_cpu = (unsigned int)(test_random() % sim_cpus);
 		switch (test_random() % 6) {
 		case 0:
-			atomic_add(&v->pause_count, 1);
+			atomic_or(&v->pause_flags, VPF_SUSPENDED);
 			vcpu_sleep(v);
 			settle();
 			if (v != this_cpu()->curr)
@@ -643,8 +643,8 @@ static void random_pauses(void)
 			CHECK(!v->sched.running);
 			break;
 		case 1:
-			if (v->pause_count && !atomic_sub(&v->pause_count, 1))
-				vcpu_wake(v);
+			atomic_and(&v->pause_flags, ~VPF_SUSPENDED);
+			vcpu_wake(v);
 			break;
 		case 2:
 			vcpu_set_affinity(v, test_random() % 15 + 1,
@@ -668,7 +668,7 @@ static void random_pauses(void)
 	for (unsigned int i = 0; i < nr_domains; i++)
 		credit_adjust_domain(domains[i], 256, 0);
 	for (unsigned int i = 0; i < nr_sims; i++) {
-		sims[i]->v.pause_count = 0;
+		sims[i]->v.pause_flags &= ~VPF_SUSPENDED;
 		sims[i]->sleep = 0;
 		vcpu_set_affinity(&sims[i]->v, ~0UL, ~0UL);
 		vcpu_wake(&sims[i]->v);

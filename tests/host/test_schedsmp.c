@@ -135,14 +135,14 @@ static void pause_somebody(struct guest *self)
 	/* Only the first vCPU does it, as only one domain controls others. */
 	if (self != &guests[0] || g == self)
 		return;
-	atomic_add(&g->v.pause_count, 1);
+	atomic_or(&g->v.pause_flags, VPF_SUSPENDED);
 	vcpu_sleep_sync(&g->v);
 	CHECK_EQ(READ_ONCE(g->on), 0);
 	if (rnd() % 4 == 0)
 		sched_yield();
 	CHECK_EQ(READ_ONCE(g->on), 0);
-	if (!atomic_sub(&g->v.pause_count, 1))
-		vcpu_wake(&g->v);
+	atomic_and(&g->v.pause_flags, ~VPF_SUSPENDED);
+	vcpu_wake(&g->v);
 }
 
 static void act(struct guest *g)
@@ -151,7 +151,7 @@ static void act(struct guest *g)
 	u32 port = 5;
 
 	g->turns++;
-	CHECK_EQ(g->v.pause_flags, 0);
+	CHECK_EQ(g->v.pause_flags & ~VPF_SUSPENDED, 0);
 	g->info.evtchn_upcall_pending = 0;	/* handled */
 	switch (rnd() % 8) {
 	case 0: case 1:
@@ -266,12 +266,12 @@ static void chaos(void)
 		g->v.id = (u32)i;
 		g->v.in_kernel = 1;
 		g->v.vcpu_info = &g->info;
-		g->v.pause_count = 1;
+		g->v.pause_flags = VPF_SUSPENDED;
 		g->stuck_since = clock_ns();
 		dom[i % 2].vcpu[i] = &g->v;
 		sched_init_vcpu(&g->v);
 		g->v.timers.period_ns = 0;
-		atomic_sub(&g->v.pause_count, 1);
+		atomic_and(&g->v.pause_flags, ~VPF_SUSPENDED);
 		vcpu_wake(&g->v);
 	}
 	for (unsigned long c = 0; c < CPUS; c++)

@@ -114,7 +114,7 @@ void __init start_xen(u32 magic, u64 info)
 	this_cpu()->cr3 = read_cr3();
 	descr_init_this();
 	fpu_init_this();
-	domain_init();
+	current = idle_vcpu_create(smp_processor_id());
 
 	/* [boot 60] Interrupts and time. */
 	acpi_init(boot_info.rsdp);

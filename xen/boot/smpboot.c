@@ -39,7 +39,6 @@ static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 	c->apic_id = a->apic_id;
 	c->acpi_id = a->acpi_id;
 	c->curr = idle_vcpu_create(cpu);
-	BUG_ON(!c->curr);
 	sched_init_cpu(cpu);
 	apic_send_init(a->apic_id);
 }

@@ -210,8 +210,6 @@ void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
 void fpu_reset(struct vcpu *v);		/* FCW 0x37f, MXCSR 0x1f80 */
 /* FXSAVE image in and out of a context that is not loaded. */
-void fpu_get_fxsave(const struct vcpu *v, void *image512);
-void fpu_set_fxsave(struct vcpu *v, const void *image512);
 /* XSETBV on behalf of v: 0, or -XEN_EINVAL if outside policy. */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
 void fpu_init_this(void);

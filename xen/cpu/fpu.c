@@ -63,7 +63,6 @@ void fpu_reset(struct vcpu *v)
 {
 	area_reset(v->fpu_area);
 	v->xcr0 = XCR0_X87;
-	v->xcr0_accum = XCR0_X87;
 }
 
 /* 0, or -XEN_ENOMEM.  A page holds all components that we switch. */
@@ -132,22 +131,6 @@ void fpu_set_ts(struct vcpu *v, bool ts)
 	ts_write(ts);
 }
 
-/* 512 bytes of v, which is not loaded. */
-void fpu_get_fxsave(const struct vcpu *v, void *image512)
-{
-	memcpy(image512, v->fpu_area, 512);
-}
-
-/* Into v, which is not loaded; other components become initial. */
-void fpu_set_fxsave(struct vcpu *v, const void *image512)
-{
-	struct fxsave *a = v->fpu_area;
-
-	area_reset(a);
-	memcpy(a, image512, 512);
-	a->xstate_bv = XCR0_SSE;
-}
-
 /*
  * XSETBV for v: 0, or -XEN_EINVAL if impossible or outside the policy.  Each
  * set includes the one before (cpu.h).
@@ -161,7 +144,6 @@ int fpu_set_xcr0(struct vcpu *v, u64 xcr0)
 	     xcr0 != XCR0_AVX512))
 		return -XEN_EINVAL;
 	v->xcr0 = xcr0;
-	v->xcr0_accum |= xcr0;
 	if (this_cpu()->loaded == v)
 		xcr0_write(xcr0);
 	return 0;

@@ -23,7 +23,6 @@
  * two trapping MSR accesses), speculation-control MSRs.
  */
 #include <domain/domain.h>
-#include <hypercall-abi/sysctl.h>
 
 #define NO_SUB		XEN_CPUID_NO_SUBLEAF
 #define NR_XSTATE	63
@@ -163,11 +162,9 @@ static void policy_xstate(struct cpuid_policy *p)
 		x[i].r = i > 1 && p->xcr0 >> i & 1 ?
 			 host.s[AT_XSTATE + i].r :
 			 (struct cpuid_leaf){ 0 };
-	if (!p->xcr0)
-		return;
 	x[0].r.a = p->xcr0;
-	x[0].r.c = xsave_size(p->xcr0, false);
-	x[1].r.a = features;
+	x[0].r.c = p->xcr0 ? xsave_size(p->xcr0, false) : 0;
+	x[1].r.a = p->xcr0 ? features : 0;
 }
 
 /* --- making policies ------------------------------------------------------ */
@@ -262,11 +259,9 @@ static void leaf_hypervisor(u32 leaf, u32 sub, struct cpuid_leaf *out)
 		{ .a = XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR },
 		/* One page of stubs, by this MSR; MMU_PT_UPDATE_PRESERVE_AD. */
 		{ .a = 1, .b = XEN_BASE, .c = 1 },
-		{ 0 },				/* time, see below */
-		{ 0 },
-		/* Bits of a machine address: guests choose formats by it. */
-		{ .b = PAGE_SHIFT + 1 +
-			(max_mfn > 1 ? fls64(max_mfn - 1) : 0) },
+		/* 3: time, see below.  5: bits of a machine address, by which
+		 * guests choose formats. */
+		[5] = { .b = PAGE_SHIFT + 1 + fls64(max_mfn - 1) },
 	};
 	const struct cpuid_leaf times[] = {
 		{ .a = (u32)cpu_has(F_ITSC) << 1 | (u32)cpu_has(F_RDTSCP) << 2,
@@ -314,21 +309,15 @@ void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
 
 /* --- to and from the tools ------------------------------------------------ */
 
-static int policy_copy_out(const struct cpuid_policy *p, u64 leaves, u32 *nr,
-			   u32 *nr_msrs)
+/* XEN_DOMCTL_get_cpu_policy, with the structure's fields. */
+int cpuid_get_policy(const struct cpuid_policy *p, u64 leaves, u32 *nr,
+		     u32 *nr_msrs)
 {
 	if (leaves && *nr < NR_LEAVES)
 		return deny(-XEN_ENOBUFS);
 	*nr = NR_LEAVES;
 	*nr_msrs = 0;
 	return leaves ? copy_to_guest(leaves, p->s, sizeof(p->s)) : 0;
-}
-
-/* XEN_DOMCTL_get_cpu_policy. */
-int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p)
-{
-	return policy_copy_out(d->cpuid, p->leaves, &p->nr_leaves,
-			       &p->nr_msrs);
 }
 
 /* XEN_SYSCTL_get_cpu_policy. */
@@ -340,49 +329,22 @@ int cpuid_system_policy(struct xen_sysctl_cpu_policy *p)
 	if (!is_host && p->index != XEN_SYSCTL_cpu_policy_pv_max &&
 	    p->index != XEN_SYSCTL_cpu_policy_pv_default)
 		return deny(-XEN_EOPNOTSUPP);
-	return policy_copy_out(is_host ? &host : &pv, p->leaves,
-			       &p->nr_leaves, &p->nr_msrs);
+	return cpuid_get_policy(is_host ? &host : &pv, p->leaves,
+				&p->nr_leaves, &p->nr_msrs);
 }
 
 /* XEN_SYSCTL_get_cpu_featureset.  -XEN_ENOBUFS writes what fits. */
 int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p)
 {
-	u32 room = p->nr_features;
+	u32 room = p->features ? p->nr_features : NR_FEATURE_WORDS;
 
 	if (p->index != XEN_SYSCTL_cpu_featureset_host)
 		return deny(-XEN_EOPNOTSUPP);
-	p->nr_features = NR_FEATURE_WORDS;
-	if (!p->features)
-		return 0;
 	p->nr_features = min(room, (u32)NR_FEATURE_WORDS);
-	if (copy_to_guest(p->features, boot_cpu.features,
-			  p->nr_features * sizeof(u32)))
+	if (p->features && copy_to_guest(p->features, boot_cpu.features,
+					 p->nr_features * sizeof(u32)))
 		return deny(-XEN_EFAULT);
 	return room < NR_FEATURE_WORDS ? -XEN_ENOBUFS : 0;
-}
-
-/* What the tools want goes into p. */
-static int policy_take(struct cpuid_policy *p, struct xen_domctl_cpu_policy *op)
-{
-	struct slot x, *s;
-
-	for (u32 i = 0; i < op->nr_leaves; i++) {
-		if (copy_from_guest(&x, op->leaves + i * sizeof(x), sizeof(x)))
-			return deny(-XEN_EFAULT);
-		s = policy_find(p, x.leaf, x.sub);
-		if (!s || s->sub != x.sub) {
-			op->err_leaf = x.leaf;
-			op->err_subleaf = x.sub;
-			return deny(-XEN_ERANGE);
-		}
-		*s = x;
-	}
-	for (unsigned int i = 0; i <= AT_EXT; i += AT_EXT)
-		p->s[i].r.a = min(p->s[i].r.a, pv.s[i].r.a);
-	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
-		*word(p, w) &= *word(&pv, w);
-	policy_finish(p);
-	return 0;
 }
 
 /*
@@ -392,7 +354,8 @@ static int policy_take(struct cpuid_policy *p, struct xen_domctl_cpu_policy *op)
 int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
 	struct cpuid_policy *p;
-	int rc;
+	struct slot x, *s;
+	int rc = 0;
 
 	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
 	if (op->nr_leaves > NR_LEAVES || op->nr_msrs)
@@ -401,11 +364,26 @@ int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *op)
 	if (!p)
 		return deny(-XEN_ENOMEM);
 	*p = *d->cpuid;
-	rc = policy_take(p, op);
+	for (u32 i = 0; !rc && i < op->nr_leaves; i++) {
+		rc = copy_from_guest(&x, op->leaves + i * sizeof(x), sizeof(x));
+		s = rc ? NULL : policy_find(p, x.leaf, x.sub);
+		if (s && s->sub == x.sub) {
+			*s = x;
+		} else if (!rc) {
+			op->err_leaf = x.leaf;
+			op->err_subleaf = x.sub;
+			rc = deny(-XEN_ERANGE);
+		}
+	}
 	if (rc) {
 		heap_free(p);
 		return rc;
 	}
+	for (unsigned int i = 0; i <= AT_EXT; i += AT_EXT)
+		p->s[i].r.a = min(p->s[i].r.a, pv.s[i].r.a);
+	for (unsigned int w = 0; w < NR_FEATURE_WORDS; w++)
+		*word(p, w) &= *word(&pv, w);
+	policy_finish(p);
 	cpuid_reset_domain(d);
 	d->cpuid = p;
 	return 0;

@@ -325,7 +325,7 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 
 	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->nr_pages;
-	si->shared_info = b->d->shared_info_mfn.m << PAGE_SHIFT;
+	si->shared_info = virt_to_paddr(b->d->shared_info);
 	si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
 	si->pt_base = b->v_pt;
 	si->nr_pt_frames = b->nr_pt;
@@ -350,13 +350,12 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 static __init const char *build(struct build *b,
 				const struct boot_module *kernel)
 {
-	struct domain_create c = {
+	struct xen_domctl_createdomain c = {
 		.max_vcpus = cmdline_u64("dom0_max_vcpus", nr_online),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
 		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
 		.max_maptrack_frames =
 			cmdline_u64("gnttab_max_maptrack_frames", 1024),
-		.privileged = true,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
 	const char *err = image_unpack(paddr_to_virt(kernel->start),

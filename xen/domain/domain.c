@@ -30,16 +30,12 @@
 #include <boot/boot.h>
 #include <dev/dev.h>
 
-struct domain *dom0;
-struct domain *domain_list;
-struct domain dom_io = {
-	.id = DOMID_IO, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
-	.lock = SPINLOCK(LOCK_DOMAIN), .page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
-};
-struct domain dom_xen = {
-	.id = DOMID_XEN, .refs = 1, .page_list = ~0U, .xenpage_list = ~0U,
-	.lock = SPINLOCK(LOCK_DOMAIN), .page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
-};
+#define DOMAIN(i) { \
+	.id = (i), .refs = 1, .page_list = ~0U, .xenpage_list = ~0U, \
+	.lock = SPINLOCK(LOCK_DOMAIN), \
+	.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN) }
+struct domain *dom0, *domain_list;
+struct domain dom_io = DOMAIN(DOMID_IO), dom_xen = DOMAIN(DOMID_XEN);
 
 static struct spinlock list_lock = SPINLOCK(LOCK_DOMLIST);
 
@@ -82,10 +78,9 @@ struct domain *domain_get(domid_t id)
 /* The same, but DOMID_SELF is the caller's domain. */
 struct domain *domain_get_or_self(domid_t id)
 {
-	if (id != DOMID_SELF)
-		return domain_get(id);
 	/* A running vCPU's domain cannot have lost its own reference. */
-	return domain_hold(current->domain) ? current->domain : NULL;
+	return id != DOMID_SELF ? domain_get(id) :
+	       domain_hold(current->domain) ? current->domain : NULL;
 }
 
 /* The first domain whose id is not below id, held. */
@@ -121,26 +116,14 @@ void domain_put(struct domain *d)
 	cpu_set_work(smp_processor_id(), WORK_RCU);
 }
 
-static void domain_unlink_locked(struct domain *d)
-{
-	struct domain **p = &domain_list;
-
-	while (*p != d)
-		p = &(*p)->next;
-	/* d->next stays: a reader may stand on d. */
-	WRITE_ONCE(*p, d->next);
-}
-
 static void domain_free(struct domain *d)
 {
 	struct vcpu *v;
 
 	for_each_vcpu(d, v)
 		vcpu_free(v);
-	if (d->evtchn)
-		evtchn_free_domain(d);
-	if (d->grant)
-		grant_free_domain(d);
+	evtchn_free_domain(d);
+	grant_free_domain(d);
 	cpuid_reset_domain(d);
 	if (d->perdomain_l3)
 		perdomain_destroy(d);
@@ -160,7 +143,7 @@ static void domain_free(struct domain *d)
 void domain_reap(void)
 {
 	cpumask_t self = 1UL << smp_processor_id(), kick = 0;
-	struct domain *ready = NULL, *d;
+	struct domain *ready = NULL, *d, **p;
 	unsigned int cpu;
 
 	spin_lock(&list_lock);
@@ -168,8 +151,12 @@ void domain_reap(void)
 	if (!grace_cpus) {
 		ready = waiting;
 		waiting = xchg(&dead_list, NULL);
-		for (d = waiting; d; d = d->reap_next)
-			domain_unlink_locked(d);
+		for (d = waiting; d; d = d->reap_next) {
+			for (p = &domain_list; *p != d;)
+				p = &(*p)->next;
+			/* d->next stays: a reader may stand on d. */
+			WRITE_ONCE(*p, d->next);
+		}
 		if (waiting) {
 			grace_cpus = cpus_online & ~self;
 			kick = grace_cpus ? grace_cpus : self;
@@ -216,49 +203,32 @@ static domid_t domid_pick(void)
 static int domain_publish(struct domain *d)
 {
 	struct domain **p = &domain_list;
-	int rc = 0;
+	int rc = -XEN_EEXIST;
 
 	spin_lock(&list_lock);
 	while (*p && (*p)->id < d->id)
 		p = &(*p)->next;
-	if (*p && (*p)->id == d->id) {
-		rc = deny(-XEN_EEXIST);
-	} else {
+	if (!*p || (*p)->id != d->id) {
 		d->next = *p;
 		store_release(p, d);
+		rc = 0;
 	}
 	spin_unlock(&list_lock);
 	return rc;
 }
 
-static int domain_fill(struct domain *d, const struct domain_create *c)
-{
-	int rc;
-
-	cpuid_reset_domain(d);
-	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
-	if (!d->shared_info)
-		return deny(-XEN_ENOMEM);
-	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-	d->shared_info_mfn = virt_to_mfn(d->shared_info);
-	frame_share(d->shared_info, d, true);
-	rc = evtchn_init_domain(d, c->max_evtchn_port);
-	return rc ? rc : grant_init_domain(d, c->max_grant_frames,
-					   c->max_maptrack_frames);
-}
-
 /*
  * A new domain without memory and vCPUs, paused once on the tools' behalf;
- * DOMID_INVALID: any free id.
+ * DOMID_INVALID: any free id.  0 is the control domain.
  * *out is not referenced for the caller: it lives until domain_kill(), which
  * the caller must be able to exclude.
  */
-int domain_create(domid_t id, const struct domain_create *c,
+int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out)
 {
+	u32 frames = c->max_grant_frames, maptrack = c->max_maptrack_frames;
 	struct domain *d;
-	int rc;
+	int rc = -XEN_ENOMEM;
 
 	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
 		return deny(-XEN_EINVAL);
@@ -266,27 +236,31 @@ int domain_create(domid_t id, const struct domain_create *c,
 	if (!d)
 		return deny(-XEN_ENOMEM);
 
-	*d = (struct domain){
-		.id = id != DOMID_INVALID ? id : domid_pick(),
-		.is_privileged = c->privileged, .refs = 1,
-		.pause_count = 1, .control_pauses = 1,
-		.shutdown_code = SHUTDOWN_CODE_NONE,
-		.max_vcpus = c->max_vcpus,
-		.page_list = ~0U, .xenpage_list = ~0U,
-		.lock = SPINLOCK(LOCK_DOMAIN),
-		.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN),
-	};
+	*d = (struct domain)DOMAIN(id != DOMID_INVALID ? id : domid_pick());
+	d->is_privileged = !id;
+	d->pause_count = d->control_pauses = 1;
+	d->shutdown_code = SHUTDOWN_CODE_NONE;
+	d->max_vcpus = c->max_vcpus;
 	memcpy(d->handle, c->handle, sizeof(d->handle));
-	rc = sched_init_domain(d);
+	cpuid_reset_domain(d);
+	sched_init_domain(d);
+	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
+	if (d->shared_info) {
+		for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+			d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+		frame_share(d->shared_info, d, true);
+		rc = evtchn_init_domain(d, c->max_evtchn_port);
+	}
 	if (!rc)
-		rc = domain_fill(d, c);
+		rc = grant_init_domain(d, (s32)frames < 0 ? 64 : frames,
+				       (s32)maptrack < 0 ? 1024 : maptrack);
 	if (!rc)
 		rc = domain_publish(d);
 	if (rc) {
 		domain_free(d);
 		return rc;
 	}
-	if (c->privileged)
+	if (!id)
 		dom0 = d;
 	domain_wallclock_update(d);
 	*out = d;
@@ -295,15 +269,13 @@ int domain_create(domid_t id, const struct domain_create *c,
 
 /* --- pausing -------------------------------------------------------------- */
 
-/* Nested.  On return no vCPU runs and all context is in struct vcpu.  The
- * caller must not be one of them. */
+/* Nested.  On return no vCPU runs, but perhaps the caller, and all context is
+ * in struct vcpu. */
 void domain_pause(struct domain *d)
 {
 	struct vcpu *v;
 
 	atomic_add(&d->pause_count, 1);
-	for_each_vcpu(d, v)
-		vcpu_sleep(v);
 	for_each_vcpu(d, v)
 		vcpu_sleep_sync(v);
 }
@@ -319,18 +291,11 @@ void domain_unpause(struct domain *d)
 		vcpu_wake(v);
 }
 
-/* The tools' own pauses, counted apart so that they cannot undo ours.  The
- * caller has d->control_busy, or is the boot. */
-int domain_control_pause(struct domain *d)
-{
-	if (d == current->domain || d->control_pauses == 255)
-		return deny(-XEN_EINVAL);
-	d->control_pauses++;
-	domain_pause(d);
-	return 0;
-}
-
-/* -XEN_EINVAL if the tools have not paused it. */
+/*
+ * Undoes one pause of the tools: those are counted apart so that they cannot
+ * undo ours.  -XEN_EINVAL if there is none.  The caller has d->control_busy, or
+ * is the boot.
+ */
 int domain_control_unpause(struct domain *d)
 {
 	if (!d->control_pauses)
@@ -343,17 +308,6 @@ int domain_control_unpause(struct domain *d)
 
 /* --- shutdown ------------------------------------------------------------- */
 
-/* The control domain's end is the machine's. */
-static void __noreturn machine_follow(u8 reason)
-{
-	printk("Domain 0 has stopped (reason %u).\n", reason);
-	if (reason == SHUTDOWN_poweroff)
-		machine_power_off();
-	if (reason != SHUTDOWN_reboot && cmdline_bool("noreboot") == 1)
-		machine_halt();
-	machine_restart();
-}
-
 /*
  * The domain stops, for good, and the tools find out why.  The first reason
  * counts.  May be called by the domain's own vCPU, which then loses its CPU
@@ -364,8 +318,17 @@ void domain_shutdown(struct domain *d, u8 reason)
 	struct vcpu *v;
 
 	cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, reason);
-	if (d == dom0)
-		machine_follow(d->shutdown_code);
+	if (d == dom0) {
+		/* The control domain's end is the machine's. */
+		printk("Domain 0 has stopped (reason %u).\n",
+		       d->shutdown_code);
+		if (d->shutdown_code == SHUTDOWN_poweroff)
+			machine_power_off();
+		if (d->shutdown_code != SHUTDOWN_reboot &&
+		    cmdline_bool("noreboot") == 1)
+			machine_halt();
+		machine_restart();
+	}
 	if (xchg(&d->is_shut_down, true))
 		return;
 	for_each_vcpu(d, v) {
@@ -415,19 +378,14 @@ static void nothing(void *unused)
 {
 }
 
-static int kill_interrupts(struct domain *d)
-{
-	/* A sender on another CPU may still be writing to a registered
-	 * vcpu_info; once it answers, it no longer is. */
-	cpu_call(cpus_online, nothing, NULL);
-	irq_release_domain(d);
-	return 0;
-}
-
 static int kill_vcpus(struct domain *d)
 {
 	struct vcpu *v;
 
+	/* A sender on another CPU may still be writing to a registered
+	 * vcpu_info; once it answers, it no longer is. */
+	cpu_call(cpus_online, nothing, NULL);
+	irq_release_domain(d);
 	for_each_vcpu(d, v) {
 		int rc = vcpu_drop_l4s(v);
 
@@ -441,15 +399,6 @@ static int kill_vcpus(struct domain *d)
 	return 0;
 }
 
-static int kill_end(struct domain *d)
-{
-	d->is_dead = true;
-	/* Second of three. */
-	virq_raise_global(VIRQ_DOM_EXC);
-	domain_put(d);
-	return 0;
-}
-
 /*
  * Takes everything from the domain, stage by stage: 0 when done (also when
  * it was before), -XEN_ERESTART to be called again.  The caller holds a
@@ -458,9 +407,8 @@ static int kill_end(struct domain *d)
 int domain_kill(struct domain *d)
 {
 	static int (*const stages[])(struct domain *) = {
-		kill_stop, evtchn_destroy_domain, kill_interrupts,
-		grant_release_mappings, kill_vcpus, domain_relinquish_pages,
-		kill_end,
+		kill_stop, evtchn_destroy_domain, grant_release_mappings,
+		kill_vcpus, domain_relinquish_pages,
 	};
 
 	if (d->is_privileged)
@@ -471,6 +419,11 @@ int domain_kill(struct domain *d)
 		if (rc)
 			return rc;
 	}
+	if (xchg(&d->is_dead, true))
+		return 0;
+	/* Second of three. */
+	virq_raise_global(VIRQ_DOM_EXC);
+	domain_put(d);
 	return 0;
 }
 
@@ -489,18 +442,7 @@ void domain_dump(void)
 		       d->crashed ? " crashed," : "", d->refs, d->pause_count,
 		       d->control_pauses, d->tot_pages, d->max_pages);
 		for_each_vcpu(d, v)
-			printk("  v%u: cpu %u%s, flags %x, pauses %u, upcall "
-			       "%u/%u\n", v->id, v->sched.cpu,
-			       v->sched.running ? " running" : "",
-			       v->pause_flags, v->pause_count,
-			       v->vcpu_info->evtchn_upcall_pending,
-			       v->vcpu_info->evtchn_upcall_mask);
+			printk("  v%u: cpu %u, running %u, flags %x\n", v->id,
+			       v->sched.cpu, v->sched.running, v->pause_flags);
 	}
-}
-
-/* Boot, after the heap works: this CPU gets its idle vCPU. */
-void __init domain_init(void)
-{
-	if (!current)
-		current = idle_vcpu_create(smp_processor_id());
 }

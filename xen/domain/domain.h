@@ -3,29 +3,25 @@
 #ifndef DOMAIN_H
 #define DOMAIN_H
 
-#include <lib/lib.h>
-#include <layout.h>
 #include <cpu/cpu.h>
 #include <mm/mm.h>
 #include <event/event.h>
 #include <grant/grant.h>
 #include <sched/sched.h>
-#include <hypercall-abi/xen.h>
-#include <hypercall-abi/domctl.h>
+#include <hypercall-abi/sysctl.h>
 
 /* A handler of the guest kernel: callbacks. */
 struct callback { u64 address; bool mask_events; };
 
-/* vcpu.pause_flags: v runs only when all are clear and no pause count. */
+/* vcpu.pause_flags: v runs when all are clear and its domain is not paused. */
 #define VPF_BLOCKED	(1U << 0)	/* SCHEDOP_block */
 #define VPF_DOWN	(1U << 1)	/* VCPUOP_down, not yet up */
-#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll; VPF_BLOCKED is set too */
+#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll, with VPF_BLOCKED */
 #define VPF_SUSPENDED	(1U << 3)	/* domain shut down */
 
 /* vcpu.work: per-vCPU bits behind WORK_VCPU. */
 #define VWORK_NMI	(1U << 0)	/* deliver an NMI */
 #define VWORK_TIME	(1U << 1)	/* refresh time pages */
-#define VWORK_CRASH	(1U << 2)
 
 /*
  * A virtual CPU.  `regs` is at offset 8 so that the address behind regs.ss,
@@ -56,7 +52,6 @@ struct vcpu {
 	struct domain *domain;
 	u32 id;
 	u32 pause_flags;	/* VPF_*, atomic */
-	u32 pause_count;	/* atomic: nested pauses, hypervisor and tools */
 
 	/* --- context that is in the hardware while loaded --- */
 	u32 loaded_on;		/* CPU id + 1, 0 = nowhere: see context.c */
@@ -64,7 +59,7 @@ struct vcpu {
 	u64 debugreg[8];
 	u64 cr4;		/* guest-controlled bits only: TSD DE OSXSAVE */
 	u64 cr2;		/* guest's mov cr2 */
-	u64 xcr0, xcr0_accum;
+	u64 xcr0;
 	void *fpu_area;		/* XSAVE area, 64-byte aligned */
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
 	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
@@ -73,7 +68,6 @@ struct vcpu {
 	u64 ldt_base;
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;
-	u64 misc_features;	/* MSR 0x140 */
 
 	mfn_t vcpu_info_mfn;	/* registered page, INVALID_MFN = shared_info */
 
@@ -98,9 +92,8 @@ static always_inline bool vcpu_event_pending(const struct vcpu *v)
 struct domain {
 	domid_t id;
 	bool is_privileged;	/* the control domain */
-	bool is_dying;		/* destroy has begun */
-	bool is_shut_down;	/* or about to be */
-	bool crashed;
+	bool is_dying, is_dead;	/* destroy has begun, is complete */
+	bool is_shut_down, crashed;	/* or about to be */
 	u8 shutdown_code;	/* SHUTDOWN_*, SHUTDOWN_CODE_NONE */
 #define SHUTDOWN_CODE_NONE	0xff
 	u32 refs;		/* 0: freed */
@@ -122,7 +115,6 @@ struct domain {
 	u64 shared_pages;
 
 	struct shared_info *shared_info;
-	mfn_t shared_info_mfn;
 	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */
 	u64 **perdomain_l1;
 	cpumask_t dirty_cpus;	/* may hold its translations */
@@ -139,15 +131,14 @@ struct domain {
 	unsigned int nr_e820;
 
 	/* domain.c's own */
-	bool is_dead;			/* destroy is complete */
 	bool has_run;			/* unpaused by the tools once */
 	u32 kill_stage;
 	u32 control_busy;		/* one control operation at a time */
 	struct domain *reap_next;
 };
 
-extern struct domain *dom0;		/* the control domain */
-extern struct domain *domain_list;	/* ascending ids */
+/* The control domain; all, by ascending ids. */
+extern struct domain *dom0, *domain_list;
 extern struct domain dom_io, dom_xen;	/* pseudo owners, never in the list */
 
 #define for_each_domain(d) \
@@ -157,13 +148,8 @@ extern struct domain dom_io, dom_xen;	/* pseudo owners, never in the list */
 		if (((v) = (d)->vcpu[i_]) != NULL)
 
 /* --- domain.c ------------------------------------------------------------- */
-struct domain_create {
-	u32 max_vcpus, max_evtchn_port, max_grant_frames, max_maptrack_frames;
-	u8 handle[16];
-	bool privileged;
-};
 /* Starts paused (control_pauses 1).  0, -XEN_EEXIST, -XEN_ENOMEM, EINVAL. */
-int domain_create(domid_t id, const struct domain_create *c,
+int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out);
 /* Counted look-up: NULL if none.  domain_put() releases. */
 struct domain *domain_get(domid_t id);
@@ -177,29 +163,26 @@ int domain_kill(struct domain *d);
  * shuts down with SHUTDOWN_crash; the caller unwinds normally. */
 void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, u8 reason);
-void domain_pause(struct domain *d);		/* waits until none runs */
+void domain_pause(struct domain *d);	/* waits until none (else) runs */
 void domain_unpause(struct domain *d);
-int domain_control_pause(struct domain *d);	/* tools */
 int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
 /* exit_work(), on WORK_RCU: this CPU holds no pointer to a domain now. */
 void domain_reap(void);
 void domain_dump(void);				/* debug key q */
-void domain_init(void);				/* idle vCPUs, pseudo domains */
 
 /* A hypercall takes six arguments, used or not. */
 typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
 
 /* --- vcpu.c --------------------------------------------------------------- */
-struct vcpu *vcpu_create(struct domain *d, unsigned int id);	/* NULL no memory */
+/* NULL: no memory. */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 struct vcpu *idle_vcpu_create(unsigned int cpu);
 void vcpu_destroy(struct vcpu *v);
 void vcpu_free(struct vcpu *v);
-void vcpu_pause(struct vcpu *v);
-void vcpu_unpause(struct vcpu *v);
 void vcpu_send_nmi(struct vcpu *v);	/* sets VWORK_NMI and kicks */
 static inline bool vcpu_runnable(const struct vcpu *v)
 {
-	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count) |
+	return !(READ_ONCE(v->pause_flags) |
 		 READ_ONCE(v->domain->pause_count));
 }
 /* NULL: d has no such vCPU. */
@@ -218,9 +201,9 @@ static inline u16 sel_fixup(u16 sel)
 {
 	return sel & ~3 ? sel | 3 : sel;
 }
-hypercall_t do_vcpu_op, do_set_trap_table, do_callback_op, do_set_callbacks;
+hypercall_t do_vcpu_op, do_set_trap_table, do_callback_op, do_vm_assist;
 hypercall_t do_stack_switch, do_fpu_taskswitch, do_set_debugreg;
-hypercall_t do_get_debugreg, do_set_segment_base, do_vm_assist, do_nmi_op;
+hypercall_t do_get_debugreg, do_set_segment_base;
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
 void vcpu_dump(const struct vcpu *v);
 
@@ -232,9 +215,8 @@ void cpuid_guest(const struct vcpu *v, u32 leaf, u32 sub,
 		 struct cpuid_leaf *out);
 u64 cpuid_max_xcr0(const struct domain *d);
 /* Tools: policies and featuresets to and from guest memory; 0/-errno. */
-struct xen_sysctl_cpu_policy;
-struct xen_sysctl_cpu_featureset;
-int cpuid_get_policy(const struct domain *d, struct xen_domctl_cpu_policy *p);
+int cpuid_get_policy(const struct cpuid_policy *p, u64 leaves, u32 *nr,
+		     u32 *nr_msrs);
 int cpuid_set_policy(struct domain *d, struct xen_domctl_cpu_policy *p);
 int cpuid_system_policy(struct xen_sysctl_cpu_policy *p);
 int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
@@ -259,7 +241,7 @@ hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
 hypercall_t do_update_descriptor;
 
-/* --- dom0.c -------------------------------------------------------------------------------- */
+/* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */
 /* May d touch this port / map this machine frame that is not RAM? */
 bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes);

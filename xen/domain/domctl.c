@@ -22,7 +22,6 @@
 #include <domain/domain.h>
 #include <entry/entry.h>
 #include <hypercall-abi/platform.h>
-#include <hypercall-abi/sysctl.h>
 
 /* --- bitmaps of tools ----------------------------------------------------- */
 
@@ -30,13 +29,13 @@
 static int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask)
 {
 	u32 bits = min(b->nr_bits, 64U);
+	int rc;
 
 	*mask = 0;
-	if (copy_from_guest(mask, b->bitmap, DIV_ROUND_UP(bits, 8)))
-		return deny(-XEN_EFAULT);
+	rc = copy_from_guest(mask, b->bitmap, DIV_ROUND_UP(bits, 8));
 	if (bits < 64)
 		*mask &= (1UL << bits) - 1;
-	return 0;
+	return rc;
 }
 
 /* As many of nr bits as there is room for; the rest of the room is zeroed. */
@@ -45,10 +44,9 @@ int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 {
 	u32 room = DIV_ROUND_UP((u64)b->nr_bits, 8);
 	u32 bytes = min(room, (u32)DIV_ROUND_UP(nr, 8));
+	int rc = copy_to_guest(b->bitmap, &mask, bytes);
 
-	if (copy_to_guest(b->bitmap, &mask, bytes))
-		return deny(-XEN_EFAULT);
-	return room > bytes ? clear_guest(b->bitmap + bytes, room - bytes) : 0;
+	return rc ? rc : clear_guest(b->bitmap + bytes, room - bytes);
 }
 
 /* --- create and destroy --------------------------------------------------- */
@@ -57,14 +55,6 @@ static long domctl_create(struct xen_domctl *op)
 {
 	const struct xen_domctl_createdomain *c = &op->u.createdomain;
 	bool any = !op->domain || op->domain >= DOMID_FIRST_RESERVED;
-	struct domain_create create = {
-		.max_vcpus = c->max_vcpus,
-		.max_evtchn_port = c->max_evtchn_port,
-		.max_grant_frames = c->max_grant_frames < 0 ? 64 :
-				    c->max_grant_frames,
-		.max_maptrack_frames = c->max_maptrack_frames < 0 ? 1024 :
-				       c->max_maptrack_frames,
-	};
 	struct domain *d;
 	int rc;
 
@@ -74,8 +64,7 @@ static long domctl_create(struct xen_domctl *op)
 	    c->vmtrace_size || c->cpupool_id || c->arch.emulation_flags ||
 	    c->arch.misc_flags)
 		return deny(-XEN_EINVAL);
-	memcpy(create.handle, c->handle, sizeof(create.handle));
-	rc = domain_create(any ? DOMID_INVALID : op->domain, &create, &d);
+	rc = domain_create(any ? DOMID_INVALID : op->domain, c, &d);
 	if (!rc)
 		op->domain = d->id;
 	return rc;
@@ -108,7 +97,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 			 (u32)d->shutdown_code << XEN_DOMINF_shutdownshift,
 		.tot_pages = d->tot_pages, .max_pages = d->max_pages,
 		.shr_pages = d->shared_pages,
-		.shared_info_frame = d->shared_info_mfn.m,
+		.shared_info_frame = virt_to_mfn(d->shared_info).m,
 		.gpaddr_bits = boot_cpu.phys_bits,
 	};
 	memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -127,76 +116,46 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 		info->flags |= blocked;
 }
 
-static long domctl_getdomaininfo(struct xen_domctl *op)
-{
-	struct domain *d = domain_get_from(op->domain);
-
-	if (!d)
-		return -XEN_ESRCH;
-	domain_get_info(d, &op->u.getdomaininfo);
-	op->domain = d->id;
-	domain_put(d);
-	return 0;
-}
-
 /* --- virtual CPUs --------------------------------------------------------- */
-
-static long domctl_getvcpuinfo(struct vcpu *v,
-			       struct xen_domctl_getvcpuinfo *info)
-{
-	if (!v)
-		return -XEN_ESRCH;
-	info->online = !(READ_ONCE(v->pause_flags) & VPF_DOWN);
-	info->blocked = !!(READ_ONCE(v->pause_flags) & VPF_BLOCKED);
-	info->running = READ_ONCE(v->sched.running);
-	info->cpu_time = vcpu_cpu_time(v);
-	info->cpu = v->sched.cpu;
-	return 0;
-}
 
 static long domctl_setvcpucontext(struct vcpu *v, u64 context)
 {
-	struct domain *d;
 	int rc;
 
 	if (!v || v->domain == current->domain || v->domain->is_dying)
 		return deny(-XEN_EINVAL);
-	d = v->domain;
-	domain_pause(d);
+	domain_pause(v->domain);
 	rc = vcpu_initialise(v, context, true);
-	domain_unpause(d);
+	domain_unpause(v->domain);
 	return rc;
 }
 
-/* Sets what is asked for; tells what there is, or what takes effect. */
+/* Sets what is asked for (flags: 1 hard, 2 soft); tells what there is, or what
+ * takes effect. */
 static long domctl_vcpuaffinity(struct vcpu *v,
 				const struct xen_domctl_vcpuaffinity *a,
 				bool set)
 {
-	bool hard = a->flags & XEN_VCPUAFFINITY_HARD;
-	bool soft = a->flags & XEN_VCPUAFFINITY_SOFT;
-	cpumask_t h, s, shown = set ? cpus_online : ~0UL;
+	const struct xenctl_bitmap *map[] = {
+		&a->cpumap_hard, &a->cpumap_soft,
+	};
+	cpumask_t m[2], shown = set ? cpus_online : ~0UL;
 	int rc = 0;
 
 	if (!v)
 		return -XEN_ESRCH;
-	if ((!hard && !soft) ||
-	    a->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT |
-			 XEN_VCPUAFFINITY_FORCE))
+	if (!(a->flags & 3) || a->flags & ~(3 | XEN_VCPUAFFINITY_FORCE))
 		return deny(-XEN_EINVAL);
-	h = v->sched.affinity;
-	s = v->sched.soft_affinity;
-	if (set && ((hard && bitmap_from_guest(&a->cpumap_hard, &h)) ||
-		    (soft && bitmap_from_guest(&a->cpumap_soft, &s))))
-		return deny(-XEN_EFAULT);
-	if (set)
-		rc = vcpu_set_affinity(v, h, s);
-	if (!rc && hard)
-		rc = bitmap_to_guest(&a->cpumap_hard,
-				     v->sched.affinity & shown, nr_cpus);
-	if (!rc && soft)
-		rc = bitmap_to_guest(&a->cpumap_soft,
-				     v->sched.soft_affinity & shown, nr_cpus);
+	m[0] = v->sched.affinity;
+	m[1] = v->sched.soft_affinity;
+	for (int i = 0; set && !rc && i < 2; i++)
+		if (a->flags >> i & 1)
+			rc = bitmap_from_guest(map[i], &m[i]);
+	if (set && !rc)
+		rc = vcpu_set_affinity(v, m[0], m[1]);
+	for (int i = 0; !rc && i < 2; i++)
+		if (a->flags >> i & 1)
+			rc = bitmap_to_guest(map[i], m[i] & shown, nr_cpus);
 	return rc;
 }
 
@@ -242,10 +201,16 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 {
 	/* Where an operation has a vCPU, it comes first. */
 	struct vcpu *v = vcpu_find(d, op->u.getvcpuinfo.vcpu);
+	struct xen_domctl_cpu_policy *policy = &op->u.cpu_policy;
 
 	switch (op->cmd) {
 	case XEN_DOMCTL_destroydomain: return domain_kill(d);
-	case XEN_DOMCTL_pausedomain: return domain_control_pause(d);
+	case XEN_DOMCTL_pausedomain:
+		if (d == current->domain || d->control_pauses == 255)
+			return deny(-XEN_EINVAL);
+		d->control_pauses++;
+		domain_pause(d);
+		return 0;
 	case XEN_DOMCTL_unpausedomain: return domain_control_unpause(d);
 	case XEN_DOMCTL_max_vcpus:
 		return domctl_max_vcpus(d, op->u.max_vcpus.max);
@@ -257,7 +222,15 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_setvcpucontext:
 		return domctl_setvcpucontext(v, op->u.vcpucontext.ctxt);
 	case XEN_DOMCTL_getvcpuinfo:
-		return domctl_getvcpuinfo(v, &op->u.getvcpuinfo);
+		if (!v)
+			return -XEN_ESRCH;
+		op->u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){
+			.vcpu = v->id, .online = !(v->pause_flags & VPF_DOWN),
+			.blocked = !!(v->pause_flags & VPF_BLOCKED),
+			.running = READ_ONCE(v->sched.running),
+			.cpu_time = vcpu_cpu_time(v), .cpu = v->sched.cpu,
+		};
+		return 0;
 	case XEN_DOMCTL_setvcpuaffinity:
 	case XEN_DOMCTL_getvcpuaffinity:
 		return domctl_vcpuaffinity(v, &op->u.vcpuaffinity, op->cmd ==
@@ -284,13 +257,13 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 	case XEN_DOMCTL_set_address_size:
 		return op->u.address_size.size == 64 ? 0 : deny(-XEN_EINVAL);
 	case XEN_DOMCTL_get_cpu_policy:
-		return cpuid_get_policy(d, &op->u.cpu_policy);
+		return cpuid_get_policy(d->cpuid, policy->leaves,
+					&policy->nr_leaves, &policy->nr_msrs);
 	case XEN_DOMCTL_set_cpu_policy:
 		return d->has_run ? deny(-XEN_EEXIST) :
-		       cpuid_set_policy(d, &op->u.cpu_policy);
-	case XEN_DOMCTL_get_address_size:
-		/* 64 bits, but who asks means to save: see above. */
-		return deny(-XEN_EOPNOTSUPP);
+		       cpuid_set_policy(d, policy);
+	/* XEN_DOMCTL_get_address_size too: 64 bits, but who asks means to save:
+	 * see above. */
 	default: return deny(-XEN_ENOSYS);
 	}
 }
@@ -298,17 +271,20 @@ static long domctl_on_domain(struct domain *d, struct xen_domctl *op)
 static long domctl_dispatch(void *arg)
 {
 	struct xen_domctl *op = arg;
+	bool look = op->cmd == XEN_DOMCTL_getdomaininfo;
 	long rc = -XEN_ERESTART;
 	struct domain *d;
 
 	if (op->cmd == XEN_DOMCTL_createdomain)
 		return domctl_create(op);
-	if (op->cmd == XEN_DOMCTL_getdomaininfo)
-		return domctl_getdomaininfo(op);
-	d = domain_get_or_self(op->domain);
+	d = look ? domain_get_from(op->domain) : domain_get_or_self(op->domain);
 	if (!d)
 		return -XEN_ESRCH;
-	if (!cmpxchg(&d->control_busy, 0, 1)) {
+	if (look) {
+		domain_get_info(d, &op->u.getdomaininfo);
+		op->domain = d->id;
+		rc = 0;
+	} else if (!cmpxchg(&d->control_busy, 0, 1)) {
 		rc = domctl_on_domain(d, op);
 		store_release(&d->control_busy, 0);
 	}
@@ -323,18 +299,16 @@ static long domctl_dispatch(void *arg)
  */
 long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op))
 {
-	union {
-		struct xen_domctl domctl;
-		struct xen_sysctl sysctl;
-		struct xen_platform_op platform;
-	} op;			/* all begin alike */
+	struct xen_domctl op;	/* all begin alike; it is the longest */
 	long rc;
 
+	_Static_assert(sizeof(op) >= sizeof(struct xen_sysctl) &&
+		       sizeof(op) >= sizeof(struct xen_platform_op), "op");
 	if (!current->domain->is_privileged)
 		return deny(-XEN_EPERM);
 	if (copy_from_guest(&op, uop, size))
 		return deny(-XEN_EFAULT);
-	if (op.domctl.interface_version != version)
+	if (op.interface_version != version)
 		return deny(-XEN_EACCES);
 	rc = fn(&op);
 	if (rc != -XEN_ERESTART && copy_to_guest(uop, &op, size))

@@ -18,15 +18,8 @@
 #include <domain/domain.h>
 #include <dev/dev.h>
 #include <hypercall-abi/platform.h>
-#include <hypercall-abi/sysctl.h>
 #include <hypercall-abi/version.h>
 
-#define MAX_DEBUG_KEYS	64
-#define EXTRAVERSION	".0-xenolith"
-#define CAPABILITIES	"xen-3.0-x86_64 "
-#ifndef CHANGESET
-#define CHANGESET	"unavailable"
-#endif
 
 /* --- sysctl --------------------------------------------------------------- */
 
@@ -67,9 +60,9 @@ static long sysctl_domains(struct xen_sysctl_getdomaininfolist *l)
 
 static long sysctl_debug_keys(const struct xen_sysctl_debug_keys *k)
 {
-	char keys[MAX_DEBUG_KEYS];
+	char keys[64];
 
-	if (k->nr_keys > MAX_DEBUG_KEYS)
+	if (k->nr_keys > sizeof(keys))
 		return deny(-XEN_EINVAL);
 	if (copy_from_guest(keys, k->keys, k->nr_keys))
 		return deny(-XEN_EFAULT);
@@ -265,15 +258,15 @@ long do_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	case XENVER_version:
 		return XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR;
 	case XENVER_extraversion:
-		return put_text(arg, EXTRAVERSION, sizeof(xen_extraversion_t),
+		return put_text(arg, ".0-xenolith", sizeof(xen_extraversion_t),
 				false);
 	case XENVER_compile_info: return version_compile_info(arg);
 	case XENVER_capabilities:
-		return put_text(arg, CAPABILITIES,
+		return put_text(arg, "xen-3.0-x86_64 ",
 				sizeof(xen_capabilities_info_t), false);
 	case XENVER_changeset:
-		return put_text(arg, CHANGESET, sizeof(xen_changeset_info_t),
-				true);
+		return put_text(arg, "unavailable",
+				sizeof(xen_changeset_info_t), true);
 	case XENVER_platform_parameters:
 		return copy_to_guest(arg, &params, sizeof(params));
 	case XENVER_get_features: return version_features(arg);

@@ -26,7 +26,6 @@
 #include <domain/domain.h>
 #include <entry/entry.h>
 #include <hypercall-abi/callback.h>
-#include <hypercall-abi/nmi.h>
 
 /* What a guest may have in rflags, besides IF, which is always set. */
 #define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | \
@@ -59,6 +58,16 @@ static void vcpu_info_reset(struct vcpu *v)
 	store_release(&v->vcpu_info, vi);
 }
 
+/* Its memory: after the grace period, or when it has never run. */
+void vcpu_free(struct vcpu *v)
+{
+	fpu_free(v);
+	if (v->traps)
+		free_page(v->traps);
+	v->domain->vcpu[v->id] = NULL;
+	free_page(v);
+}
+
 /*
  * A vCPU of d, down and without a context.  NULL: no memory.  Nobody else
  * creates vCPUs of d meanwhile.
@@ -73,7 +82,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		return NULL;
 	*v = (struct vcpu){
 		.domain = d, .id = id, .pause_flags = VPF_DOWN,
-		.xcr0 = 1, .xcr0_accum = 1, .in_kernel = 1,
+		.in_kernel = 1,
 		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
 			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
 		.kernel_ss = FLAT_RING3_SS64,
@@ -81,34 +90,22 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
-	if (!v->traps || fpu_alloc(v))
-		goto free;
-	if (sched_init_vcpu(v)) {
-		fpu_free(v);
-		goto free;
+	if (!v->traps || fpu_alloc(v) || sched_init_vcpu(v)) {
+		vcpu_free(v);
+		return NULL;
 	}
 	perdomain_set(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT),
 		      gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO);
 	store_release(&d->vcpu[id], v);
 	return v;
-
-free:
-	if (v->traps)
-		free_page(v->traps);
-	free_page(v);
-	return NULL;
 }
 
 /* What a CPU runs when nobody else wants it.  Boot only: panics. */
 struct vcpu *idle_vcpu_create(unsigned int cpu)
 {
-	struct vcpu *v = idle_domain.vcpu[cpu];
+	struct vcpu *v = alloc_page();
 
-	if (v)
-		return v;
-	v = alloc_page();
-	if (!v)
-		panic("no memory for an idle vCPU");
+	BUG_ON(!v);
 	*v = (struct vcpu){
 		.domain = &idle_domain, .id = cpu, .is_idle = 1,
 		.in_kernel = 1, .vcpu_info = &dummy_vcpu_info,
@@ -135,29 +132,6 @@ void vcpu_destroy(struct vcpu *v)
 		frame_put_and_type(mfn_to_frame(mfn));
 }
 
-/* After the grace period: memory. */
-void vcpu_free(struct vcpu *v)
-{
-	fpu_free(v);
-	free_page(v->traps);
-	v->domain->vcpu[v->id] = NULL;
-	free_page(v);
-}
-
-/* Nested.  On return v does not run and its context is in struct vcpu.  Not
- * for the current vCPU. */
-void vcpu_pause(struct vcpu *v)
-{
-	atomic_add(&v->pause_count, 1);
-	vcpu_sleep_sync(v);
-}
-
-void vcpu_unpause(struct vcpu *v)
-{
-	if (!atomic_sub(&v->pause_count, 1))
-		vcpu_wake(v);
-}
-
 /* --- context -------------------------------------------------------------- */
 
 static bool context_ok(const struct vcpu *v, const struct vcpu_guest_context *c)
@@ -167,16 +141,15 @@ static bool context_ok(const struct vcpu *v, const struct vcpu_guest_context *c)
 		c->gs_base_kernel, c->gs_base_user, c->event_callback_eip,
 		c->failsafe_callback_eip, c->syscall_callback_eip,
 	};
+	bool ok = c->ctrlreg[3] >> PAGE_SHIFT &&
+		  (v->id || !(c->vm_assist & ~VM_ASSIST_VALID)) &&
+		  (c->flags & VGCF_IN_KERNEL || c->ctrlreg[1]);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(va); i++)
-		if (!va_canonical(va[i]))
-			return false;
+		ok &= va_canonical(va[i]);
 	for (unsigned int i = 0; i < 256; i++)
-		if (!va_canonical(c->trap_ctxt[i].address))
-			return false;
-	return c->ctrlreg[3] >> PAGE_SHIFT &&
-	       (v->id || !(c->vm_assist & ~VM_ASSIST_VALID)) &&
-	       (c->flags & VGCF_IN_KERNEL || c->ctrlreg[1]);
+		ok &= va_canonical(c->trap_ctxt[i].address);
+	return ok;
 }
 
 static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -185,9 +158,7 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 
 	_Static_assert(sizeof(*r) == sizeof(c->user_regs), "cpu_user_regs");
 	memcpy(r, &c->user_regs, sizeof(*r));
-	r->error_code = 0;
-	r->entry_vector = 0;
-	r->saved_upcall_mask = 0;
+	r->error_code = r->entry_vector = r->saved_upcall_mask = 0;
 	v->iopl = (r->rflags & X86_EFLAGS_IOPL) >> 12;
 	r->rflags = (r->rflags & RFLAGS_GUEST) | X86_EFLAGS_IF |
 		    X86_EFLAGS_MBS;
@@ -211,9 +182,8 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 	v->kernel_ss = c->kernel_ss | 3;
 	v->kernel_sp = c->kernel_sp;
 	v->guest_ts = !!(c->ctrlreg[0] & X86_CR0_TS);
-	v->cr4 = c->ctrlreg[4] & CR4_GUEST;
-	if (!cpuid_max_xcr0(v->domain))
-		v->cr4 &= ~X86_CR4_OSXSAVE;
+	v->cr4 = c->ctrlreg[4] & CR4_GUEST &
+		 (cpuid_max_xcr0(v->domain) ? ~0UL : ~X86_CR4_OSXSAVE);
 	v->fs_base = c->fs_base;
 	v->gs_base_kernel = c->gs_base_kernel;
 	v->gs_base_user = c->gs_base_user;
@@ -263,11 +233,8 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 int vcpu_initialise(struct vcpu *v, u64 gva, bool online)
 {
 	struct vcpu_guest_context *c = heap_alloc(sizeof(*c));
-	int rc;
+	int rc = !c ? deny(-XEN_ENOMEM) : copy_from_guest(c, gva, sizeof(*c));
 
-	if (!c)
-		return deny(-XEN_ENOMEM);
-	rc = copy_from_guest(c, gva, sizeof(*c));
 	if (!rc && cmpxchg(&v->context_busy, 0, 1)) {
 		rc = -XEN_ERESTART;
 	} else if (!rc) {
@@ -293,9 +260,8 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 
 	if (copy_from_guest(&op, arg, sizeof(op)))
 		return deny(-XEN_EFAULT);
-	if (op.offset > PAGE_SIZE - sizeof(*vi) || op.offset & 7)
-		return deny(-XEN_ENXIO);
-	if (!mfn_valid(MFN(op.mfn)))
+	if (op.offset > PAGE_SIZE - sizeof(*vi) || op.offset & 7 ||
+	    !mfn_valid(MFN(op.mfn)))
 		return deny(-XEN_EINVAL);
 	vi = mfn_to_virt(MFN(op.mfn)) + op.offset;
 	spin_lock(&d->lock);
@@ -317,15 +283,6 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 	spin_unlock(&d->lock);
 	if (v == current)
 		vcpu_time_update(v);
-	return 0;
-}
-
-static long vcpu_op_up(struct vcpu *v)
-{
-	if (!load_acquire(&v->initialised))
-		return deny(-XEN_EINVAL);
-	if (atomic_and(&v->pause_flags, ~VPF_DOWN) & VPF_DOWN)
-		vcpu_wake(v);
 	return 0;
 }
 
@@ -391,16 +348,18 @@ long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64 a4, u64 a5, u64 a6)
 		rc = vcpu_initialise(v, arg, false);
 		return rc != -XEN_ERESTART ? rc : hypercall_continue(
 				__HYPERVISOR_vcpu_op, 3, cmd, vcpuid, arg);
-	case VCPUOP_up: return vcpu_op_up(v);
+	case VCPUOP_up:
+		if (!load_acquire(&v->initialised))
+			return deny(-XEN_EINVAL);
+		if (atomic_and(&v->pause_flags, ~VPF_DOWN) & VPF_DOWN)
+			vcpu_wake(v);
+		return 0;
 	case VCPUOP_down: return vcpu_op_down(v);
 	case VCPUOP_is_up: return !(READ_ONCE(v->pause_flags) & VPF_DOWN);
 	case VCPUOP_get_runstate_info: return vcpu_op_get_runstate(v, arg);
 	case VCPUOP_register_runstate_memory_area:
 		return vcpu_op_register_area(v, arg, true);
-	case VCPUOP_set_periodic_timer:
-	case VCPUOP_stop_periodic_timer:
-	case VCPUOP_set_singleshot_timer:
-	case VCPUOP_stop_singleshot_timer:
+	case VCPUOP_set_periodic_timer ... VCPUOP_stop_singleshot_timer:
 		return vcpu_timer_op(v, cmd, arg);
 	case VCPUOP_register_vcpu_info: return vcpu_register_info(v, arg);
 	case VCPUOP_send_nmi:
@@ -443,25 +402,20 @@ long do_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 	}
 }
 
-static struct callback *callback_of(struct vcpu *v, u16 type)
-{
-	switch (type) {
-	case CALLBACKTYPE_event: return &v->event_cb;
-	case CALLBACKTYPE_failsafe: return &v->failsafe_cb;
-	case CALLBACKTYPE_syscall: return &v->syscall_cb;
-	case CALLBACKTYPE_syscall32: return &v->syscall32_cb;
-	case CALLBACKTYPE_sysenter: return &v->sysenter_cb;
-	case CALLBACKTYPE_nmi: return &v->nmi_cb;
-	default: return NULL;
-	}
-}
-
 /* Hypercall 30.  Only the NMI's handler can be taken away. */
 long do_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
+	struct vcpu *v = current;
+	struct callback *const cb[] = {
+		[CALLBACKTYPE_event] = &v->event_cb,
+		[CALLBACKTYPE_failsafe] = &v->failsafe_cb,
+		[CALLBACKTYPE_syscall] = &v->syscall_cb,
+		[CALLBACKTYPE_nmi] = &v->nmi_cb,
+		[CALLBACKTYPE_sysenter] = &v->sysenter_cb,
+		[CALLBACKTYPE_syscall32] = &v->syscall32_cb,
+	};
 	bool set = (u32)cmd == CALLBACKOP_register;
 	struct callback_register r = { 0 };
-	struct callback *cb;
 
 	if (!set && (u32)cmd != CALLBACKOP_unregister)
 		return deny(-XEN_ENOSYS);
@@ -469,43 +423,12 @@ long do_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	if (copy_from_guest(&r, arg, set ? sizeof(r) :
 			    sizeof(struct callback_unregister)))
 		return deny(-XEN_EFAULT);
-	cb = callback_of(current, r.type);
-	if (!cb)
+	if (r.type >= ARRAY_SIZE(cb) || !cb[r.type])
 		return deny(-XEN_ENOSYS);
 	if (!va_canonical(r.address) || (!set && r.type != CALLBACKTYPE_nmi))
 		return deny(-XEN_EINVAL);
-	*cb = (struct callback){ r.address, r.flags & CALLBACKF_mask_events };
-	return 0;
-}
-
-/* Hypercall 4, the old form: all three or none. */
-long do_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64 a4, u64 a5,
-		      u64 a6)
-{
-	struct vcpu *v = current;
-
-	if (!va_canonical(event) || !va_canonical(failsafe) ||
-	    !va_canonical(syscall))
-		return deny(-XEN_EINVAL);
-	v->event_cb.address = event;
-	v->failsafe_cb.address = failsafe;
-	v->syscall_cb.address = syscall;
-	return 0;
-}
-
-/* Hypercall 28. */
-long do_nmi_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
-{
-	struct xennmi_callback cb = { 0 };
-
-	if ((u32)cmd > XENNMI_unregister_callback)
-		return deny(-XEN_ENOSYS);
-	if ((u32)cmd == XENNMI_register_callback &&
-	    copy_from_guest(&cb, arg, sizeof(cb)))
-		return deny(-XEN_EFAULT);
-	if (!va_canonical(cb.handler_address))
-		return deny(-XEN_EINVAL);
-	current->nmi_cb.address = cb.handler_address;
+	*cb[r.type] = (struct callback){ r.address,
+					 r.flags & CALLBACKF_mask_events };
 	return 0;
 }
 
@@ -526,21 +449,14 @@ long do_fpu_taskswitch(u64 set, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 	return 0;
 }
 
-/* While DR7 is off the others are not loaded, so all are at each change. */
-static void debugregs_load(const u64 *dr)
-{
-	__asm__ volatile("mov %0,%%db0\n mov %1,%%db1\n mov %2,%%db2\n"
-			 "mov %3,%%db3\n mov %4,%%db6\n mov %5,%%db7\n"
-			 :: "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]),
-			 "r"(DR6_FIXED), "r"(dr[7]));
-}
-
 /*
  * v is current or not running with its state home.  -XEN_EPERM: not for
  * guests; -XEN_EINVAL: reserved bits; -XEN_ENODEV: no such register.
  */
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value)
 {
+	u64 *dr = v->debugreg;
+
 	if (reg > 7)
 		return deny(-XEN_ENODEV);
 	reg = DR_ALIAS(reg);
@@ -551,15 +467,19 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value)
 		return deny(-XEN_EPERM);
 	if (reg == 6)
 		value = (value & ~DR6_ZERO) | DR6_FIXED;
-	if (reg == 7) {
+	if (reg == 7 && (value & DR7_GD ||
+			 (value & DR7_ENABLED && DR7_HAS_IO(value))))
+		return deny(-XEN_EPERM);
+	if (reg == 7)
 		value = (value & ~DR7_ZERO) | DR7_FIXED;
-		if (value & DR7_GD ||
-		    (value & DR7_ENABLED && DR7_HAS_IO(value)))
-			return deny(-XEN_EPERM);
-	}
-	v->debugreg[reg] = value;
+	dr[reg] = value;
+	/* While DR7 is off the others are not loaded, so all are now. */
 	if (v == current)
-		debugregs_load(v->debugreg);
+		__asm__ volatile("mov %0,%%db0\n mov %1,%%db1\n"
+				 "mov %2,%%db2\n mov %3,%%db3\n"
+				 "mov %4,%%db6\n mov %5,%%db7\n"
+				 :: "r"(dr[0]), "r"(dr[1]), "r"(dr[2]),
+				 "r"(dr[3]), "r"(DR6_FIXED), "r"(dr[7]));
 	return 0;
 }
 
@@ -572,9 +492,8 @@ long do_set_debugreg(u64 reg, u64 value, u64 a3, u64 a4, u64 a5, u64 a6)
 /* Hypercall 9. */
 long do_get_debugreg(u64 reg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	if ((u32)reg > 7)
-		return deny(-XEN_ENODEV);
-	return current->debugreg[DR_ALIAS((u32)reg)];
+	return (u32)reg > 7 ? deny(-XEN_ENODEV) :
+	       (long)current->debugreg[DR_ALIAS((u32)reg)];
 }
 
 /* Hypercall 25: the caller is in kernel mode, so the user's GS base waits in

@@ -25,29 +25,21 @@ static void key_registers(void)
 	}
 }
 
-/* Stops everything but the vCPU that asks, which is in the hypervisor. */
-static void all_pause(void (*pause)(struct vcpu *v))
-{
-	struct domain *d;
-	struct vcpu *v;
-
-	for_each_domain(d)
-		for_each_vcpu(d, v)
-			if (v != current)
-				pause(v);
-}
-
 /* Counts every reference from scratch and compares; prints the result itself.
+ * Meanwhile nothing runs but the vCPU that asks, which is in the hypervisor.
  * Two CPUs at it would pause each other. */
 static void key_recount(void)
 {
 	static u32 busy;
+	struct domain *d;
 
 	if (xchg(&busy, 1))
 		return;
-	all_pause(vcpu_pause);
+	for_each_domain(d)
+		domain_pause(d);
 	frames_recount();
-	all_pause(vcpu_unpause);
+	for_each_domain(d)
+		domain_unpause(d);
 	store_release(&busy, 0);
 }
 

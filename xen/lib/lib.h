@@ -90,8 +90,7 @@ long deny_at(long rc, const char *file, int line);
  * a higher number than all it holds:
  */
 enum lock_order {
-	LOCK_DOMCTL = 1,	/* domain/domctl.c: one control call at a time */
-	LOCK_DOMLIST,		/* domain/domain.c: domain list changes */
+	LOCK_DOMLIST = 1,	/* domain/domain.c: domain list changes */
 	LOCK_DOMAIN,		/* struct domain.lock: lifecycle, memory maps */
 	LOCK_IRQ_GUEST,		/* cpu/irq.c, dev/: pirq tables, PCI, MSI */
 	LOCK_GRANT,		/* grant/: a table */
