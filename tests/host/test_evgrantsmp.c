@@ -351,32 +351,25 @@ bool frame_unshare(void *page)
 	return true;
 }
 
-int ptype_map_grant(struct vcpu *v, u64 va, u64 pte)
+int ptype_map_grant(struct vcpu *v, u64 va, bool by_pte, u64 pte)
 {
+	if (by_pte)
+		return -XEN_EINVAL;
 	xchg(&slots[va], pte | PTE_GRANT | PTE_A);
 	return 0;
 }
 
-int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old)
+int ptype_unmap_grant(struct vcpu *v, u64 va, bool by_pte, mfn_t mfn,
+		      u64 *old)
 {
 	u64 e = READ_ONCE(slots[va]);
 
 	dawdle();
-	if ((e & PTE_ADDR_MASK) >> PAGE_SHIFT != mfn.m || !e ||
+	if (by_pte || (e & PTE_ADDR_MASK) >> PAGE_SHIFT != mfn.m || !e ||
 	    cmpxchg(&slots[va], e, 0) != e)
 		return -XEN_EINVAL;
 	*old = e;
 	return 0;
-}
-
-int ptype_map_grant_pte(struct vcpu *v, u64 ma, u64 pte)
-{
-	return -XEN_EINVAL;
-}
-
-int ptype_unmap_grant_pte(struct vcpu *v, u64 ma, mfn_t mfn, u64 *old)
-{
-	return -XEN_EINVAL;
 }
 
 void tlb_flush_mask(cpumask_t mask, u64 va)

@@ -122,7 +122,7 @@ static u64 va(unsigned int i)
 	return 0x10000 + i * PAGE_SIZE;
 }
 
-int ptype_map_grant(struct vcpu *v, u64 addr, u64 pte)
+int ptype_map_grant(struct vcpu *v, u64 addr, bool by_pte, u64 pte)
 {
 	u64 *s = slot_of(addr);
 
@@ -134,12 +134,8 @@ int ptype_map_grant(struct vcpu *v, u64 addr, u64 pte)
 	return 0;
 }
 
-int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
-{
-	return ptype_map_grant(v, pte_ma, pte);
-}
-
-int ptype_unmap_grant(struct vcpu *v, u64 addr, mfn_t mfn, u64 *old_pte)
+int ptype_unmap_grant(struct vcpu *v, u64 addr, bool by_pte, mfn_t mfn,
+		      u64 *old_pte)
 {
 	u64 *s = slot_of(addr);
 
@@ -151,11 +147,6 @@ int ptype_unmap_grant(struct vcpu *v, u64 addr, mfn_t mfn, u64 *old_pte)
 	*s = 0;
 	unflushed |= *old_pte & PTE_A;
 	return 0;
-}
-
-int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte)
-{
-	return ptype_unmap_grant(v, pte_ma, mfn, old_pte);
 }
 
 void tlb_flush_mask(cpumask_t mask, u64 addr)

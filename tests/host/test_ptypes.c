@@ -1076,7 +1076,6 @@ int main(void)
 	for (u64 m = 0; m < OURS; m++)
 		frame(m)->ref = (u64)DOMID_XEN << FRAME_OWNER_SHIFT;
 	pte_masks_init();
-	pages_init();
 	pages_add(OURS << PAGE_SHIFT, (u64)NR_FRAMES << PAGE_SHIFT);
 	RUN(up_and_down);
 	RUN(bad_tables);

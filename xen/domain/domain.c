@@ -131,7 +131,6 @@ static void domain_free(struct domain *d)
 	if (d->shared_info && frame_unshare(d->shared_info))
 		free_page(d->shared_info);
 	sched_destroy_domain(d);
-	heap_free(d->e820);
 	heap_free(d);
 }
 
@@ -391,8 +390,8 @@ static int kill_vcpus(struct domain *d)
 
 		if (rc)
 			return rc;
-		vcpu_drop_ldt(v);
-		vcpu_drop_gdt(v);
+		(void)vcpu_set_ldt(v, 0, 0);
+		(void)vcpu_set_gdt(v, NULL, 0);
 		vcpu_destroy(v);
 	}
 	sched_destroy_domain(d);

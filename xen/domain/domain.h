@@ -116,7 +116,6 @@ struct domain {
 
 	struct shared_info *shared_info;
 	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */
-	u64 **perdomain_l1;
 	cpumask_t dirty_cpus;	/* may hold its translations */
 	u64 vm_assist;		/* 1 << VMASST_TYPE_* */
 
@@ -127,8 +126,6 @@ struct domain {
 	s64 time_offset;		/* seconds: settimeoffset */
 	u32 cf8;			/* Dom0: PCI config address latch */
 	u8 rtc_index;
-	struct e820_entry *e820;	/* set_memory_map; NULL = none */
-	unsigned int nr_e820;
 
 	/* domain.c's own */
 	bool has_run;			/* unpaused by the tools once */
@@ -238,8 +235,7 @@ void hypercall_page_init(void *page);
 
 /* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
 hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
-hypercall_t do_update_va_mapping_otherdomain, do_memory_op, do_set_gdt;
-hypercall_t do_update_descriptor;
+hypercall_t do_memory_op, do_set_gdt, do_update_descriptor;
 
 /* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */

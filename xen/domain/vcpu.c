@@ -94,8 +94,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		vcpu_free(v);
 		return NULL;
 	}
-	perdomain_set(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT),
-		      gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO);
+	*perdomain_slot(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT)) =
+		gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO;
 	store_release(&d->vcpu[id], v);
 	return v;
 }

@@ -101,17 +101,14 @@ static int pte_install(const struct gnttab_map_grant_ref *op, u64 mfn)
 {
 	u64 pte = mfn << PAGE_SHIFT | PTE_P | PTE_NX |
 		  ((u64)op->flags >> 16 << 9 & PTE_AVAIL);
-	int rc;
 
 	if (!(op->flags & GNTMAP_readonly))
 		pte |= PTE_RW;
 	if (op->flags & GNTMAP_application_map)
 		pte |= PTE_US;
-	if (op->flags & GNTMAP_contains_pte)
-		rc = ptype_map_grant_pte(current, op->host_addr, pte);
-	else
-		rc = ptype_map_grant(current, op->host_addr, pte);
-	return rc ? GNTST_general_error : GNTST_okay;
+	return ptype_map_grant(current, op->host_addr,
+			       op->flags & GNTMAP_contains_pte, pte)
+	       ? GNTST_general_error : GNTST_okay;
 }
 
 static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
@@ -189,9 +186,8 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 	    op->dev_bus_addr != mfn.m << PAGE_SHIFT) {
 		rc = GNTST_bad_dev_addr;
 	} else if (done & GNTMAP_host_map) {
-		rc = flags & GNTMAP_contains_pte ?
-		     ptype_unmap_grant_pte(current, addr, mfn, &old) :
-		     ptype_unmap_grant(current, addr, mfn, &old);
+		rc = ptype_unmap_grant(current, addr,
+				       flags & GNTMAP_contains_pte, mfn, &old);
 		*flush |= (old & PTE_A) != 0;
 		/* Another handle's entry for the same frame: it is gone, but
 		 * this handle's own still stands and needs its reference. */

@@ -77,11 +77,6 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 	return 0;
 }
 
-void vcpu_drop_gdt(struct vcpu *v)
-{
-	(void)vcpu_set_gdt(v, NULL, 0);
-}
-
 /* See domain.h: frame numbers in guest memory. */
 long do_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
 {
@@ -118,11 +113,6 @@ int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries)
 	if (v == current)
 		descr_load(v);
 	return 0;
-}
-
-void vcpu_drop_ldt(struct vcpu *v)
-{
-	(void)vcpu_set_ldt(v, 0, 0);
 }
 
 /* See mm.h.  v is current.  The frame is what its kernel has mapped there. */

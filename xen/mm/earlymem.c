@@ -155,7 +155,6 @@ void __init mm_early_init(void)
 	xenmap_init();
 	all_mapped = true;
 	tables_init();
-	pages_init();
 	for (unsigned int i = 0; i < nr_ranges; i++)
 		if (ranges[i].start < ranges[i].end)
 			pages_add(ranges[i].start, ranges[i].end);

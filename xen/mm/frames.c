@@ -167,20 +167,15 @@ void frame_share(void *page, struct domain *d, bool writable)
 {
 	struct frame *f = virt_to_frame(page);
 	bool listed = d->id < DOMID_FIRST_RESERVED;
-	u32 mfn = (u32)frame_to_mfn(f).m;
 
 	ASSERT(frame_owner(f) == DOMID_XEN && !(f->ref & FRAME_COUNT_MASK));
-	m2p_set(MFN(mfn), M2P_INVALID);
+	m2p_set(frame_to_mfn(f), M2P_INVALID);
 	f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | 1;
 	if (listed) {
 		spin_lock(&d->page_lock);
 		if (!(d->shared_pages++ + d->tot_pages))
 			BUG_ON(!domain_hold(d));
-		f->prev = NO_FRAME;
-		f->next = d->xenpage_list;
-		if (f->next != NO_FRAME)
-			mfn_to_frame(MFN(f->next))->prev = mfn;
-		d->xenpage_list = mfn;
+		frame_list_add(&d->xenpage_list, f);
 	}
 	store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
 		      FRAME_XENHEAP | FRAME_ALLOCATED | 2);

@@ -18,13 +18,6 @@
 
 extern const struct fixup __fixup_start[], __fixup_end[];
 
-/* One word at gva cannot reach into the hypervisor from outside: the
- * addresses below it are not canonical. */
-static always_inline bool word_ok(u64 gva)
-{
-	return gva >> 43 != HYP_VIRT_START >> 43;
-}
-
 /* Ring-0 fault at regs->rip: true if it has a fixup (rip changed). */
 bool fixup_exception(struct regs *regs)
 {
@@ -64,9 +57,8 @@ static size_t copy_guarded(void *dst, const void *src, size_t n)
 /* Copies what it can; returns the number of bytes not copied. */
 size_t copy_from_guest_partial(void *dst, u64 gva, size_t n)
 {
-	if (!guest_range_ok(gva, n))
-		return n;
-	return copy_guarded(dst, (const void *)gva, n);
+	return guest_range_ok(gva, n) ?
+	       copy_guarded(dst, (const void *)gva, n) : n;
 }
 
 /* 0, or -XEN_EFAULT with an unknown part of dst overwritten. */
@@ -126,7 +118,9 @@ static always_inline int guest_word(u64 gva, u64 *val, bool write, bool wide)
 {
 	u64 *p = (u64 *)gva, v = *val;
 
-	if (unlikely(!word_ok(gva)))
+	/* A word cannot reach into the hypervisor from outside: the addresses
+	 * below it are not canonical. */
+	if (unlikely(gva >> 43 == HYP_VIRT_START >> 43))
 		return deny(-XEN_EFAULT);
 	stac();
 	if (write && wide)

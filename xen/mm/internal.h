@@ -51,8 +51,6 @@ static always_inline unsigned int type_progress(u64 type)
 
 /* --- frames.c -------------------------------------------------------- */
 void frame_writeback(struct frame *f);
-/* Ends the hold that frame_share() took, if it has not ended. */
-#define share_end(f) frame_release_allocated(f)
 /* The first writable use of d's f, whose type word was x; false: not now. */
 bool writable_first(struct frame *f, const struct domain *d, u64 x);
 /* Before d's frame becomes a table: nobody may still write to it. */
@@ -228,8 +226,6 @@ int type_reap(struct frame *f, int *budget);
  * none of d's valid tables of a level up to max_level.  For level 1 ended by
  * frame_put_type(), above by type_put(): it may be the last. */
 u64 table_hold(mfn_t mfn, struct domain *d, unsigned int max_level);
-/* Work that v left: 0 or -XEN_ERESTART. */
-int vcpu_reap(struct vcpu *v);
 /* v's next hypercall goes on with f.  Two at most: a table that was let go
  * and, on its way out, the one whose entry pointed to it. */
 static inline void reap_note(struct vcpu *v, struct frame *f)
@@ -262,7 +258,6 @@ struct frame *frame_list_pop(u32 *head);	/* NULL: empty */
 /* --- xenmap.c -------------------------------------------------------- */
 /* One leaf of 4 KiB, 2 MiB or 1 GiB: level 1 to 3.  Boot. */
 void map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags);
-u64 *perdomain_slot(const struct domain *d, u64 va);
 /* earlymem.c: a zeroed page for a page table, boot or not; 0: no memory. */
 mfn_t table_page(void);
 /* RAM by the firmware's map, page-aligned, ascending: calls fn for each. */

@@ -142,63 +142,43 @@ int l1_update(u64 *slot, u64 val, bool keep_ad, struct domain *owner,
 
 /* --- grants ---------------------------------------------------------- */
 
-/* The entry at a machine address, if it is in an L1 of v's domain; the table
- * is then held. */
-static u64 *slot_hold(struct vcpu *v, u64 ma)
+/* The entry for an address in v's kernel tables, or if by_pte at a machine
+ * address in an L1 of v's domain: that table is then held. */
+static u64 *grant_slot(struct vcpu *v, u64 addr, bool by_pte)
 {
-	if (ma & 7 || !table_hold(MFN(ma >> PAGE_SHIFT), v->domain, 1))
+	if (!by_pte)
+		return l1_slot(v, addr);
+	if (addr & 7 || !table_hold(MFN(addr >> PAGE_SHIFT), v->domain, 1))
 		return NULL;
-	return paddr_to_virt(ma);
+	return paddr_to_virt(addr);
 }
 
-static int grant_install(u64 *slot, u64 pte)
+int ptype_map_grant(struct vcpu *v, u64 addr, bool by_pte, u64 pte)
 {
 	u64 keep = PTE_RW | PTE_US | PTE_CACHE | PTE_NX | PTE_AVAIL |
 		   PTE_ADDR_MASK;
+	u64 *slot = grant_slot(v, addr, by_pte);
 
 	if (!slot)
 		return deny(-XEN_EINVAL);
 	l1e_put_quick(xchg(slot, l1e_adjust((pte & keep) | PTE_P) | PTE_GRANT));
+	if (by_pte)
+		frame_put_type(virt_to_frame(slot));
 	return 0;
 }
 
-static int grant_remove(u64 *slot, mfn_t mfn, u64 *old_pte)
-{
-	*old_pte = slot ? READ_ONCE(*slot) : 0;
-	while ((*old_pte & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT) &&
-	       mfn_eq(pte_mfn(*old_pte), mfn))
-		if (try_cmpxchg(slot, old_pte, 0))
-			return 0;
-	return deny(-XEN_EINVAL);
-}
-
-int ptype_map_grant(struct vcpu *v, u64 va, u64 pte)
-{
-	return grant_install(l1_slot(v, va), pte);
-}
-
-int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte)
-{
-	u64 *slot = slot_hold(v, pte_ma);
-	int rc = grant_install(slot, pte);
-
-	if (slot)
-		frame_put_type(virt_to_frame(slot));
-	return rc;
-}
-
 /* -XEN_EINVAL: the entry does not map that grant; nothing changed. */
-int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte)
+int ptype_unmap_grant(struct vcpu *v, u64 addr, bool by_pte, mfn_t mfn,
+		      u64 *old_pte)
 {
-	return grant_remove(l1_slot(v, va), mfn, old_pte);
-}
+	u64 *slot = grant_slot(v, addr, by_pte);
+	bool done = false;
 
-int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte)
-{
-	u64 *slot = slot_hold(v, pte_ma);
-	int rc = grant_remove(slot, mfn, old_pte);
-
-	if (slot)
+	*old_pte = slot ? READ_ONCE(*slot) : 0;
+	while (!done && mfn_eq(pte_mfn(*old_pte), mfn) &&
+	       (*old_pte & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT))
+		done = try_cmpxchg(slot, old_pte, 0);
+	if (slot && by_pte)
 		frame_put_type(virt_to_frame(slot));
-	return rc;
+	return done ? 0 : (int)deny(-XEN_EINVAL);
 }

@@ -157,7 +157,6 @@ bool frame_release_allocated(struct frame *f);
 #define ALLOC_ANY	0U
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
-void pages_init(void);
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
 /* Owned by d, counted in d->tot_pages, on its list, one reference each
  * (FRAME_ALLOCATED), contents zero.  NULL: none left or d->max_pages. */
@@ -210,7 +209,9 @@ void *map_io(paddr_t pa, size_t len, u64 pte_flags);
 /* The per-domain slot: room for GDT and LDT of max_vcpus. */
 int perdomain_create(struct domain *d);
 void perdomain_destroy(struct domain *d);
-void perdomain_set(struct domain *d, u64 va, u64 pte);	/* one L1 entry */
+/* The entry that maps va, which lies in one of d's windows.  Who changes it
+ * knows who may have used the old one, and flushes. */
+u64 *perdomain_slot(const struct domain *d, u64 va);
 void m2p_set(mfn_t mfn, u64 pfn);
 #define M2P_INVALID	(~0UL)
 /* Fills slots 256..271 of a guest L4 for d. */
@@ -241,16 +242,15 @@ unsigned long frames_recount(void);
 int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type);
 int ptype_unpin(struct domain *owner, mfn_t mfn);
 /*
- * Grants: installs or removes one L1 entry of the current address space (or
- * at machine address pte_ma) that maps a foreign frame.  The frame's
+ * Grants: installs or removes one L1 entry of the current address space (or,
+ * by_pte, at machine address addr) that maps a foreign frame.  The frame's
  * references are the caller's, until its unmap succeeds: the entry is marked
  * PTE_GRANT and counts for nothing, even if the guest overwrites it.  Only
  * P RW US PWT PCD PAT NX and available bits of pte count.  No flush here.
  */
-int ptype_map_grant(struct vcpu *v, u64 va, u64 pte);
-int ptype_map_grant_pte(struct vcpu *v, u64 pte_ma, u64 pte);
-int ptype_unmap_grant(struct vcpu *v, u64 va, mfn_t mfn, u64 *old_pte);
-int ptype_unmap_grant_pte(struct vcpu *v, u64 pte_ma, mfn_t mfn, u64 *old_pte);
+int ptype_map_grant(struct vcpu *v, u64 addr, bool by_pte, u64 pte);
+int ptype_unmap_grant(struct vcpu *v, u64 addr, bool by_pte, mfn_t mfn,
+		      u64 *old_pte);
 /* dom0.c and setvcpucontext: L4 typed and referenced as v's base. 0/-errno. */
 /* -XEN_ERESTART: call again.  v is current or does not run. */
 int vcpu_reap(struct vcpu *v);	/* first: what an earlier one left undone */
@@ -259,9 +259,7 @@ int vcpu_set_user_l4(struct vcpu *v, mfn_t l4);	/* m = 0: none */
 int vcpu_drop_l4s(struct vcpu *v);	/* destroy; may be slow: 0/-ERESTART */
 /* GDT frames typed SEG_DESC and mapped in v's slot; old ones dropped. */
 int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries);
-void vcpu_drop_gdt(struct vcpu *v);
 int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries);
-void vcpu_drop_ldt(struct vcpu *v);
 /* #PF inside v's LDT window: maps the page; true if done. */
 bool ldt_fault(struct vcpu *v, u64 cr2);
 

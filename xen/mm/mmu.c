@@ -285,13 +285,6 @@ long do_update_va_mapping(u64 va, u64 val, u64 flags, u64 a4, u64 a5, u64 a6)
 	return 0;
 }
 
-/* For a frame of another domain: no kernel or tool asks for that. */
-long do_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid,
-				      u64 a5, u64 a6)
-{
-	return deny(-XEN_ENOSYS);
-}
-
 /* --- mmuext_op ------------------------------------------------------- */
 
 static int ext_one(struct batch *b, const void *item)

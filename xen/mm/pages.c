@@ -28,17 +28,14 @@
 #define RELINQUISH_DONE		NO_FRAME
 
 static struct spinlock pages_lock = SPINLOCK(LOCK_PAGES);
-static u32 free_head[NR_ZONES][MAX_ORDER + 1];
+static u32 free_head[NR_ZONES][MAX_ORDER + 1] = {
+	[0 ... NR_ZONES - 1] = { [0 ... MAX_ORDER] = NO_FRAME },
+};
 static u64 free_count;
 
 static struct frame *frame_at(u32 mfn)
 {
 	return mfn_to_frame(MFN(mfn));
-}
-
-void __init pages_init(void)
-{
-	memset(free_head, 0xff, sizeof(free_head));	/* NO_FRAME */
 }
 
 u64 free_page_count(void)
@@ -50,13 +47,11 @@ u64 free_page_count(void)
 
 void frame_list_add(u32 *head, struct frame *f)
 {
-	u32 mfn = (u32)frame_to_mfn(f).m;
-
 	f->prev = NO_FRAME;
 	f->next = *head;
+	*head = (u32)frame_to_mfn(f).m;
 	if (f->next != NO_FRAME)
-		frame_at(f->next)->prev = mfn;
-	*head = mfn;
+		frame_at(f->next)->prev = *head;
 }
 
 void frame_list_del(u32 *head, struct frame *f)
@@ -365,7 +360,7 @@ int domain_relinquish_pages(struct domain *d)
 		mfn = hold_next(d, &d->xenpage_list);
 		while (mfn != NO_FRAME) {
 			f = frame_at(mfn);
-			share_end(f);
+			frame_release_allocated(f);
 			mfn = hold_next(d, &f->next);
 			frame_put(f);
 		}

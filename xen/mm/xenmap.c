@@ -32,11 +32,6 @@ static unsigned int va_index(u64 va, unsigned int level)
 	return va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
 }
 
-static u64 level_size(unsigned int level)
-{
-	return PAGE_SIZE << 9 * (level - 1);
-}
-
 /*
  * The entry of the given level for va, by a table of level `top`; tables that
  * are not there are made.  NULL: no memory.
@@ -127,11 +122,11 @@ static void __init map_direct(paddr_t pa, paddr_t end)
 		bool ro = (pa >= text && pa < text_end) ||
 			  (pa >= rodata && pa < rodata_end);
 		unsigned int level = edx >> 26 & 1 ? 3 : 2;	/* 1 GiB? */
-		u64 size = level_size(level);
+		u64 size = level == 3 ? 1UL << 30 : 1UL << 21;
 
 		for (; level > 1 && (pa & (size - 1) || pa + size > end ||
 				     (pa < rodata_end && pa + size > text));
-		     size = level_size(level))
+		     size >>= 9)
 			level--;
 		map_leaf(DIRECTMAP_BASE + pa, pa, level,
 			 (ro ? MAP_RO : MAP_RW) | PTE_G);
@@ -174,7 +169,7 @@ void m2p_set(mfn_t mfn, u64 pfn)
 
 /* --- the per-domain slot --------------------------------------------- */
 
-/* The entry that maps va, which lies in one of d's windows. */
+/* See mm.h. */
 u64 *perdomain_slot(const struct domain *d, u64 va)
 {
 	return slot_at(d->perdomain_l3, 3, va, 1, 0);
@@ -212,12 +207,6 @@ void perdomain_destroy(struct domain *d)
 		free_page(l2);
 	free_page(l3);
 	d->perdomain_l3 = NULL;
-}
-
-/* No flush: the caller knows who may have used the old entry. */
-void perdomain_set(struct domain *d, u64 va, u64 pte)
-{
-	WRITE_ONCE(*perdomain_slot(d, va), pte);
 }
 
 void l4_install_hyp_slots(u64 *l4, const struct domain *d)
