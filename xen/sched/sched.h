@@ -44,8 +44,8 @@ extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
 /* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
-	struct vcpu *next;		/* in the list of those who wait */
-	u32 cpu;			/* where it runs, or ran last */
+	struct vcpu *next;		/* in the list of who waits for cpu */
+	u32 cpu;			/* where it runs, waits, or ran last */
 	bool on_queue;			/* in that list */
 	bool running;			/* is some CPU's current */
 	u64 last_start;			/* ns: charged up to here */
