@@ -24,7 +24,6 @@ struct callback { u64 address; bool mask_events; };
 
 /* vcpu.work: per-vCPU bits behind WORK_VCPU. */
 #define VWORK_NMI	(1U << 0)	/* deliver an NMI */
-#define VWORK_TIME	(1U << 1)	/* refresh time pages */
 #define VWORK_CRASH	(1U << 2)
 
 /*

@@ -33,7 +33,6 @@ void timer_run_this(void);	/* WORK_TIMER: runs what is due, reprograms */
 /* --- clock.c: guest time pages, wall clock ------------------------------- */
 u64 clock_ns(void);		/* monotonic, same on all CPUs, since boot */
 void clock_init(void);		/* after apic_init_boot(); reads the CMOS */
-static inline void clock_init_this(void) {}	/* for all CPUs at once */
 u64 ns_to_tsc(u64 ns);
 /* Refreshes v's vcpu_time_info (and its registered copy): at every switch-in
  * and whenever the scale changes.  Runs on v's CPU with v loaded. */
