@@ -123,13 +123,11 @@ void __init start_xen(u32 magic, u64 info)
 	irq_init();
 	event_init();
 	clock_init();
-	clock_init_this();
 
 	/* [boot 70] From here on there are vCPUs to schedule. */
 	sched_init();
 	smp_boot_all();
 	cpuid_init();
-	pci_init();
 	console_init();
 
 	/* [boot 85] What the loader brought becomes the first domain. */

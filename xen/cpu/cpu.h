@@ -281,15 +281,10 @@ struct msi;
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
 u8 irq_gsi_vector(unsigned int gsi);	/* 0 before first use */
-/* Allocates a pirq and a vector for m, whose nr must be 1 and want -1, and
+/* Allocates a pirq and a vector for m; want must be -1;
  * programs the device, masked.  The pirq, or negative error. */
 int pirq_map_msi(const struct msi *m, int want);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-/* A number before there is a source: only guests of another kind want it. */
-static inline int pirq_reserve(void)
-{
-	return -XEN_ENOSYS;
-}
 /* All messages of a device: written again; or given up. */
 void pirq_restore_device(u16 seg, u8 bus, u8 devfn);
 void pirq_release_device(u16 seg, u8 bus, u8 devfn);

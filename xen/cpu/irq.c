@@ -330,7 +330,7 @@ int pirq_bind(struct domain *d, unsigned int n, bool will_share)
 	}
 	spin_unlock(&irq_lock);
 	/* A copy: at worst we unmask a message that nothing routes any more. */
-	msi_mask(&m, 0, false);
+	msi_mask(&m, false);
 	return rc;
 }
 
@@ -349,7 +349,7 @@ void pirq_unbind(struct domain *d, unsigned int n)
 			line_mask(n, true);
 	}
 	spin_unlock(&irq_lock);
-	msi_mask(&m, 0, true);
+	msi_mask(&m, true);
 }
 
 /* An EOI for a line that does not wait for one changes nothing. */
@@ -400,7 +400,7 @@ int pirq_map_msi(const struct msi *m, int want)
 	struct pirq *found = NULL;
 	int rc;
 
-	if (m->nr != 1 || want != -1)
+	if (want != -1)
 		return -XEN_EOPNOTSUPP;
 	for (unsigned int n = max(nr_gsi, 1U); n < NR_PIRQS; n++) {
 		struct pirq *p = &pirqs[n];
@@ -455,7 +455,7 @@ void pirq_restore_device(u16 seg, u8 bus, u8 devfn)
 	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
 		if (is_msi_of(n, seg, bus, devfn)) {
 			msi_write(&pirqs[n].msi, pirqs[n].vector, 0);
-			msi_mask(&pirqs[n].msi, 0, !pirqs[n].bound);
+			msi_mask(&pirqs[n].msi, !pirqs[n].bound);
 		}
 }
 

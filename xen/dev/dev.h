@@ -57,24 +57,21 @@ struct msi {
 	u8 bus, devfn;
 	u8 cap;			/* config offset of the capability */
 	bool msix, is64, maskable;
-	u8 nr;			/* messages, a power of 2; 1 for MSI-X */
 	u16 entry;		/* MSI-X: which table entry */
 	volatile u32 *slot;	/* MSI-X: that entry */
 };
 /*
- * From seg, bus, devfn, msix, entry and nr: finds and checks the capability,
- * counts one user of the device, leaves the messages masked.  0; -XEN_ENODEV
+ * From seg, bus, devfn, msix and entry: finds and checks the capability,
+ * counts one user of the device, leaves the message masked.  0; -XEN_ENODEV
  * no such device or capability; -XEN_EINVAL; -XEN_ENXIO table out of reach.
  */
 int msi_open(struct msi *m);
 void msi_close(const struct msi *m);	/* masked and disabled; one user less */
-/* Directs m's messages to vector, vector + 1, ... on cpu. */
+/* Directs m's message to vector on cpu. */
 void msi_write(const struct msi *m, u8 vector, unsigned int cpu);
-/* Message n of m.  No effect where the device cannot mask. */
-void msi_mask(const struct msi *m, unsigned int n, bool masked);
+/* No effect where the device cannot mask. */
+void msi_mask(const struct msi *m, bool masked);
 /* True if mfn holds an MSI-X table in use: Dom0 may only map it read-only. */
 bool msix_page_protected(u64 mfn);
-
-static inline void pci_init(void) {}	/* nothing to do */
 
 #endif

@@ -47,8 +47,7 @@
 #define PCI_CAP_MSIX		17
 
 #define MSI_ENABLE		1
-#define MSI_MMC(ctrl)		((ctrl) >> 1 & 7)
-#define MSI_MME(n)		((n) << 4)
+#define MSI_MME			0x70	/* log2 of messages */
 #define MSI_64BIT		0x80
 #define MSI_MASKABLE		0x100
 #define MSIX_SIZE(ctrl)		(((ctrl) & 0x7ff) + 1)
@@ -110,11 +109,9 @@ static void cfg_write(const struct msi *m, u8 reg, unsigned int bytes, u32 val)
 }
 
 /* How many messages the device may send; whether it does. */
-static void msi_control(const struct msi *m, u32 clear, u32 set)
+static void msi_control(const struct msi *m, u32 clear)
 {
-	u32 ctrl = cfg_read(m, m->cap + 2, 2);
-
-	cfg_write(m, m->cap + 2, 2, (ctrl & ~clear) | set);
+	cfg_write(m, m->cap + 2, 2, cfg_read(m, m->cap + 2, 2) & ~clear);
 }
 
 /* A broken device may link its list into a circle: at most 48 steps. */
@@ -271,21 +268,18 @@ int msi_open(struct msi *m)
 	ctrl = cfg_read(m, m->cap + 2, 2);
 	if (m->msix) {
 		rc = open_msix(dev, m);
-	} else if (m->nr > 1U << min(MSI_MMC(ctrl), 5U)) {
-		rc = -XEN_EINVAL;
 	} else {
 		m->is64 = ctrl & MSI_64BIT;
 		m->maskable = ctrl & MSI_MASKABLE;
 		dev->msi_cap = m->cap;
 		dev->msi_len = 10 + m->is64 * 4 + m->maskable * 10;
-		msi_control(m, MSI_ENABLE, 0);
+		msi_control(m, MSI_ENABLE);
 	}
 	if (rc)
 		return rc;
 	dev->msix = m->msix;
 	store_release(&dev->users, dev->users + 1);
-	for (unsigned int i = 0; i < m->nr; i++)
-		msi_mask(m, i, true);
+	msi_mask(m, true);
 	return 0;
 }
 
@@ -294,9 +288,9 @@ void msi_close(const struct msi *m)
 	struct msi_device *dev = device_find(m->bus << 8 | m->devfn);
 
 	if (m->msix)
-		msi_mask(m, 0, true);
+		msi_mask(m, true);
 	else
-		msi_control(m, MSI_ENABLE | MSI_MME(7), 0);
+		msi_control(m, MSI_ENABLE | MSI_MME);
 	WRITE_ONCE(dev->users, dev->users - 1);
 }
 
@@ -314,24 +308,21 @@ void msi_write(const struct msi *m, u8 vector, unsigned int cpu)
 		m->slot[2] = vector;
 		return;
 	}
-	/* A reset device has forgotten how many messages it may send. */
-	msi_control(m, MSI_MME(7), MSI_MME(ffs64(m->nr)));
+	msi_control(m, MSI_MME);	/* one message */
 	cfg_write(m, m->cap + 4, 4, address);
 	if (m->is64)
 		cfg_write(m, m->cap + 8, 4, 0);
 	cfg_write(m, m->cap + (m->is64 ? 12 : 8), 2, vector);
 }
 
-void msi_mask(const struct msi *m, unsigned int n, bool masked)
+void msi_mask(const struct msi *m, bool masked)
 {
 	u8 reg = m->cap + (m->is64 ? 16 : 12);
-	u32 bits;
 
 	if (m->msix) {
 		m->slot[3] = masked;
 		(void)m->slot[3];	/* arrived before we go on */
 	} else if (m->maskable) {
-		bits = cfg_read(m, reg, 4) & ~(1U << n);
-		cfg_write(m, reg, 4, bits | (u32)masked << n);
+		cfg_write(m, reg, 4, (cfg_read(m, reg, 4) & ~1U) | masked);
 	}
 }

@@ -12,7 +12,7 @@
  *
  * Not offered: the EOI bitmap page (pirq_eoi_gmfn; the guest then asks each
  * time), interrupts of devices that belong to another domain and what pciback
- * would need for them, the old forms that only kernels before 3.x use.  We
+ * would need for them, several messages of MSI, the old forms that only kernels before 3.x use.  We
  * keep no list of devices and do not use memory-mapped configuration space,
  * so news about either needs nothing.
  */
@@ -69,13 +69,11 @@ static int check_domid(domid_t id)
 
 static int map_pirq(struct physdev_map_pirq *op)
 {
-	bool multi = op->type == MAP_PIRQ_TYPE_MULTI_MSI;
-	bool seg = multi || op->type == MAP_PIRQ_TYPE_MSI_SEG;
+	bool seg = op->type == MAP_PIRQ_TYPE_MSI_SEG;
 	struct msi m = {
 		.seg = seg ? (u32)op->bus >> 16 : 0,
 		.bus = op->bus, .devfn = op->devfn,
-		.nr = multi ? op->entry_nr : 1,
-		.msix = !multi && op->table_base != 0,
+		.msix = op->table_base != 0,
 	};
 	int rc = check_domid(op->domid), nr = op->entry_nr;
 
@@ -90,9 +88,7 @@ static int map_pirq(struct physdev_map_pirq *op)
 		return rc;
 	}
 	if ((!seg && op->type != MAP_PIRQ_TYPE_MSI) || op->index != -1 ||
-	    op->devfn & ~0xff ||
-	    (multi && (nr < 1 || nr > 32 || nr & (nr - 1))) ||
-	    (m.msix && nr & ~0x7ff))
+	    op->devfn & ~0xff || (m.msix && nr & ~0x7ff))
 		return -XEN_EINVAL;
 	m.entry = m.msix ? nr : 0;
 	op->pirq = pirq_map_msi(&m, max(op->pirq, -1));

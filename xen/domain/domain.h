@@ -21,7 +21,6 @@ struct callback { u64 address; bool mask_events; };
 
 /* vcpu.work: per-vCPU bits behind WORK_VCPU. */
 #define VWORK_NMI	(1U << 0)	/* deliver an NMI */
-#define VWORK_TIME	(1U << 1)	/* refresh time pages */
 
 /*
  * A virtual CPU.  `regs` is at offset 8 so that the address behind regs.ss,

@@ -250,8 +250,6 @@ void exit_work(void)
 			idle(cpu);
 			continue;
 		}
-		if (READ_ONCE(v->work) & VWORK_TIME)
-			vcpu_time_update(v);
 		/* One that is masked waits until iret() ends the NMI. */
 		if (READ_ONCE(v->work) & VWORK_NMI && !v->nmi_masked) {
 			atomic_and(&v->work, ~VWORK_NMI);

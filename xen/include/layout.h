@@ -70,7 +70,6 @@
  * and the same frame in every vCPU's GDT (public ABI: arch-x86/xen-x86_64.h).
  */
 #define GDT_RESERVED_PAGE	14
-#define GDT_RESERVED_ENTRY	7168
 #define SEL_HYP_CS		0xe008
 #define SEL_HYP_DS		0xe010
 #define SEL_RING3_CS32		0xe023

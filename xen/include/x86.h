@@ -56,8 +56,6 @@
 #define X86_EXC_NM 7
 #define X86_EXC_DF 8
 #define X86_EXC_TS 10
-#define X86_EXC_NP 11
-#define X86_EXC_SS 12
 #define X86_EXC_GP 13
 #define X86_EXC_PF 14
 #define X86_EXC_MC 18
@@ -75,7 +73,6 @@
 #define MSR_PRED_CMD		0x49
 #define MSR_UCODE_REV		0x8b
 #define MSR_ARCH_CAPABILITIES	0x10a
-#define MSR_FLUSH_CMD		0x10b
 #define MSR_SYSENTER_CS		0x174
 #define MSR_MCG_CAP		0x179
 #define MSR_MISC_ENABLE		0x1a0
@@ -153,7 +150,6 @@ DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 
 #define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
 #define cpu_relax()	__asm__ volatile("pause" ::: "memory")
-#define irq_enable()	__asm__ volatile("sti" ::: "memory")
 #define irq_disable()	__asm__ volatile("cli" ::: "memory")
 
 static inline void clflush(const void *p)

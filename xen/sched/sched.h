@@ -33,7 +33,6 @@ void timer_run_this(void);	/* WORK_TIMER: runs what is due, reprograms */
 /* --- clock.c: guest time pages, wall clock ------------------------------- */
 u64 clock_ns(void);		/* monotonic, same on all CPUs, since boot */
 void clock_init(void);		/* after apic_init_boot(); reads the CMOS */
-static inline void clock_init_this(void) {}	/* for all CPUs at once */
 u64 ns_to_tsc(u64 ns);
 /* Refreshes v's vcpu_time_info (and its registered copy): at every switch-in
  * and whenever the scale changes.  Runs on v's CPU with v loaded. */
@@ -44,8 +43,8 @@ extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
 /* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
-	struct vcpu *next;		/* in the list of those who wait */
-	u32 cpu;			/* where it runs, or ran last */
+	struct vcpu *next;		/* in the list of who waits for cpu */
+	u32 cpu;			/* where it runs, waits, or ran last */
 	bool on_queue;			/* in that list */
 	bool running;			/* is some CPU's current */
 	u64 last_start;			/* ns: charged up to here */
