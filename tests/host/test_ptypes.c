@@ -152,8 +152,9 @@ static void setup(void)
 {
 	world_make();
 	for (unsigned int i = 0; i < WORLD_DOMAINS; i++) {
-		spin_lock_init(&dom(i)->lock, LOCK_DOMAIN);
-		spin_lock_init(&dom(i)->page_lock, LOCK_PAGES_DOMAIN);
+		dom(i)->lock = (struct spinlock)SPINLOCK(LOCK_DOMAIN);
+		dom(i)->page_lock =
+			(struct spinlock)SPINLOCK(LOCK_PAGES_DOMAIN);
 		dom(i)->page_list = dom(i)->xenpage_list = NO_FRAME;
 		dom(i)->max_pages = GUEST_PAGES;
 		dom(i)->dirty_cpus = 7;
