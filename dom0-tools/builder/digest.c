@@ -26,10 +26,24 @@ static uint32_t turn(uint32_t x, int n)
 	return x >> n | x << (32 - n);
 }
 
+/* One round, in which the first of the eight words is s[at % 8]. */
+static inline void digest_round(uint32_t s[8], unsigned int at, uint32_t k)
+{
+	uint32_t a = s[at & 7], b = s[(at + 1) & 7], c = s[(at + 2) & 7];
+	uint32_t e = s[(at + 4) & 7], f = s[(at + 5) & 7];
+	uint32_t g = s[(at + 6) & 7], *h = &s[(at + 7) & 7];
+
+	*h += k + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
+	      ((e & f) ^ (~e & g));
+	s[(at + 3) & 7] += *h;
+	*h += (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) +
+	      ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void digest_block(uint32_t h[8], const uint8_t *p)
 {
 	uint32_t w[64], s[8], t1, t2;
-	int i;
+	int i, j;
 
 	for (i = 0; i < 16; i++) {
 		memcpy(&w[i], p + 4 * i, 4);
@@ -41,16 +55,12 @@ static void digest_block(uint32_t h[8], const uint8_t *p)
 		w[i] = w[i - 16] + t1 + w[i - 7] + t2;
 	}
 	memcpy(s, h, sizeof(s));
-	for (i = 0; i < 64; i++) {
-		t1 = s[7] + (turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25)) +
-		     ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constants[i] +
-		     w[i];
-		t2 = (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) +
-		     ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-		memmove(s + 1, s, 7 * sizeof(*s));
-		s[4] += t1;
-		s[0] = t1 + t2;
-	}
+	/* Instead of moving a to h along, their places rotate. */
+	for (i = 0; i < 64; i += 8)
+#pragma GCC unroll 8
+		for (j = 0; j < 8; j++)
+			digest_round(s, 8 - j, w[i + j] +
+				     round_constants[i + j]);
 	for (i = 0; i < 8; i++)
 		h[i] += s[i];
 }

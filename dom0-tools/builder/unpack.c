@@ -7,6 +7,7 @@
  * the result is kept in a folder that only root may write.  An entry's name
  * is the digest of the packed file, and it ends with a checksum of itself: an
  * entry for another kernel is never found, and a damaged one never used.
+ * Links lead from files that did not change to their entries.
  */
 #include <dirent.h>
 #include <endian.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -28,6 +30,12 @@
 #define KERNEL_MAX	(512ull << 20)	/* a file, and unpacked */
 #define CACHE_MAX	4		/* kernels */
 #define LZ4_BLOCK	(8u << 20)	/* of the legacy format */
+
+/* What fails here only costs time. */
+static void ignore(int r)
+{
+	(void)r;
+}
 
 static uint32_t load32(const uint8_t *p)
 {
@@ -229,8 +237,27 @@ static bool cache_get(const char *name, struct kernel_file *k)
 	}
 	k->map = NULL;
 	log_warn("%s: damaged, removed", name);
-	unlink(name);
+	ignore(truncate(name, 0));
 	return false;
+}
+
+/*
+ * A link to the entry of a file that is still as it was when it was unpacked:
+ * a change gives it another ctime.  NULL if it changed just now, since then it
+ * may do so again within the clock's tick.
+ */
+static char *cache_link(struct arena *a, const char *cache, const char *path)
+{
+	struct stat st;
+
+	if (!cache || stat(path, &st) || st.st_ctim.tv_sec + 2 > time(NULL))
+		return NULL;
+	return arena_printf(a, "%s/of-%llx-%llx-%llx-%llx.%lx", cache,
+			    (unsigned long long)st.st_dev,
+			    (unsigned long long)st.st_ino,
+			    (unsigned long long)st.st_size,
+			    (unsigned long long)st.st_ctim.tv_sec,
+			    st.st_ctim.tv_nsec);
 }
 
 /* The entry that was not used for the longest goes, if there are too many. */
@@ -245,7 +272,9 @@ static void cache_prune(const char *cache)
 	struct stat st;
 
 	while (dir && (e = readdir(dir))) {
-		if (fstatat(fd, e->d_name, &st, 0) || !S_ISREG(st.st_mode))
+		if (fstatat(fd, e->d_name, &st, 0))
+			unlinkat(fd, e->d_name, 0);	/* leads nowhere */
+		if (e->d_type == DT_LNK || !S_ISREG(st.st_mode))
 			continue;
 		if (!n++ || st.st_mtim.tv_sec < oldest.tv_sec) {
 			oldest = st.st_mtim;
@@ -284,12 +313,14 @@ static void cache_put(struct arena *a, const char *name,
 const char *kernel_open(struct arena *a, const char *path, const char *cache,
 			struct kernel_file *k)
 {
-	char *name = NULL;
+	char *name = NULL, *link = cache_link(a, cache, path);
 	uint8_t *file, *out;
 	uint64_t size;
 	const char *why;
 
 	memset(k, 0, sizeof(*k));
+	if (link && cache_get(link, k))
+		return NULL;
 	why = file_read(a, path, KERNEL_MAX, &file, &size);
 	if (why)
 		return why;
@@ -297,6 +328,8 @@ const char *kernel_open(struct arena *a, const char *path, const char *cache,
 		name = cache_name(a, cache, file, size);
 	if (name && cache_get(name, k)) {
 		free(file);
+		if (link)
+			ignore(symlink(strrchr(name, '/') + 1, link));
 		return NULL;
 	}
 	why = kernel_unpack(file, size, &out, &k->size);
@@ -313,6 +346,8 @@ const char *kernel_open(struct arena *a, const char *path, const char *cache,
 	if (name && out) {
 		cache_prune(cache);
 		cache_put(a, name, k);
+		if (link)
+			ignore(symlink(strrchr(name, '/') + 1, link));
 	}
 	return NULL;
 }
