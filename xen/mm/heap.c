@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct slab) == 32, "objects are 16-byte aligned");
 
 static struct slab *slab_create_locked(unsigned int i)
 {
-	struct slab *s = alloc_pages(0, 0);
+	struct slab *s = alloc_page();
 	u8 *object = (u8 *)(s + 1);
 
 	if (!s)
@@ -81,13 +81,11 @@ void *heap_alloc(size_t size)
 void heap_free(void *p)
 {
 	struct slab *s = (struct slab *)((u64)p & PAGE_MASK), **link;
-	unsigned int order;
 
 	if (!p)
 		return;
 	if (p == s) {
-		order = (unsigned int)virt_to_frame(p)->type;
-		free_pages(p, order);
+		free_pages(p, (unsigned int)virt_to_frame(p)->type);
 		return;
 	}
 	spin_lock(&heap_lock);

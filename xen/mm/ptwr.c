@@ -221,10 +221,6 @@ bool ptwr_fault(struct vcpu *v, u64 cr2, u32 error_code)
 	       store(v, &in, paddr_to_virt((e & PTE_ADDR_MASK) |
 					   (cr2 & 0xff8)), cr2);
 	frame_put_type(pte_frame(e));
-	if (!done)
-		guest_log(v->domain, LOG_DEBUG,
-			  "store to L1 %lx at %lx not done, rip %lx\n",
-			  pte_mfn(e).m, cr2, v->regs.rip);
 	return done;
 }
 
