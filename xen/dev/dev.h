@@ -50,8 +50,10 @@ long do_physdev_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 
 /* --- pci.c: config space, message signalled interrupts ------------------------------------ */
 /* Dom0's accesses to 0xcf8-0xcff, filtered: see entry/emulate.c. */
-u32 pci_guest_in(struct domain *d, u16 port, unsigned int bytes);
-void pci_guest_out(struct domain *d, u16 port, unsigned int bytes, u32 val);
+u32 pci_guest_io(struct domain *d, u16 port, unsigned int bytes, bool out,
+		 u32 val);
+/* An access of the hypervisor itself: 1, 2 or 4 bytes. */
+u32 port_access(u16 port, unsigned int bytes, bool out, u32 val);
 struct msi {
 	u16 seg;
 	u8 bus, devfn;
