@@ -20,8 +20,9 @@ void console_end_boot(void);		/* Dom0 takes the text screen */
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental);
 long do_console_io(u64 cmd, u64 count, u64 gva, u64, u64, u64);
+struct dom0_vga_console_info;
 /* Fills the Dom0 console info (VGA text geometry); returns its size or 0. */
-size_t console_dom0_info(void *buf, size_t size);
+size_t console_dom0_info(struct dom0_vga_console_info *info);
 bool uart_owns_port(u16 port);		/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
