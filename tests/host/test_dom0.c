@@ -216,9 +216,9 @@ void hypercall_page_init(void *page)
 	memset(page, 0xcc, PAGE_SIZE);
 }
 
-size_t console_dom0_info(void *buf, size_t size)
+size_t console_dom0_info(struct dom0_vga_console_info *info)
 {
-	memset(buf, 3, 40);
+	memset(info, 3, 40);
 	return 40;
 }
 

@@ -31,8 +31,7 @@ struct acpi_info acpi;
 static const u8 *root;			/* RSDT or XSDT */
 static unsigned int root_entry;		/* bytes: 4 or 8 */
 static u32 pm1a_cnt, pm1b_cnt;		/* I/O ports, 0 none */
-static u32 smi_cmd;			/* with acpi_enable: to ACPI mode */
-static u8 acpi_enable, s5[2];		/* sleep types, if has_s5 */
+static u8 s5[2];			/* sleep types, if has_s5 */
 static bool has_s5;
 static u32 reset_port;
 static u8 reset_value;
@@ -97,15 +96,11 @@ static bool __init rsdp_ok(const u8 *p)
 /* Where the loader says, else from the BIOS data area to the end of its ROM. */
 static const u8 *__init find_rsdp(paddr_t given)
 {
-	const u8 *low;
+	const u8 *low = given ? map_io(given, 36, MAP_RO) : NULL;
 	u32 at;
 
-	if (given) {
-		low = map_io(given, 36, MAP_RO);
-		if (rsdp_ok(low))
-			return low;
-		log_warn("ACPI: no RSDP where the loader says\n");
-	}
+	if (low && rsdp_ok(low))
+		return low;
 	low = map_io(0, 0x100000, MAP_RO);
 	at = get(low + 0x40e, 2) << 4;
 	for (at = at >= 0x80000 ? at : 0xe0000; at < 0x100000; at += 16)
@@ -197,15 +192,14 @@ static void __init read_fadt(void)
 		return;
 	}
 	read_s5(map_table(get(f + 40, 4), "DSDT"));
-	smi_cmd = get(f + 48, 4);
-	acpi_enable = f[52];
 	pm1a_cnt = fadt_port(f, len, 64, 172);
 	pm1b_cnt = fadt_port(f, len, 68, 184);
 	acpi.pm_timer = fadt_port(f, len, 76, 208);
 	/* The reset register: in practice it is an I/O port. */
-	if (len >= 129 && get(f + 112, 4) >> 10 & 1 && f[116] == 1)
+	if (len >= 129 && get(f + 112, 4) >> 10 & 1 && f[116] == 1) {
 		reset_port = get(f + 120, 2);
-	reset_value = len >= 129 ? f[128] : 0;
+		reset_value = f[128];
+	}
 }
 
 /* After xenmap_init(), before any other CPU starts.  rsdp = 0: look for it. */
@@ -285,11 +279,6 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 		return deny(-XEN_EOPNOTSUPP);
 	irq_disable();
 	cpu_stop_others();
-	/* Firmware that still runs in legacy mode would ignore it. */
-	if (!(inw(pm1a_cnt) & PM1_SCI_EN) && smi_cmd && acpi_enable) {
-		outb(smi_cmd, acpi_enable);
-		pause_ms(300);
-	}
 	/* The sleep type goes first, alone: some chipsets want two writes. */
 	for (u16 enable = 0; enable <= PM1_SLP_EN; enable += PM1_SLP_EN) {
 		outw(pm1a_cnt, (val_a & ~PM1_SLP_EN) | enable);

@@ -4,7 +4,7 @@
  * console_io.
  *
  *   com1=BAUD[,8n1[,IO-PORT[,IRQ]]]   BAUD "auto": as the firmware left it
- *   console=com1 | com2 | vga [,keep] where the hypervisor's text goes
+ *   console=com1 | vga [,keep]        where the hypervisor's text goes
  *
  * The hypervisor's own output goes to the ring (xl dmesg) and to the devices
  * that console= names; Dom0's goes to the devices only.  Serial output waits
@@ -46,17 +46,14 @@ static bool ring_grew;			/* Dom0 has not been told yet */
 /* False: this CPU holds it already, or nobody should wait any more. */
 static bool console_lock(void)
 {
-	u32 me = smp_processor_id() + 1, old;
+	u32 me = smp_processor_id() + 1, old = me;
 
-	while (!console_forced) {
-		old = cmpxchg(&console_owner, 0U, me);
-		if (!old)
-			return true;
+	while (!console_forced && (old = cmpxchg(&console_owner, 0U, me))) {
 		if (old == me)
 			return false;
 		cpu_relax();
 	}
-	return false;
+	return !old;
 }
 
 static void console_unlock(bool locked)
@@ -85,14 +82,11 @@ static u8 uart_irq;
 /* Sets up the port that console= names, if there is one. */
 static void __init uart_init(void)
 {
-	bool com2 = cmdline_list_has("console", "com2");
-	const char *name = com2 ? "com2" : "com1", *opt, *end;
-	const u64 dflt_port = com2 ? 0x2f8 : 0x3f8, dflt_irq = com2 ? 3 : 4;
-	u64 baud = UART_CLOCK, port = dflt_port, irq = dflt_irq;
+	const char *opt = cmdline_get("com1"), *end;
+	u64 baud = UART_CLOCK, port = 0x3f8, irq = 4;
 
-	if (!com2 && !cmdline_list_has("console", "com1"))
+	if (!cmdline_list_has("console", "com1"))
 		return;
-	opt = cmdline_get(name);
 	if (opt) {
 		baud = strtoull(opt, &end, 10);	/* 0: as it is */
 		if (!strncmp(opt, "auto", 4))
@@ -104,17 +98,17 @@ static void __init uart_init(void)
 		if (*end == ',')
 			irq = strtoull(end + 1, &end, 0);
 		if (*end || baud > UART_CLOCK || port > 0xfff8 || irq > 15) {
-			printk("Command line: %s='%s' is not BAUD,8n1,PORT,IRQ\n",
-			       name, opt);
+			printk("Command line: com1='%s' is not BAUD,8n1,PORT,IRQ\n",
+			       opt);
 			baud = UART_CLOCK;
-			port = dflt_port;
-			irq = dflt_irq;
+			port = 0x3f8;
+			irq = 4;
 		}
 	}
 	outb((u16)(port + UART_SCR), 0x5a);
 	if (inb((u16)(port + UART_SCR)) != 0x5a) {
-		printk("Command line: console=%s: there is no serial port at %#lx\n",
-		       name, port);
+		printk("Command line: console=com1: there is no serial port at %#lx\n",
+		       port);
 		return;
 	}
 	uart_port = (u16)port;
@@ -143,13 +137,10 @@ static void uart_putc(char ch)
 
 	if (!uart_port)
 		return;
-	if (!room) {
-		for (u32 i = 0; i < 1000000; i++)
-			if (inb(uart_port + UART_LSR) & LSR_TX_EMPTY)
-				break;
-		room = FIFO_SIZE;
-	}
-	room--;
+	for (u32 i = 0; !room && i < 1000000; i++)
+		if (inb(uart_port + UART_LSR) & LSR_TX_EMPTY)
+			break;
+	room = (room ? room : FIFO_SIZE) - 1;
 	outb(uart_port + UART_DATA, (u8)ch);
 }
 
@@ -238,9 +229,6 @@ static void __init parse_level(const char *name, int *threshold)
 
 	if (p)
 		*threshold = min((int)(p - letters) - 1, LOG_DEBUG);
-	else if (value)
-		printk("Command line: %s='%s' is no level (none error warning info all)\n",
-		       name, value);
 }
 
 /*
@@ -406,36 +394,34 @@ long do_console_io(u64 cmd, u64 count, u64 gva, u64 a4, u64 a5, u64 a6)
 }
 
 /* What Dom0's start_info says about the screen; its size, 0 for none. */
-size_t console_dom0_info(void *buf, size_t size)
+size_t console_dom0_info(struct dom0_vga_console_info *info)
 {
-	struct dom0_vga_console_info *info = buf;
+	const __typeof__(boot_info.fb) *fb = &boot_info.fb;
 
-	if (size < sizeof(*info))
-		return 0;
-	memset(info, 0, sizeof(*info));
 	if (text_screen()) {
-		info->video_type = XEN_VGATYPE_TEXT_MODE_3;
-		info->u.text_mode_3.font_height = 16;
-		info->u.text_mode_3.cursor_y = VGA_ROWS - 1;
-		info->u.text_mode_3.rows = VGA_ROWS;
-		info->u.text_mode_3.columns = VGA_COLS;
-	} else if (boot_info.fb.valid && boot_info.fb.type == 1) {
-		info->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB
-						 : XEN_VGATYPE_VESA_LFB;
-		info->u.vesa_lfb.width = (u16)boot_info.fb.width;
-		info->u.vesa_lfb.height = (u16)boot_info.fb.height;
-		info->u.vesa_lfb.bytes_per_line = (u16)boot_info.fb.pitch;
-		info->u.vesa_lfb.bits_per_pixel = boot_info.fb.bpp;
-		info->u.vesa_lfb.lfb_base = (u32)boot_info.fb.addr;
-		info->u.vesa_lfb.ext_lfb_base = (u32)(boot_info.fb.addr >> 32);
-		info->u.vesa_lfb.lfb_size = DIV_ROUND_UP(
-			boot_info.fb.pitch * boot_info.fb.height, 65536);
-		/* Position and size of red, green, blue; then of the rest. */
-		memcpy(&info->u.vesa_lfb.red_pos, &boot_info.fb.red_pos, 6);
-		info->u.vesa_lfb.rsvd_pos = 24;
-		info->u.vesa_lfb.rsvd_size = boot_info.fb.bpp == 32 ? 8 : 0;
-	} else {
-		return 0;
+		*info = (struct dom0_vga_console_info){
+			.video_type = XEN_VGATYPE_TEXT_MODE_3,
+			.u.text_mode_3 = {
+				.font_height = 16, .cursor_y = VGA_ROWS - 1,
+				.rows = VGA_ROWS, .columns = VGA_COLS,
+			},
+		};
+		return sizeof(*info);
 	}
+	if (!fb->valid || fb->type != 1)
+		return 0;
+	*info = (struct dom0_vga_console_info){
+		.video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB
+					    : XEN_VGATYPE_VESA_LFB,
+		.u.vesa_lfb = {
+			.width = fb->width, .height = fb->height,
+			.bytes_per_line = fb->pitch, .bits_per_pixel = fb->bpp,
+			.lfb_base = fb->addr, .ext_lfb_base = fb->addr >> 32,
+			.lfb_size = DIV_ROUND_UP(fb->pitch * fb->height, 65536),
+			.rsvd_pos = 24, .rsvd_size = fb->bpp == 32 ? 8 : 0,
+		},
+	};
+	/* Position and size of red, green, blue. */
+	memcpy(&info->u.vesa_lfb.red_pos, &fb->red_pos, 6);
 	return sizeof(*info);
 }

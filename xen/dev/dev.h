@@ -20,8 +20,9 @@ void console_end_boot(void);		/* Dom0 takes the text screen */
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental);
 long do_console_io(u64 cmd, u64 count, u64 gva, u64, u64, u64);
+struct dom0_vga_console_info;
 /* Fills the Dom0 console info (VGA text geometry); returns its size or 0. */
-size_t console_dom0_info(void *buf, size_t size);
+size_t console_dom0_info(struct dom0_vga_console_info *info);
 bool uart_owns_port(u16 port);		/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
@@ -50,8 +51,10 @@ long do_physdev_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 
 /* --- pci.c: config space, message signalled interrupts ------------------------------------ */
 /* Dom0's accesses to 0xcf8-0xcff, filtered: see entry/emulate.c. */
-u32 pci_guest_in(struct domain *d, u16 port, unsigned int bytes);
-void pci_guest_out(struct domain *d, u16 port, unsigned int bytes, u32 val);
+u32 pci_guest_io(struct domain *d, u16 port, unsigned int bytes, bool out,
+		 u32 val);
+/* An access of the hypervisor itself: 1, 2 or 4 bytes. */
+u32 port_access(u16 port, unsigned int bytes, bool out, u32 val);
 struct msi {
 	u16 seg;
 	u8 bus, devfn;

@@ -73,19 +73,19 @@ static unsigned int table_pages_mapped;
 
 /* --- configuration space -------------------------------------------------- */
 
-static u32 port_in(u16 port, unsigned int bytes)
+/* An access of 1, 2 or 4 bytes: what was read, or val as it was written. */
+u32 port_access(u16 port, unsigned int bytes, bool out, u32 val)
 {
-	return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
-}
-
-static void port_out(u16 port, unsigned int bytes, u32 val)
-{
+	if (!out)
+		return bytes == 1 ? inb(port) : bytes == 2 ? inw(port)
+							   : inl(port);
 	if (bytes == 1)
 		outb(port, val);
 	else if (bytes == 2)
 		outw(port, val);
 	else
 		outl(port, val);
+	return val;
 }
 
 /* Bytes 1, 2 or 4, aligned. */
@@ -95,7 +95,7 @@ static u32 cfg_read(const struct msi *m, u8 reg, unsigned int bytes)
 
 	spin_lock(&pci_lock);
 	outl(0xcf8, CF8_ENABLE | m->bus << 16 | m->devfn << 8 | (reg & 0xfc));
-	val = port_in(0xcfc + (reg & 3), bytes);
+	val = port_access(0xcfc + (reg & 3), bytes, false, 0);
 	spin_unlock(&pci_lock);
 	return val;
 }
@@ -104,7 +104,7 @@ static void cfg_write(const struct msi *m, u8 reg, unsigned int bytes, u32 val)
 {
 	spin_lock(&pci_lock);
 	outl(0xcf8, CF8_ENABLE | m->bus << 16 | m->devfn << 8 | (reg & 0xfc));
-	port_out(0xcfc + (reg & 3), bytes, val);
+	port_access(0xcfc + (reg & 3), bytes, true, val);
 	spin_unlock(&pci_lock);
 }
 
@@ -141,53 +141,41 @@ static struct msi_device *device_find(u16 bdf)
 	return NULL;
 }
 
-/* Ports 0xcf8-0xcff; smaller accesses below 0xcfc are other registers. */
-u32 pci_guest_in(struct domain *d, u16 port, unsigned int bytes)
+/* Ports 0xcf8-0xcff; smaller accesses below 0xcfc are other registers.  The
+ * value read; for a write the result means nothing. */
+u32 pci_guest_io(struct domain *d, u16 port, unsigned int bytes, bool out,
+		 u32 val)
 {
-	u32 cf8 = READ_ONCE(d->cf8), val;
+	u32 cf8 = READ_ONCE(d->cf8), start;
+	u8 reg = (cf8 & 0xfc) | (port & 3);
+	struct msi_device *dev;
 
-	if (port == 0xcf8 && bytes == 4)
+	if (port == 0xcf8 && bytes == 4) {
+		if (out)
+			WRITE_ONCE(d->cf8, val);
 		return cf8;
+	}
 	if (port < 0xcfc)
-		return port_in(port, bytes);
+		return port_access(port, bytes, out, val);
 	if (!(cf8 & CF8_ENABLE) || (port & 3) + bytes > 4)
 		return ~0U >> (32 - 8 * bytes);
 	spin_lock(&pci_lock);
-	outl(0xcf8, cf8);
-	val = port_in(port, bytes);
-	spin_unlock(&pci_lock);
-	return val;
-}
-
-void pci_guest_out(struct domain *d, u16 port, unsigned int bytes, u32 val)
-{
-	u32 cf8 = READ_ONCE(d->cf8), ctrl;
-	u8 reg = (cf8 & 0xfc) | (port & 3);
-	struct msi_device *dev;
-	unsigned int start;
-
-	if (port == 0xcf8 && bytes == 4)
-		WRITE_ONCE(d->cf8, val);
-	else if (port < 0xcfc)
-		port_out(port, bytes, val);
-	if (port < 0xcfc || !(cf8 & CF8_ENABLE) || (port & 3) + bytes > 4)
-		return;
-	spin_lock(&pci_lock);
 	outl(0xcf8, cf8 & ~3U);
 	/* Bits 24 to 27 extend the register: beyond what we ever program. */
-	dev = cf8 & 0x0f000000 ? NULL : device_find(cf8 >> 8);
+	dev = out && !(cf8 & 0x0f000000) ? device_find(cf8 >> 8) : NULL;
 	start = dev ? dev->msi_cap + 2U : 0;
 	if (!dev || !READ_ONCE(dev->users) || dev->msix ||
 	    reg + bytes <= start || reg >= dev->msi_cap + dev->msi_len) {
-		port_out(port, bytes, val);
+		val = port_access(port, bytes, out, val);
 	} else if (reg <= start) {
 		/* The control word is among them: its enable bit counts. */
+		val = val >> 8 * (start - reg) & MSI_ENABLE;
 		outl(0xcf8, (cf8 & ~0xffU) | (start & 0xfc));
-		ctrl = inw(0xcfc + (start & 3)) & ~MSI_ENABLE;
 		outw(0xcfc + (start & 3),
-		     ctrl | (val >> 8 * (start - reg) & MSI_ENABLE));
+		     (inw(0xcfc + (start & 3)) & ~MSI_ENABLE) | val);
 	}
 	spin_unlock(&pci_lock);
+	return val;
 }
 
 /* --- messages ------------------------------------------------------------- */
@@ -248,14 +236,13 @@ bool msix_page_protected(u64 mfn)
 int msi_open(struct msi *m)
 {
 	u16 bdf = m->bus << 8 | m->devfn;
-	struct msi_device *dev;
+	struct msi_device *dev = device_find(bdf);
 	u32 ctrl;
-	int rc = 0;
+	int rc;
 
 	m->cap = find_cap(m, m->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap)
 		return -XEN_ENODEV;
-	dev = device_find(bdf);
 	if (!dev) {
 		if (nr_devices == MAX_DEVICES)
 			return -XEN_ENOSPC;
@@ -265,18 +252,18 @@ int msi_open(struct msi *m)
 	}
 	if (dev->users && (dev->msix != m->msix || !m->msix))
 		return -XEN_EBUSY;
-	ctrl = cfg_read(m, m->cap + 2, 2);
 	if (m->msix) {
 		rc = open_msix(dev, m);
+		if (rc)
+			return rc;
 	} else {
+		ctrl = cfg_read(m, m->cap + 2, 2);
 		m->is64 = ctrl & MSI_64BIT;
 		m->maskable = ctrl & MSI_MASKABLE;
 		dev->msi_cap = m->cap;
 		dev->msi_len = 10 + m->is64 * 4 + m->maskable * 10;
 		msi_control(m, MSI_ENABLE);
 	}
-	if (rc)
-		return rc;
 	dev->msix = m->msix;
 	store_release(&dev->users, dev->users + 1);
 	msi_mask(m, true);

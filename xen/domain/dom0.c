@@ -343,8 +343,7 @@ static __init void write_start_info(const struct build *b, const char *cmdline)
 	}
 	strlcpy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
 	si->console.dom0.info_off = sizeof(*si);
-	si->console.dom0.info_size =
-		console_dom0_info(si + 1, PAGE_SIZE - sizeof(*si));
+	si->console.dom0.info_size = console_dom0_info((void *)(si + 1));
 }
 
 static __init const char *build(struct build *b,

@@ -132,12 +132,8 @@ static bool port_permitted(struct vcpu *v, u16 port, unsigned int bytes)
 static u32 port_io(struct domain *d, u16 port, unsigned int bytes, bool out,
 		   u32 val)
 {
-	if (d->is_privileged && port >= 0xcf8 && port + bytes <= 0xd00) {
-		if (!out)
-			return pci_guest_in(d, port, bytes);
-		pci_guest_out(d, port, bytes, val);
-		return val;
-	}
+	if (d->is_privileged && port >= 0xcf8 && port + bytes <= 0xd00)
+		return pci_guest_io(d, port, bytes, out, val);
 	switch (d->is_privileged && bytes == 1 ? port : 0) {
 	case 0x70:
 		if (out)
@@ -166,16 +162,7 @@ static u32 port_io(struct domain *d, u16 port, unsigned int bytes, bool out,
 		if (!ioport_permitted(d, port, bytes))
 			return ~0U;
 	}
-	if (!out)
-		return bytes == 1 ? inb(port) : bytes == 2 ? inw(port)
-							   : inl(port);
-	if (bytes == 1)
-		outb(port, val);
-	else if (bytes == 2)
-		outw(port, val);
-	else
-		outl(port, val);
-	return val;
+	return port_access(port, bytes, out, val);
 }
 
 /* e4-e7: immediate port; ec-ef: port in dx; bit 1: out. */
