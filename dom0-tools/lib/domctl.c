@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <hypercall-abi/event_channel.h>
+#include <hypercall-abi/grant_table.h>
 #include <hypercall-abi/linux_dev.h>
 #include <hypercall-abi/memory.h>
 #include <hypercall-abi/mmu.h>
@@ -227,8 +228,21 @@ int hyper_pin_l4(domid_t domid, uint64_t frame)
 /* The first frame of its grant table; hyper_unmap(p, 1).  NULL with errno. */
 void *hyper_map_grants(domid_t domid)
 {
-	return hyper_map_resource(domid, XENMEM_resource_grant_table,
-				  XENMEM_resource_grant_table_id_shared);
+	struct { struct gnttab_setup_table op; uint64_t frame; } *t;
+	void *p = NULL;
+
+	t = hyper_alloc(sizeof(*t));
+	if (!t)
+		return NULL;
+	t->op.dom = domid;
+	t->op.nr_frames = 1;
+	t->op.frame_list = (uintptr_t)&t->frame;
+	errno = ENOMEM;
+	if (!hyper_call(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table,
+			(uintptr_t)t, 1, 0, 0) && t->op.status == GNTST_okay)
+		p = hyper_map(domid, &t->frame, 1, PROT_READ | PROT_WRITE);
+	hyper_free(t, sizeof(*t));
+	return p;
 }
 
 /* What the machine has, and what is free. */

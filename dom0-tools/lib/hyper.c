@@ -199,28 +199,7 @@ void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 	return NULL;
 }
 
-/* The first frame of a resource (XENMEM_resource_*); NULL with errno. */
-void *hyper_map_resource(domid_t domid, uint32_t type, uint32_t id)
-{
-	struct privcmd_mmap_resource arg = {
-		.dom = domid, .type = type, .id = id, .num = 1,
-	};
-	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       hyper_fd, 0);
-	int error;
-
-	if (p == MAP_FAILED)
-		return NULL;
-	arg.addr = (uintptr_t)p;
-	if (!ioctl(hyper_fd, IOCTL_PRIVCMD_MMAP_RESOURCE, &arg))
-		return p;
-	error = errno;
-	munmap(p, PAGE);
-	errno = error;
-	return NULL;
-}
-
-/* Undoes hyper_map() and hyper_map_resource(). */
+/* Undoes hyper_map(). */
 void hyper_unmap(void *p, unsigned int n)
 {
 	if (p)

@@ -139,7 +139,6 @@ int hyper_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
 int hyper_read_log(char *buf, unsigned int size, uint32_t *index);
 void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 		int prot);
-void *hyper_map_resource(domid_t domid, uint32_t type, uint32_t id);
 void hyper_unmap(void *p, unsigned int n);
 
 /* domctl.c: making, changing and ending domains. */
