@@ -204,11 +204,9 @@ void cr3_load(u64 cr3, bool flush_global);
 void vcpu_update_cr3(struct vcpu *v);
 
 int fpu_alloc(struct vcpu *v);		/* 0 or -XEN_ENOMEM; reset state */
-void fpu_free(struct vcpu *v);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
 void fpu_reset(struct vcpu *v);		/* FCW 0x37f, MXCSR 0x1f80 */
-/* FXSAVE image in and out of a context that is not loaded. */
 /* XSETBV on behalf of v: 0, or -XEN_EINVAL if outside policy. */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
 void fpu_init_this(void);
