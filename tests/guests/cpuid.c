@@ -29,8 +29,8 @@ static void leaves_of_xen(void)
 	l = forced(0x40000001, 0);
 	CHECK_EQ(l.a, HC(xen_version, XENVER_version, 0, 0, 0));
 	l = forced(0x40000002, 0);
-	CHECK_EQ(l.a, 1);		/* pages of hypercalls */
-	CHECK_EQ(l.b, 0x40000000);	/* the MSR to place them */
+	CHECK_EQ(l.a, 0);		/* no pages of hypercalls by MSR */
+	CHECK_EQ(l.b, 0);
 	CHECK_EQ(l.c & 1, 1);		/* MMU_PT_UPDATE_PRESERVE_AD */
 	l = forced(0x40000003, 2);
 	CHECK(l.a > 1000);		/* TSC, kHz */

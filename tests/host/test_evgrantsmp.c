@@ -123,7 +123,7 @@ void vcpu_poll_wake(struct domain *d, unsigned int port)
 {
 }
 
-int pirq_bind(struct domain *d, unsigned int pirq, bool share)
+int pirq_bind(struct domain *d, unsigned int pirq)
 {
 	return 0;
 }

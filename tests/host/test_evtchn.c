@@ -29,7 +29,7 @@ void vcpu_poll_wake(struct domain *d, unsigned int port)
 	poll_port = port;
 }
 
-int pirq_bind(struct domain *d, unsigned int pirq, bool share)
+int pirq_bind(struct domain *d, unsigned int pirq)
 {
 	BUG_ON(host_locks_held);
 	if (raise_while_binding)

@@ -103,7 +103,6 @@ void __init start_xen(u32 magic, u64 info)
 	for (e = boot_info.map; e < boot_info.map + boot_info.nr_map; e++)
 		log_info("Memory %016lx, %016lx bytes, type %u\n", e->base,
 			 e->size, e->type);
-	idt_init();
 	idt_load();
 	cpu_identify();
 	cpu_init_this();
@@ -119,7 +118,6 @@ void __init start_xen(u32 magic, u64 info)
 	/* [boot 60] Interrupts and time. */
 	acpi_init(boot_info.rsdp);
 	apic_init_boot();
-	ioapic_init();
 	irq_init();
 	event_init();
 	clock_init();

@@ -40,7 +40,7 @@ static void __init cpu_prepare(unsigned int cpu, const struct acpi_cpu *a)
 	c->acpi_id = a->acpi_id;
 	c->curr = idle_vcpu_create(cpu);
 	sched_init_cpu(cpu);
-	apic_send_init(a->apic_id);
+	apic_send_ipi(cpu, IPI_INIT);
 }
 
 /*
@@ -79,7 +79,6 @@ void __init smp_boot_all(void)
 	while (nr_cpus > 1 && clock_ns() < end)
 		cpu_relax();
 	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
-		u32 id = cpu_ptr(cpu)->apic_id;
 		cpumask_t bit = 1UL << cpu;
 
 		next_cpu[1] = (u64)cpu_ptr(cpu) - PERCPU_CPU_OFF +
@@ -87,7 +86,7 @@ void __init smp_boot_all(void)
 		smp_mb();
 		/* A second start-up message for old ones. */
 		for (u64 ms = 20; !(cpus_online & bit) && ms < 2000; ms *= 50) {
-			apic_send_sipi(id, (u8)(page >> PAGE_SHIFT));
+			apic_send_ipi(cpu, IPI_STARTUP | page >> PAGE_SHIFT);
 			end = clock_ns() + ms * NS_PER_MS;
 			while (!(READ_ONCE(cpus_online) & bit) &&
 			       clock_ns() < end) {
@@ -98,9 +97,9 @@ void __init smp_boot_all(void)
 		nr_online += cpus_online >> cpu & 1;
 		if (cpus_online & bit)
 			continue;
-		apic_send_init(id);
+		apic_send_ipi(cpu, IPI_INIT);
 		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,
-		       id);
+		       cpu_ptr(cpu)->apic_id);
 	}
 }
 

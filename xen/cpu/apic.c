@@ -28,8 +28,6 @@
  * Also here, because both are counted in the same few milliseconds: how fast
  * TSC and APIC timer run, by the ACPI timer.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <mm/mm.h>
 #include <sched/sched.h>
@@ -51,11 +49,8 @@
 #define LVT_MASKED	(1U << 16)
 #define LVT_DEADLINE	(2U << 17)
 #define DM_NMI		(4U << 8)
-#define DM_INIT		(5U << 8)
-#define DM_STARTUP	(6U << 8)
 #define ICR_BUSY	(1U << 12)
 #define ICR_ASSERT	(1U << 14)
-#define ICR_LEVEL	(1U << 15)
 #define DIV_BY_1	0xb
 #define APIC_BASE_X2	(1UL << 10)
 
@@ -102,34 +97,21 @@ void apic_eoi(void)
 /* --- interrupts to other CPUs -- */
 
 /* Makes earlier stores visible before the IPI, as x2APIC writes do not. */
-static void apic_icr(u32 dest, u32 low)
+void apic_send_ipi(unsigned int cpu, u32 what)
 {
+	u64 dest = cpu_ptr(cpu)->apic_id;
+
 	smp_mb();
 	if (x2apic) {
 		__asm__ volatile("lfence" ::: "memory");
-		wrmsr(MSR_X2APIC_BASE + (APIC_ICR >> 4), (u64)dest << 32 | low);
+		wrmsr(MSR_X2APIC_BASE + (APIC_ICR >> 4),
+		      dest << 32 | ICR_ASSERT | what);
 		return;
 	}
 	while (apic_read(APIC_ICR) & ICR_BUSY)
 		cpu_relax();
 	apic_write(APIC_ICR2, dest << 24);
-	apic_write(APIC_ICR, low);
-}
-
-void apic_send_ipi(unsigned int cpu, u8 vector)
-{
-	apic_icr(cpu_ptr(cpu)->apic_id, vector | ICR_ASSERT);
-}
-
-void apic_send_init(u32 apic_id)
-{
-	apic_icr(apic_id, DM_INIT | ICR_LEVEL | ICR_ASSERT);
-	apic_icr(apic_id, DM_INIT | ICR_LEVEL);	/* old parts: de-assert */
-}
-
-void apic_send_sipi(u32 apic_id, u8 page)
-{
-	apic_icr(apic_id, DM_STARTUP | ICR_ASSERT | page);
+	apic_write(APIC_ICR, ICR_ASSERT | what);
 }
 
 /*
@@ -274,8 +256,9 @@ void apic_init_this(void)
 
 void apic_set_deadline(u64 ns)
 {
-	u64 now = rdtsc(), target = ns == NEVER ? 0 : max(ns_to_tsc(ns), 1UL);
-	u64 left = target > now ? target - now : 0;
+	u64 target = ns == NEVER ? 0 : max(ns_to_tsc(ns), 1UL);
+	u64 now = min(rdtsc(), target);
+	u64 left = min(target - now, boot_cpu.tsc_khz * 1000);
 
 	if (cpu_has(F_TSC_DEADLINE)) {
 		/* 0 disarms; a past value fires at once. */
@@ -283,6 +266,6 @@ void apic_set_deadline(u64 ns)
 		return;
 	}
 	/* Far deadlines wake early and are set again; also no overflow. */
-	left = min(left, boot_cpu.tsc_khz * 1000) * timer_khz;
-	apic_write(APIC_TIMER_INIT, target ? left / boot_cpu.tsc_khz + 1 : 0);
+	apic_write(APIC_TIMER_INIT,
+		   target ? left * timer_khz / boot_cpu.tsc_khz + 1 : 0);
 }

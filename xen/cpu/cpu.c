@@ -11,11 +11,10 @@
  * natively; none of them changes anything written here.  No locks: boot_cpu
  * is written once by the boot CPU.
  *
- * Not done here: XCR0 (fpu.c), the guest's view of CPUID (domain/cpuid.c).
+ * Not done here: finding out that processors differ; XCR0 (fpu.c), the guest's
+ * view of CPUID (domain/cpuid.c).
  */
-#include <lib/lib.h>
 #include <cpu/cpu.h>
-#include <layout.h>
 
 struct cpu_info boot_cpu;
 u64 hyp_cr4;
@@ -42,7 +41,7 @@ static void __init leaf(u32 n, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 
 static void __init read_features(void)
 {
-	u32 *w = boot_cpu.raw, *name = (u32 *)boot_cpu.vendor, x, sizes;
+	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor, x, sizes;
 
 	cpuid_count(0, 0, &boot_cpu.max_leaf, &name[0], &name[2], &name[1]);
 	cpuid_count(0x80000000, 0, &boot_cpu.max_ext_leaf, &x, &x, &x);
@@ -58,11 +57,8 @@ static void __init read_features(void)
 	leaf(0x80000008, 0, &sizes, &w[8], &x, &x);
 	leaf(0x80000021, 0, &w[11], &x, &w[18], &x);
 	boot_cpu.phys_bits = sizes ? min(sizes & 0xff, 52U) : 36;
-	memcpy(boot_cpu.features, w, sizeof(boot_cpu.features));
-	if (cpu_has(F_ARCH_CAPS)) {
+	if (cpu_has(F_ARCH_CAPS))
 		*(u64 *)&w[16] = rdmsr(MSR_ARCH_CAPABILITIES);
-		memcpy(&boot_cpu.features[16], &w[16], 8);
-	}
 }
 
 /* Chooses the XSAVE components we switch; the size is the standard form's. */
@@ -105,7 +101,7 @@ void __init cpu_identify(void)
 		  (cpu_has(F_SMAP) ? X86_CR4_SMAP : 0);
 	smap_enabled = cpu_has(F_SMAP);
 	use_ibrs_all = spec && cpu_has(F_IBRSB) &&
-		       boot_cpu.raw[16] & ARCH_CAPS_IBRS_ALL;
+		       boot_cpu.features[16] & ARCH_CAPS_IBRS_ALL;
 	use_auto_ibrs = spec && cpu_has(F_AUTO_IBRS);
 	spec_ibpb = spec && (cpu_has(F_IBRSB) || cpu_has(F_IBPB_AMD));
 	log_info("CPU: %s, signature %x, %u physical address bits\n",
@@ -119,7 +115,6 @@ void __init cpu_identify(void)
 void cpu_init_this(void)
 {
 	u64 stub = PERCPU_BASE + ((u64)smp_processor_id() << PERCPU_SHIFT);
-	u32 a, b, c, d;
 
 	write_cr0(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE |
 		  X86_CR0_WP | X86_CR0_AM | X86_CR0_PG);
@@ -139,13 +134,6 @@ void cpu_init_this(void)
 	wrmsr(MSR_SYSENTER_CS, 0);
 	if (use_ibrs_all)
 		wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
-
-	/* All must offer at least what the first one promised guests. */
-	cpuid_count(1, 0, &a, &b, &c, &d);
-	if ((boot_cpu.raw[0] & ~d) || (boot_cpu.raw[1] & ~c))
-		printk("CPU%u lacks features of the boot CPU: %08x %08x\n",
-		       smp_processor_id(), boot_cpu.raw[0] & ~d,
-		       boot_cpu.raw[1] & ~c);
 }
 
 /*
@@ -154,7 +142,7 @@ void cpu_init_this(void)
  */
 void spec_ctrl_report(void)
 {
-	u64 caps = boot_cpu.amd ? ~0UL : boot_cpu.raw[16];
+	u64 caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
 
 	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
 		 "STIBP, L1D flush, retpoline, MD_CLEAR (%s), XPTI (%s)\n",

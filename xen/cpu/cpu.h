@@ -128,8 +128,7 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
 enum { XCR0_X87 = 1, XCR0_SSE = 3, XCR0_AVX = 7, XCR0_AVX512 = 0xe7 };
 
 struct cpu_info {
-	u32 features[NR_FEATURE_WORDS];	/* boot CPU's, minus what we disable */
-	u32 raw[NR_FEATURE_WORDS];	/* as the hardware says */
+	u32 features[NR_FEATURE_WORDS];	/* the boot CPU's */
 	char vendor[16];		/* "GenuineIntel" ... */
 	u32 max_leaf, max_ext_leaf;
 	u32 signature;			/* 1.eax */
@@ -205,11 +204,9 @@ void cr3_load(u64 cr3, bool flush_global);
 void vcpu_update_cr3(struct vcpu *v);
 
 int fpu_alloc(struct vcpu *v);		/* 0 or -XEN_ENOMEM; reset state */
-void fpu_free(struct vcpu *v);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);
 void fpu_reset(struct vcpu *v);		/* FCW 0x37f, MXCSR 0x1f80 */
-/* FXSAVE image in and out of a context that is not loaded. */
 /* XSETBV on behalf of v: 0, or -XEN_EINVAL if outside policy. */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
 void fpu_init_this(void);
@@ -226,12 +223,12 @@ enum vectors {
 	VEC_KICK	= 0xf3,		/* only to leave the guest or idle */
 	VEC_SPURIOUS	= 0xff,
 };
+enum { IPI_INIT = 5 << 8 | 1 << 15, IPI_STARTUP = 6 << 8 };
 void apic_init_boot(void);	/* maps it; calibrates TSC and timer */
 void apic_init_this(void);
 void apic_eoi(void);
-void apic_send_ipi(unsigned int cpu, u8 vector);
-void apic_send_init(u32 apic_id);
-void apic_send_sipi(u32 apic_id, u8 page);
+/* `what`: a vector, IPI_INIT, or IPI_STARTUP | page number. */
+void apic_send_ipi(unsigned int cpu, u32 what);
 /* Programs this CPU's one deadline: absolute ns of clock_ns(); ~0 = none. */
 void apic_set_deadline(u64 ns);
 u32 apic_read_id(void);
@@ -254,22 +251,19 @@ void cpu_stop_others(void);
  */
 #define NR_PIRQS	512
 extern unsigned int nr_gsi;
-void ioapic_init(void);		/* first; sets nr_gsi */
-void irq_init(void);
+void irq_init(void);		/* sets nr_gsi */
 bool ioapic_address_reserved(paddr_t pa);
-/* Register of the IO-APIC at physical base `pa`: 0, -XEN_EINVAL. */
+/* Id or version of the IO-APIC at physical base `pa`: 0, -XEN_EINVAL. */
 int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value);
 /* Any vector from VEC_FIRST_DEVICE up arrived (interrupts off); called from
  * entry/traps.c.  Acknowledges it at the local APIC. */
 void irq_handle(u8 vector);
 /* event/: binds and releases a port.  Line stays masked when nobody is bound.
  * -XEN_EINVAL no such pirq, -XEN_EBUSY taken by us, -XEN_EEXIST. */
-int pirq_bind(struct domain *d, unsigned int pirq, bool will_share);
+int pirq_bind(struct domain *d, unsigned int pirq);
 void pirq_unbind(struct domain *d, unsigned int pirq);
 /* The guest handled it: unmask the line (level) or acknowledge (MSI). */
 void pirq_eoi(struct domain *d, unsigned int pirq);
-bool pirq_needs_eoi(struct domain *d, unsigned int pirq);
-bool pirq_is_shared(struct domain *d, unsigned int pirq);
 /* irq.c reaches event/ only through this, set once at boot. */
 extern void (*pirq_raise)(struct domain *d, unsigned int pirq);
 /* An interrupt of our own (serial line). */
@@ -280,13 +274,11 @@ struct msi;
 /* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
-u8 irq_gsi_vector(unsigned int gsi);	/* 0 before first use */
-/* Allocates a pirq and a vector for m; want must be -1;
- * programs the device, masked.  The pirq, or negative error. */
-int pirq_map_msi(const struct msi *m, int want);
+/* Allocates a pirq and a vector for m, and programs the device, masked.  The
+ * pirq, or negative error. */
+int pirq_map_msi(const struct msi *m);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-/* All messages of a device: written again; or given up. */
-void pirq_restore_device(u16 seg, u8 bus, u8 devfn);
-void pirq_release_device(u16 seg, u8 bus, u8 devfn);
+/* All messages of a device: written again, or given up. */
+void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore);
 
 #endif

@@ -20,8 +20,6 @@
  * (descr_fixup), and changes an entry after the check: its table pages are
  * typed TYPE_SEG_DESC and so never writable for it (mm/).
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <domain/domain.h>
 #include <entry/entry.h>
 

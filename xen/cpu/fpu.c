@@ -69,18 +69,9 @@ void fpu_reset(struct vcpu *v)
 int fpu_alloc(struct vcpu *v)
 {
 	v->fpu_area = alloc_page();
-	if (!v->fpu_area)
-		return -XEN_ENOMEM;
-	fpu_reset(v);
-	return 0;
-}
-
-/* v must not be loaded. */
-void fpu_free(struct vcpu *v)
-{
 	if (v->fpu_area)
-		free_page(v->fpu_area);
-	v->fpu_area = NULL;
+		fpu_reset(v);
+	return v->fpu_area ? 0 : -XEN_ENOMEM;
 }
 
 /* From the registers, which keep it.  Only while v is loaded here. */

@@ -32,8 +32,6 @@
  * Not offered: groups of messages in one capability (drivers take a single
  * one then), and moving a line to the CPU that its port's vCPU runs on.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <domain/domain.h>
 
@@ -124,12 +122,11 @@ static void line_write(unsigned int gsi, u32 rte)
 
 static void line_mask(unsigned int gsi, bool masked)
 {
-	u32 rte = pirqs[gsi].rte & ~RTE_MASKED;
-
-	line_write(gsi, masked ? rte | RTE_MASKED : rte);
+	line_write(gsi, (pirqs[gsi].rte & ~RTE_MASKED) |
+		   (masked ? RTE_MASKED : 0));
 }
 
-/* The line's trigger and polarity, and its vector; masked. */
+/* The line's trigger and polarity, and its vector; masked.  irq_lock held. */
 static int line_setup(unsigned int gsi, u32 mode)
 {
 	struct pirq *p = &pirqs[gsi];
@@ -142,24 +139,22 @@ static int line_setup(unsigned int gsi, u32 mode)
 	return 0;
 }
 
-/* After acpi_init(); finds them, masks all and sets nr_gsi. */
-void __init ioapic_init(void)
+/* After acpi_init(): finds the IO-APICs, masks all lines and sets nr_gsi. */
+void __init irq_init(void)
 {
 	for (unsigned int i = 0; i < acpi.nr_ioapic; i++) {
 		struct ioapic *io = &ioapics[nr_ioapics];
-		u32 version;
 
 		io->pa = acpi.ioapic[i].address;
 		io->gsi_base = acpi.ioapic[i].gsi_base;
 		io->regs = map_io(io->pa, PAGE_SIZE,
 				  MAP_RW | PTE_PCD | PTE_PWT);
-		version = reg_read(io, REG_VERSION);
-		io->nr_pins = (version >> 16 & 0xff) + 1;
+		io->nr_pins = (reg_read(io, REG_VERSION) >> 16 & 0xff) + 1;
 		log_info("IO-APIC at %lx: GSI %u, %u lines\n", io->pa,
 			 io->gsi_base, io->nr_pins);
 		if (io->nr_pins > MAX_PINS ||
 		    io->gsi_base + io->nr_pins > NR_PIRQS / 2) {
-			log_warn("IO-APIC ignored: version %x\n", version);
+			log_warn("IO-APIC ignored: too many lines\n");
 			continue;
 		}
 		nr_ioapics++;
@@ -174,12 +169,8 @@ void __init ioapic_init(void)
 				  this_cpu()->apic_id << 24);
 		}
 	}
-}
-
-/* After ioapic_init(): what the firmware's MADT says of lines that are unlike
- * the others, until Dom0 knows better. */
-void __init irq_init(void)
-{
+	/* What the firmware's MADT says of lines that are unlike the others,
+	 * until Dom0 knows better. */
 	for (unsigned int i = 0; i < acpi.nr_override; i++) {
 		const struct acpi_override *o = &acpi.override[i];
 
@@ -230,11 +221,6 @@ int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
 	return line_take(gsi, pirqs[gsi].rte, fn, arg);
 }
 
-u8 irq_gsi_vector(unsigned int gsi)
-{
-	return irq_check_gsi(gsi) ? 0 : pirqs[gsi].vector;
-}
-
 bool ioapic_address_reserved(paddr_t pa)
 {
 	for (unsigned int i = 0; i < acpi.nr_ioapic; i++)
@@ -245,16 +231,16 @@ bool ioapic_address_reserved(paddr_t pa)
 
 int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value)
 {
-	for (struct ioapic *io = ioapics; io < ioapics + nr_ioapics; io++) {
-		if (io->pa != pa || (reg > 2 && reg < REG_ENTRY(0)) ||
-		    reg >= REG_ENTRY(io->nr_pins))
-			continue;
-		spin_lock(&irq_lock);
-		*value = reg_read(io, reg);
-		spin_unlock(&irq_lock);
-		return 0;
-	}
-	return -XEN_EINVAL;
+	const struct ioapic *io = ioapics;
+
+	while (io < ioapics + nr_ioapics && io->pa != pa)
+		io++;
+	if (io == ioapics + nr_ioapics || reg > 2)
+		return -XEN_EINVAL;
+	spin_lock(&irq_lock);
+	*value = reg_read(io, reg);
+	spin_unlock(&irq_lock);
+	return 0;
 }
 
 /* --- arrival -- */
@@ -303,16 +289,14 @@ void irq_handle(u8 vector)
  * The caller has recorded its port before, for the interrupt may come at
  * once.  Sharing is no question while only one domain has pirqs.
  */
-int pirq_bind(struct domain *d, unsigned int n, bool will_share)
+int pirq_bind(struct domain *d, unsigned int n)
 {
 	struct pirq *p = pirq_get(d, n);
 	struct msi m = { 0 };
 	int rc = 0;
 
-	if (!p)
-		return -XEN_EINVAL;
-	if (!n)
-		return -XEN_EPERM;
+	if (!p || !n)
+		return p ? -XEN_EPERM : -XEN_EINVAL;
 	spin_lock(&irq_lock);
 	if (p->kind == PIRQ_FREE)
 		rc = -XEN_EINVAL;	/* went meanwhile */
@@ -365,18 +349,6 @@ void pirq_eoi(struct domain *d, unsigned int n)
 	spin_unlock(&irq_lock);
 }
 
-/* True for all lines: whether one is level is told only after this question. */
-bool pirq_needs_eoi(struct domain *d, unsigned int n)
-{
-	return d->is_privileged && !irq_check_gsi(n);
-}
-
-/* Between domains; only Dom0 has pirqs. */
-bool pirq_is_shared(struct domain *d, unsigned int n)
-{
-	return false;
-}
-
 /* The domain's ports are closed; nothing of its may fire any more. */
 void irq_release_domain(struct domain *d)
 {
@@ -386,27 +358,23 @@ void irq_release_domain(struct domain *d)
 
 /* --- messages -- */
 
-static bool is_msi_of(unsigned int n, u16 seg, u8 bus, u8 devfn)
+static bool is_msi_of(const struct pirq *p, u16 seg, u8 bus, u8 devfn)
 {
-	const struct msi *m = &pirqs[n].msi;
-
-	return pirqs[n].kind == PIRQ_MSI && m->seg == seg && m->bus == bus &&
-	       m->devfn == devfn;
+	return p->kind == PIRQ_MSI && p->msi.seg == seg &&
+	       p->msi.bus == bus && p->msi.devfn == devfn;
 }
 
 /* Serialised by physdev_op's lock, as is all that makes or frees pirqs. */
-int pirq_map_msi(const struct msi *m, int want)
+int pirq_map_msi(const struct msi *m)
 {
 	struct pirq *found = NULL;
 	int rc;
 
-	if (want != -1)
-		return -XEN_EOPNOTSUPP;
 	for (unsigned int n = max(nr_gsi, 1U); n < NR_PIRQS; n++) {
 		struct pirq *p = &pirqs[n];
 
 		/* Who held the same message forgot it, or it is in use. */
-		if (is_msi_of(n, m->seg, m->bus, m->devfn) &&
+		if (is_msi_of(p, m->seg, m->bus, m->devfn) &&
 		    (p->msi.msix != m->msix || p->msi.entry == m->entry)) {
 			if (p->bound)
 				return -XEN_EEXIST;
@@ -450,18 +418,16 @@ int pirq_unmap(unsigned int n)
 	return 0;
 }
 
-void pirq_restore_device(u16 seg, u8 bus, u8 devfn)
+void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore)
 {
-	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
-		if (is_msi_of(n, seg, bus, devfn)) {
-			msi_write(&pirqs[n].msi, pirqs[n].vector, 0);
-			msi_mask(&pirqs[n].msi, !pirqs[n].bound);
+	for (struct pirq *p = pirqs + nr_gsi; p < pirqs + NR_PIRQS; p++) {
+		if (!is_msi_of(p, seg, bus, devfn))
+			continue;
+		if (!restore) {
+			pirq_unmap(p - pirqs);
+			continue;
 		}
-}
-
-void pirq_release_device(u16 seg, u8 bus, u8 devfn)
-{
-	for (unsigned int n = nr_gsi; n < NR_PIRQS; n++)
-		if (is_msi_of(n, seg, bus, devfn))
-			pirq_unmap(n);
+		msi_write(&p->msi, p->vector, 0);
+		msi_mask(&p->msi, !p->bound);
+	}
 }

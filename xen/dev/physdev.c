@@ -12,12 +12,11 @@
  *
  * Not offered: the EOI bitmap page (pirq_eoi_gmfn; the guest then asks each
  * time), interrupts of devices that belong to another domain and what pciback
- * would need for them, several messages of MSI, the old forms that only kernels before 3.x use.  We
+ * would need for them, several messages of MSI, vector numbers (they mean
+ * nothing to Dom0), the old forms that only kernels before 3.x use.  We
  * keep no list of devices and do not use memory-mapped configuration space,
  * so news about either needs nothing.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <domain/domain.h>
 
@@ -42,7 +41,7 @@ static const struct { u8 size; bool out; } args[] = {
 	[PHYSDEVOP_irq_status_query] = {
 		sizeof(struct physdev_irq_status_query), true },
 	[PHYSDEVOP_apic_read] = { sizeof(struct physdev_apic), true },
-	[PHYSDEVOP_alloc_irq_vector] = { sizeof(struct physdev_irq), true },
+	[PHYSDEVOP_alloc_irq_vector] = { sizeof(struct physdev_irq) },
 	[PHYSDEVOP_map_pirq] = { sizeof(struct physdev_map_pirq), true },
 	[PHYSDEVOP_unmap_pirq] = { sizeof(struct physdev_unmap_pirq) },
 	[PHYSDEVOP_setup_gsi] = { sizeof(struct physdev_setup_gsi) },
@@ -91,7 +90,9 @@ static int map_pirq(struct physdev_map_pirq *op)
 	    op->devfn & ~0xff || (m.msix && nr & ~0x7ff))
 		return -XEN_EINVAL;
 	m.entry = m.msix ? nr : 0;
-	op->pirq = pirq_map_msi(&m, max(op->pirq, -1));
+	if (op->pirq >= 0)
+		return -XEN_EOPNOTSUPP;
+	op->pirq = pirq_map_msi(&m);
 	return min(op->pirq, 0);
 }
 
@@ -123,20 +124,15 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		if (cmd == PHYSDEVOP_eoi)
 			pirq_eoi(d, op->eoi.irq);
 		else
-			op->status.flags =
-				pirq_needs_eoi(d, op->eoi.irq) *
-				XENIRQSTAT_needs_eoi |
-				pirq_is_shared(d, op->eoi.irq) *
-				XENIRQSTAT_shared;
+			/* All lines: which are level is told only later. */
+			op->status.flags = irq_check_gsi(op->eoi.irq) ?
+					   0 : XENIRQSTAT_needs_eoi;
 		return 0;
 	case PHYSDEVOP_apic_read:
 		return ioapic_guest_read(op->apic.apic_physbase, op->apic.reg,
 					 &op->apic.value);
-	case PHYSDEVOP_alloc_irq_vector:
-		if (op->irq.irq >= nr_gsi)
-			return -XEN_EINVAL;
-		op->irq.vector = irq_gsi_vector(op->irq.irq);
-		return 0;
+	case PHYSDEVOP_alloc_irq_vector:	/* not a number that counts */
+		return op->irq.irq < nr_gsi ? 0 : -XEN_EINVAL;
 	case PHYSDEVOP_map_pirq: return map_pirq(&op->map);
 	case PHYSDEVOP_unmap_pirq:
 		if (check_domid(op->unmap.domid))
@@ -151,10 +147,9 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		return irq_setup_gsi(op->gsi.gsi, op->gsi.triggering,
 				     op->gsi.polarity);
 	case PHYSDEVOP_pci_device_remove:
-		pirq_release_device(op->dev.seg, op->dev.bus, op->dev.devfn);
-		return 0;
 	case PHYSDEVOP_restore_msi_ext:
-		pirq_restore_device(op->dev.seg, op->dev.bus, op->dev.devfn);
+		pirq_reset_device(op->dev.seg, op->dev.bus, op->dev.devfn,
+				  cmd == PHYSDEVOP_restore_msi_ext);
 		return 0;
 	case PHYSDEVOP_apic_write:
 	case PHYSDEVOP_free_irq_vector:

@@ -257,8 +257,8 @@ static void leaf_hypervisor(u32 leaf, u32 sub, struct cpuid_leaf *out)
 	const struct cpuid_leaf leaves[] = {
 		{ XEN_BASE + 5, 0x566e6558, 0x65584d4d, 0x4d4d566e },
 		{ .a = XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR },
-		/* One page of stubs, by this MSR; MMU_PT_UPDATE_PRESERVE_AD. */
-		{ .a = 1, .b = XEN_BASE, .c = 1 },
+		/* No MSR places stubs; MMU_PT_UPDATE_PRESERVE_AD. */
+		{ .c = 1 },
 		/* 3: time, see below.  5: bits of a machine address, by which
 		 * guests choose formats. */
 		[5] = { .b = PAGE_SHIFT + 1 + fls64(max_mfn - 1) },

@@ -61,7 +61,8 @@ static void vcpu_info_reset(struct vcpu *v)
 /* Its memory: after the grace period, or when it has never run. */
 void vcpu_free(struct vcpu *v)
 {
-	fpu_free(v);
+	if (v->fpu_area)
+		free_page(v->fpu_area);
 	if (v->traps)
 		free_page(v->traps);
 	v->domain->vcpu[v->id] = NULL;

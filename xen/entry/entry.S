@@ -339,7 +339,7 @@ hypercall_done:
 	sysretq
 
 hypercall_unknown:
-	mov	$-ENOSYS, %rax
+	call	unknown_hypercall
 	jmp	hypercall_done
 
 /* --- bounces: the fast twins of bounce.c -- */

@@ -34,8 +34,7 @@ extern const u8 syscall_stub_start[], syscall_stub_end[];	/* copied */
 extern const u8 trap_stubs[256][16];
 
 /* --- traps.c -- */
-void idt_init(void);		/* fills the one IDT */
-void idt_load(void);
+void idt_load(void);		/* fills the one IDT at first */
 /* C side of all vectors; called by entry.S. */
 void do_trap(struct regs *regs);
 /*

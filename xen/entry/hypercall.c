@@ -12,8 +12,8 @@
  * run, or batch what changes the mode it runs in (XSA-213): batches do not
  * nest, an entry is read once, and iret() does not work in one.
  */
-#include <domain/domain.h>
 #include <dev/dev.h>
+#include <domain/domain.h>
 #include <entry/entry.h>
 
 /* [hypercall 30] One entry per number, found by grep; NULL is -XEN_ENOSYS.
@@ -46,6 +46,14 @@ const hypercall_fn hypercall_table[64] = {
 	[__HYPERVISOR_sysctl]			= do_sysctl,
 	[__HYPERVISOR_domctl]			= do_domctl,
 };
+
+long unknown_hypercall(void);
+
+/* From entry.S too.  Debug builds log the number. */
+long unknown_hypercall(void)
+{
+	return deny(-XEN_ENOSYS);
+}
 
 /*
  * Arranges that the hypercall in progress is made again with these arguments,
@@ -109,7 +117,7 @@ long do_multicall(u64 list, u64 nr, u64 a3, u64 a4, u64 a5, u64 a6)
 		fn = likely(e->op < 64) ? hypercall_table[e->op & 63] : NULL;
 		rc = likely(fn) ? fn(e->args[0], e->args[1], e->args[2],
 				     e->args[3], e->args[4], e->args[5])
-				: deny(-XEN_ENOSYS);
+				: unknown_hypercall();
 		v->mc.active = false;
 		if (unlikely(v->mc.preempted)) {
 			if (copy_to_guest(list, e, sizeof(*e)))

@@ -33,15 +33,20 @@ struct gate {
 
 static struct gate idt[256] __aligned(PAGE_SIZE);
 
-/* Once.  INT n with DPL 0 faults, and emulate.c finds out. */
-void idt_init(void)
+/* Each CPU; the first fills it.  INT n with DPL 0 faults, and emulate.c finds
+ * out. */
+void idt_load(void)
 {
+	struct {
+		u16 limit;
+		u64 base;
+	} __packed idtr = { sizeof(idt) - 1, (u64)idt };
 	static const u8 ist[32] = {
 		[X86_EXC_DB] = IST_DB, [X86_EXC_NMI] = IST_NMI,
 		[X86_EXC_DF] = IST_DF, [X86_EXC_MC] = IST_MC,
 	};
 
-	for (unsigned int i = 0; i < 256; i++) {
+	for (unsigned int i = 0; i < 256 && !idt[255].type; i++) {
 		u64 to = (u64)trap_stubs[i];
 		bool user = i == X86_EXC_BP || i == X86_EXC_OF ||
 			    i == VEC_SYSCALL32;
@@ -55,16 +60,6 @@ void idt_init(void)
 			.type = user ? 0xee : 0x8e,
 		};
 	}
-}
-
-/* Each CPU. */
-void idt_load(void)
-{
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed idtr = { sizeof(idt) - 1, (u64)idt };
-
 	__asm__ volatile("lidt %0" :: "m"(idtr));
 }
 
@@ -79,7 +74,7 @@ static void __noreturn fatal_trap(struct regs *r)
 static void nmi(void)
 {
 	if (smp_processor_id() == 0)
-		atomic_or(&this_cpu()->work, WORK_NMI);
+		cpu_set_work(0, WORK_NMI);
 }
 
 /* The PC's parity or bus error line: the control domain decides. */
@@ -213,14 +208,6 @@ void do_trap(struct regs *r)
 
 /* --- the way out -- */
 
-static void idle(struct cpu *cpu)
-{
-	cpu->in_window = true;
-	/* An interrupt cannot come between sti and hlt: no lost wakeup. */
-	__asm__ volatile("sti; hlt; cli" ::: "memory");
-	cpu->in_window = false;
-}
-
 static void cpu_work(u32 work)
 {
 	if (work & WORK_TIMER)
@@ -247,7 +234,11 @@ void exit_work(void)
 			cpu_work(xchg(&cpu->work, 0));
 		v = cpu->curr;
 		if (v->is_idle) {
-			idle(cpu);
+			cpu->in_window = true;
+			/* No interrupt comes between sti and hlt: no wakeup
+			 * is lost. */
+			__asm__ volatile("sti; hlt; cli" ::: "memory");
+			cpu->in_window = false;
 			continue;
 		}
 		/* One that is masked waits until iret() ends the NMI. */

@@ -195,7 +195,7 @@ static long evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
 		return port;
 	c = port_find(d, port);
 	spin_unlock(&evtchn_lock);
-	rc = pirq_bind(d, pirq, a->bind_pirq.flags & BIND_PIRQ__WILL_SHARE);
+	rc = pirq_bind(d, pirq);
 	spin_lock(&evtchn_lock);
 	c->busy = 0;
 	if (!rc)

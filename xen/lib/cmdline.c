@@ -23,8 +23,7 @@ static const char *const known[] = {
 	"com1", "com2", "console", "dom0_max_vcpus", "dom0_mem",
 	"dom0_vcpus_pin", "gnttab_max_frames", "gnttab_max_maptrack_frames",
 	"guest_loglvl", "loglvl", "maxcpus", "noreboot", "nosmp", "sched",
-	"sched_credit_tslice_ms", "sched_ratelimit_us", "smap", "smep",
-	"spec-ctrl", "xpti", "xsave",
+	"sched_credit_tslice_ms", "sched_ratelimit_us", "spec-ctrl",
 	/* Passed by GRUB's scripts, without meaning here: */
 	"placeholder", "real-mode", "edd",
 };

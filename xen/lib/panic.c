@@ -102,7 +102,7 @@ void panic(const char *fmt, ...)
 	console_force_unlock();
 	/* Others stop where they are: an INIT leaves them waiting for ever. */
 	for_each_cpu(cpu, cpus_online & ~(1UL << smp_processor_id()))
-		apic_send_init(cpu_ptr(cpu)->apic_id);
+		apic_send_ipi(cpu, IPI_INIT);
 	printk("\n*** Panic: ");
 	va_start(ap, fmt);
 	vprintk(fmt, ap);

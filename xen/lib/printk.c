@@ -162,7 +162,9 @@ void guest_log(const struct domain *d, int level, const char *fmt, ...)
 long deny_at(long rc, const char *file, int line)
 {
 	if (guest_log_threshold >= LOG_DEBUG && current)
-		guest_log(current->domain, LOG_DEBUG, "refused, %ld, %s:%d",
-			  rc, file, line);
+		guest_log(current->domain, LOG_DEBUG,
+			  "hypercall %lu refused, %ld, %s:%d",
+			  current->mc.active ? current->mc.entry.op :
+			  current->regs.rax, rc, file, line);
 	return rc;
 }
