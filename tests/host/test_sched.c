@@ -171,7 +171,7 @@ static void start(unsigned int cpus)
 	sim_cpu = 0;
 	slice_ns = 30 * MS;
 	ratelimit_ns = MS;
-	sched_init();
+	sched_init_cpu(smp_processor_id());
 	for (unsigned int c = 1; c < cpus; c++)
 		sched_init_cpu(c);
 }

@@ -245,7 +245,7 @@ static void chaos(void)
 		host_cpu[c].curr = &idle_vcpu[c];
 		deadline[c] = NEVER;
 	}
-	sched_init();
+	sched_init_cpu(smp_processor_id());
 	slice_ns = NS_PER_MS;
 	ratelimit_ns = 200000;
 	for (unsigned int c = 1; c < CPUS; c++)

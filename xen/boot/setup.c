@@ -123,7 +123,7 @@ void __init start_xen(u32 magic, u64 info)
 	clock_init();
 
 	/* [boot 70] From here on there are vCPUs to schedule. */
-	sched_init();
+	sched_init_cpu(smp_processor_id());
 	smp_boot_all();
 	cpuid_init();
 	console_init();

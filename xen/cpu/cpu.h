@@ -240,6 +240,14 @@ u32 apic_read_id(void);
 void cpu_call(cpumask_t mask, void (*fn)(void *), void *arg);
 /* Serves pending calls; spinners call it (interrupts off). */
 void cpu_poll(void);
+
+/* A lock of one byte; store_release(lock, 0) gives it back. */
+static always_inline void byte_lock(u8 *lock)
+{
+	while (unlikely(xchg(lock, 1)))
+		cpu_poll();
+}
+
 /* The machine goes down: every other CPU stops for good at its next IPI or
  * cpu_poll().  Does not wait.  Any context, NMI included. */
 void cpu_stop_others(void);

@@ -101,6 +101,7 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 {
 	struct vcpu *v = current;
 	struct domain *d = v->domain;
+	int rc;
 
 	switch (cmd) {
 	case PHYSDEVOP_set_iopl:
@@ -135,11 +136,10 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		return op->irq.irq < nr_gsi ? 0 : -XEN_EINVAL;
 	case PHYSDEVOP_map_pirq: return map_pirq(&op->map);
 	case PHYSDEVOP_unmap_pirq:
-		if (check_domid(op->unmap.domid))
-			return check_domid(op->unmap.domid);
-		if (op->unmap.pirq < 0 || op->unmap.pirq >= NR_PIRQS)
-			return -XEN_EINVAL;
-		return pirq_unmap(op->unmap.pirq);
+		rc = check_domid(op->unmap.domid);
+		if (!rc && (u32)op->unmap.pirq >= NR_PIRQS)
+			rc = -XEN_EINVAL;
+		return rc ? rc : pirq_unmap(op->unmap.pirq);
 	case PHYSDEVOP_setup_gsi:
 		if (op->gsi.gsi < 0 || op->gsi.triggering > 1 ||
 		    op->gsi.polarity > 1)

@@ -63,12 +63,12 @@ long evtchn_send(struct domain *d, u32 port)
 
 	if (unlikely(!c))
 		return deny(-XEN_EINVAL);
-	port_lock(c);
+	byte_lock(&c->lock);
 	v = READ_ONCE(c->target);
 	ok = v || c->state == PORT_UNBOUND;
 	if (likely(v))
 		port_raise(v->domain, v, c->what);
-	port_unlock(c);
+	store_release(&c->lock, 0);
 	return likely(ok) ? 0 : deny(-XEN_EINVAL);
 }
 
@@ -103,10 +103,10 @@ static void interrupt_raise(struct domain *d, u32 port, enum port_state state,
 
 	if (!port)
 		return;
-	port_lock(c);
+	byte_lock(&c->lock);
 	if (c->state == state && c->what == what)
 		port_raise(d, d->vcpu[c->vcpu], port);
-	port_unlock(c);
+	store_release(&c->lock, 0);
 }
 
 /* A VIRQ of v's own: VIRQ_TIMER, VIRQ_DEBUG.  Any CPU; v stays alive. */

@@ -57,22 +57,18 @@ static int port_alloc(struct domain *d)
 
 	if (d->is_dying || !d->vcpu[0])
 		return -XEN_EINVAL;
-	for (unsigned int i = 0; i < NR_CHUNKS; i++) {
-		u32 port = i * PORTS_PER_CHUNK;
-
+	for (u32 i = 0, port; i < NR_CHUNKS; i++) {
 		if (!~e->used[i])
 			continue;
-		port += ffs64(~e->used[i]);
+		port = i * PORTS_PER_CHUNK + ffs64(~e->used[i]);
 		if (port > e->max_port)
 			break;
-		if (!e->chunk[i]) {
-			struct evtchn *c;
-
-			c = heap_alloc(PORTS_PER_CHUNK * sizeof(*c));
-			if (!c)
-				return -XEN_ENOMEM;
-			store_release(&e->chunk[i], c);
-		}
+		if (!e->chunk[i])
+			store_release(&e->chunk[i],
+				      heap_alloc(PORTS_PER_CHUNK *
+						 sizeof(struct evtchn)));
+		if (!e->chunk[i])
+			return -XEN_ENOMEM;
 		e->used[i] |= 1UL << port % 64;
 		return port;
 	}
@@ -82,11 +78,11 @@ static int port_alloc(struct domain *d)
 static void port_set(struct evtchn *c, enum port_state state, u32 what,
 		     struct vcpu *target)
 {
-	port_lock(c);
+	byte_lock(&c->lock);
 	c->state = state;
 	c->what = what;
 	c->target = target;
-	port_unlock(c);
+	store_release(&c->lock, 0);
 }
 
 /*
@@ -124,10 +120,8 @@ static long port_bind(struct domain *d, enum port_state state, u32 what,
 	c = port_find(d, port);
 	c->busy = state == PORT_PIRQ;
 	c->vcpu = vcpu;
-	if (state == PORT_IPI)
-		port_set(c, state, port, d->vcpu[vcpu]);
-	else
-		port_set(c, state, what, NULL);
+	port_set(c, state, state == PORT_IPI ? (u32)port : what,
+		 state == PORT_IPI ? d->vcpu[vcpu] : NULL);
 	if (name)
 		store_release(name, (u32)port);
 	return port;
@@ -198,10 +192,9 @@ static long evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
 	rc = pirq_bind(d, pirq);
 	spin_lock(&evtchn_lock);
 	c->busy = 0;
-	if (!rc)
-		return port;
-	port_free(d, c, port);
-	return deny(rc);
+	if (rc)
+		port_free(d, c, port);
+	return rc ? deny(rc) : port;
 }
 
 static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
@@ -269,10 +262,10 @@ static long evtchn_bind_vcpu(struct domain *d, union evtchn_args *a)
 /* Closes up to CLOSE_BATCH ports: 0 if that was all, else -XEN_ERESTART. */
 static int close_some(struct domain *d)
 {
-	union evtchn_args a;
 	unsigned int closed = 0;
 
-	for (a.port = 1; a.port < EVTCHN_2L_PORTS; a.port++) {
+	for (union evtchn_args a = { .port = 1 }; a.port < EVTCHN_2L_PORTS;
+	     a.port++) {
 		if (!test_bit(a.port, d->evtchn->used))
 			continue;
 		if (closed++ == CLOSE_BATCH)
@@ -421,14 +414,11 @@ void evtchn_dump(void)
 		for (u32 p = 1; d->evtchn && p < EVTCHN_2L_PORTS; p++) {
 			const struct evtchn *c = port_find(d, p);
 
-			if (!test_bit(p, d->evtchn->used))
-				continue;
-			printk("d%u port %u: kind %u, %u, vcpu %u%s%s\n",
-			       d->id, p, c->state, c->what, c->vcpu,
-			       test_bit(p, d->shared_info->evtchn_pending) ?
-			       " pending" : "",
-			       test_bit(p, d->shared_info->evtchn_mask) ?
-			       " masked" : "");
+			if (c && c->state)
+				printk("d%u port %u: kind %u, %u, vcpu %u, %s\n",
+				       d->id, p, c->state, c->what, c->vcpu,
+				       evtchn_port_pending(d, p) ? "pending"
+								 : "quiet");
 		}
 	spin_unlock(&evtchn_lock);
 }

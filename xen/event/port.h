@@ -71,17 +71,6 @@ static always_inline struct evtchn *port_find(const struct domain *d, u32 port)
 	return likely(chunk) ? chunk + port % PORTS_PER_CHUNK : NULL;
 }
 
-static always_inline void port_lock(struct evtchn *c)
-{
-	while (unlikely(xchg(&c->lock, 1)))
-		cpu_poll();
-}
-
-static always_inline void port_unlock(struct evtchn *c)
-{
-	store_release(&c->lock, 0);
-}
-
 /* deliver.c */
 void port_raise(struct domain *d, struct vcpu *v, u32 port);
 long evtchn_send(struct domain *d, u32 port);

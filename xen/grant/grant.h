@@ -14,7 +14,6 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack);
 int grant_release_mappings(struct domain *d);
 void grant_free_domain(struct domain *d);
 long do_grant_table_op(u64 cmd, u64 uop, u64 count, u64, u64, u64);
-void grant_dump(void);				/* debug key g */
 /*
  * For frames_recount(): calls fn for every reference that a mapped grant
  * holds (mapper, granted frame's mfn, writable: a type count too): one each.

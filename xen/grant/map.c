@@ -87,10 +87,9 @@ static u16 claim(struct mapping *m)
 {
 	u16 flags = READ_ONCE(m->flags);
 
-	if (!flags || (flags & MAP_BUSY) ||
-	    cmpxchg(&m->flags, flags, (u16)(flags | MAP_BUSY)) != flags)
-		return 0;
-	return flags;
+	return flags & MAP_BUSY || !flags ||
+	       cmpxchg(&m->flags, flags, (u16)(flags | MAP_BUSY)) != flags
+	       ? 0 : flags;
 }
 
 /* --- mapping -------------------------------------------------------- */
@@ -100,12 +99,10 @@ static u16 claim(struct mapping *m)
 static int pte_install(const struct gnttab_map_grant_ref *op, u64 mfn)
 {
 	u64 pte = mfn << PAGE_SHIFT | PTE_P | PTE_NX |
-		  ((u64)op->flags >> 16 << 9 & PTE_AVAIL);
+		  ((u64)op->flags >> 16 << 9 & PTE_AVAIL) |
+		  (op->flags & GNTMAP_readonly ? 0 : PTE_RW) |
+		  (op->flags & GNTMAP_application_map ? PTE_US : 0);
 
-	if (!(op->flags & GNTMAP_readonly))
-		pte |= PTE_RW;
-	if (op->flags & GNTMAP_application_map)
-		pte |= PTE_US;
 	return ptype_map_grant(current, op->host_addr,
 			       op->flags & GNTMAP_contains_pte, pte)
 	       ? GNTST_general_error : GNTST_okay;
@@ -179,8 +176,7 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 	u->handle = op->handle;
 	u->m = map_at(t, op->handle);
 	mfn = MFN(u->m->pin.a->mfn);
-	if (op->dev_bus_addr)
-		done |= GNTMAP_device_map;
+	done |= op->dev_bus_addr ? GNTMAP_device_map : 0;
 	done &= flags;
 	if (done & GNTMAP_device_map &&
 	    op->dev_bus_addr != mfn.m << PAGE_SHIFT) {

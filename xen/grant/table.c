@@ -45,10 +45,9 @@ static int status_set(struct grant_entry_v1 *e, bool pinned, domid_t id,
 	u32 set = GTF_reading | (writes ? GTF_writing : 0);
 
 	for (int i = 0; i < STATUS_TRIES; i++) {
-		if (!pinned && ((old & type) != GTF_permit_access ||
-				old >> 16 != id))
-			break;
-		if (writes && (old & GTF_readonly))
+		if ((!pinned && ((old & type) != GTF_permit_access ||
+				 old >> 16 != id)) ||
+		    (writes && (old & GTF_readonly)))
 			break;
 		seen = cmpxchg(word, old, old | set);
 		if (likely(seen == old))
@@ -72,13 +71,11 @@ static void status_reduce(const struct pin *p)
 int grant_frame_get(struct domain *d, u64 mfn, bool writes)
 {
 	struct frame *f = mfn_to_frame(MFN(mfn));
-	int rc;
+	int rc = -XEN_EINVAL;
 
-	if (unlikely(!mfn_valid(MFN(mfn))))
-		return GNTST_bad_page;
-	if (!writes)
-		return frame_get(f, d) ? GNTST_okay : GNTST_bad_page;
-	rc = frame_get_and_type(f, d, TYPE_WRITABLE);
+	if (likely(mfn_valid(MFN(mfn))))
+		rc = writes ? frame_get_and_type(f, d, TYPE_WRITABLE)
+			    : frame_get(f, d) - 1;
 	if (likely(!rc))
 		return GNTST_okay;
 	return rc == -XEN_EBUSY ? GNTST_general_error : GNTST_bad_page;
@@ -90,12 +87,6 @@ void grant_frame_put(u64 mfn, bool writes)
 		frame_put_and_type(mfn_to_frame(MFN(mfn)));
 	else
 		frame_put(mfn_to_frame(MFN(mfn)));
-}
-
-static always_inline void active_lock(struct active *a)
-{
-	while (unlikely(xchg(&a->lock, 1)))
-		cpu_poll();
 }
 
 int grant_pin(struct domain *rd, u32 ref, domid_t id, bool writes,
@@ -111,7 +102,7 @@ int grant_pin(struct domain *rd, u32 ref, domid_t id, bool writes,
 		return GNTST_bad_gntref;
 	p->e = gf->shared + ref % ENTRIES_PER_FRAME;
 	p->a = a = gf->active + ref % ENTRIES_PER_FRAME;
-	active_lock(a);
+	byte_lock(&a->lock);
 	pinned = a->users[0] || a->users[1];
 	if (pinned && (a->domid != id || a->users[writes] == MAX_USERS))
 		rc = GNTST_general_error;
@@ -135,7 +126,7 @@ int grant_pin(struct domain *rd, u32 ref, domid_t id, bool writes,
 void grant_unpin(const struct pin *p, bool writes)
 {
 	grant_frame_put(p->a->mfn, writes);
-	active_lock(p->a);
+	byte_lock(&p->a->lock);
 	p->a->users[writes]--;
 	status_reduce(p);
 	store_release(&p->a->lock, 0);
@@ -266,10 +257,7 @@ static long table_op(bool setup, u64 uop)
 	}
 	if (d)
 		domain_put(d);
-	if (setup)
-		op.setup.status = status;
-	else
-		op.size.status = status;
+	*(setup ? &op.setup.status : &op.size.status) = status;
 	return copy_to_guest(uop, &op, size) ? deny(-XEN_EFAULT) : 0;
 }
 
@@ -302,25 +290,4 @@ long do_grant_table_op(u64 cmd64, u64 uop, u64 count64, u64 a4, u64 a5, u64 a6)
 	return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (u64)cmd,
 				  uop + done * batch[cmd].size,
 				  (u64)(count - done));
-}
-
-/* Debug key g: the entries in use. */
-void grant_dump(void)
-{
-	struct domain *d;
-
-	for_each_domain(d) {
-		u32 nr = d->grant ? d->grant->nr_frames : 0;
-
-		for (u32 i = 0; i < nr * ENTRIES_PER_FRAME; i++) {
-			const struct active *a =
-				&d->grant->frame[i / ENTRIES_PER_FRAME]
-					 .active[i % ENTRIES_PER_FRAME];
-
-			if (a->users[0] || a->users[1])
-				printk("d%u grant %u: d%u, mfn %x, %u+%u\n",
-				       d->id, i, a->domid, a->mfn, a->users[0],
-				       a->users[1]);
-		}
-	}
 }

@@ -57,11 +57,9 @@ void handle_debug_key(char key)
 	case 'c': return key_recount();
 	case 'd': return key_registers();
 	case 'e': return evtchn_dump();
-	case 'g': return grant_dump();
 	case 'q': return domain_dump();
-	case 'r': return sched_dump();
 	case 'R': machine_restart();
 	default:
-		printk("Keys: 0 registers of Dom0's vCPUs, c recount frame references, d what each CPU runs, e event channels, g grant tables, q domains and vCPUs, r run queues, R reboot\n");
+		printk("Keys: 0 registers of Dom0's vCPUs, c recount frame references, d what each CPU runs, e event channels, q domains and vCPUs, R reboot\n");
 	}
 }

@@ -666,13 +666,8 @@ static void poll_fired(void *arg)
 
 /* --- creation, parameters ------------------------------------------------- */
 
-/* Boot CPU, which runs its idle vCPU; after this, timers may be set. */
-void sched_init(void)
-{
-	sched_init_cpu(smp_processor_id());
-}
-
-/* A CPU joins; its curr is its idle vCPU.  It need not be online yet. */
+/* A CPU joins; its curr is its idle vCPU.  It need not be online yet.  After
+ * the boot CPU's, timers may be set. */
 void sched_init_cpu(unsigned int cpu)
 {
 	struct vcpu *idle = cpu_ptr(cpu)->curr;
@@ -807,18 +802,4 @@ int sched_adjust_global(void *xen_sysctl_scheduler_op)
 	p->ratelimit_us = (u32)(ratelimit_ns / 1000);
 	p->vcpu_migr_delay_us = 0;
 	return 0;
-}
-
-/* Debug key r: who waits. */
-void sched_dump(void)
-{
-	unsigned int cpu;
-
-	printk("now %lu, idle CPUs %lx\n", clock_ns(), idle_cpus);
-	spin_lock(&sched_lock);
-	for_each_cpu(cpu, cpus_online)
-		for (struct vcpu *v = pcpus[cpu].waiting; v; v = v->sched.next)
-			printk("  waits on CPU%u: d%uv%u vtime %lu\n", cpu,
-			       v->domain->id, v->id, v->sched.vtime);
-	spin_unlock(&sched_lock);
 }

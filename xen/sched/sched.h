@@ -76,8 +76,7 @@ struct domain_sched {
 };
 
 /* --- sched.c ------------------------------------------------------------- */
-void sched_init(void);			/* boot CPU; then timers may be set */
-void sched_init_cpu(unsigned int cpu);	/* the others; its curr is idle */
+void sched_init_cpu(unsigned int cpu);	/* its curr is idle */
 int sched_init_vcpu(struct vcpu *v);	/* timers, initial CPU; not runnable */
 void sched_destroy_vcpu(struct vcpu *v);
 int sched_init_domain(struct domain *d);
@@ -106,7 +105,6 @@ int sched_adjust_global(void *xen_sysctl_scheduler_op);
 /* A vCPU polled ports: event/ asks whether this port ends the poll.  Called
  * only while d->sched.polling has a bit set. */
 void vcpu_poll_wake(struct domain *d, unsigned int port);
-void sched_dump(void);			/* debug key r */
 
 long do_sched_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 long do_set_timer_op(u64 timeout, u64, u64, u64, u64, u64);

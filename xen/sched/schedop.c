@@ -56,12 +56,10 @@ static long watchdog(const struct sched_watchdog *op)
 	unsigned int i = op->id - 1;
 
 	if (!op->id) {
-		for (i = 0; i < 2; i++)
-			if (!atomic_test_and_set_bit(i,
-						     &d->sched.watchdog_used))
-				break;
-		if (i == 2)
-			return deny(-XEN_ENOSPC);
+		for (i = 0; atomic_test_and_set_bit(i,
+						    &d->sched.watchdog_used);)
+			if (++i == 2)
+				return deny(-XEN_ENOSPC);
 	} else if (i >= 2 || !test_bit(i, &d->sched.watchdog_used)) {
 		return deny(-XEN_EINVAL);
 	} else if (!op->timeout) {

@@ -112,16 +112,15 @@ void timer_set(struct timer *t, u64 expires)
  */
 void timer_stop(struct timer *t)
 {
-	bool busy;
-
-	do {
+	spin_lock(&timer_lock);
+	heap_remove(t);
+	while (t->busy && queues[smp_processor_id()].running != t) {
+		spin_unlock(&timer_lock);
+		cpu_poll();
 		spin_lock(&timer_lock);
 		heap_remove(t);
-		busy = t->busy && queues[smp_processor_id()].running != t;
-		spin_unlock(&timer_lock);
-		if (busy)
-			cpu_poll();
-	} while (busy);
+	}
+	spin_unlock(&timer_lock);
 }
 
 /*
