@@ -55,7 +55,7 @@ void apic_set_deadline(u64 ns)
 	deadline[sim_cpu] = ns;
 }
 
-void apic_send_ipi(unsigned int cpu, u8 vector)
+void apic_send_ipi(unsigned int cpu, u32 vector)
 {
 	CHECK(cpu != sim_cpu);
 }

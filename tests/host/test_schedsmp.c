@@ -63,7 +63,7 @@ void apic_set_deadline(u64 ns)
 	deadline[me] = ns;
 }
 
-void apic_send_ipi(unsigned int cpu, u8 vector)
+void apic_send_ipi(unsigned int cpu, u32 vector)
 {
 	CHECK(cpu != me);
 }

@@ -34,7 +34,7 @@ void apic_set_deadline(u64 ns)
 	deadline[self] = ns;
 }
 
-void apic_send_ipi(unsigned int cpu, u8 vector)
+void apic_send_ipi(unsigned int cpu, u32 vector)
 {
 	CHECK(cpu != self);
 }
