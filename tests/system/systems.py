@@ -105,8 +105,10 @@ def newcomer(t):
         t.verdict("guest", m.expect(r"GUEST-42", 30) and
                   m.expect(r"/dev/xvda on / ", 30))
         m.send("\x1d")
-        m.send("\nping -c 3 10.77.0.10\n")
-        t.verdict("ping", m.expect(r"[23] packets received", 60))
+        m.expect(r"dom0# ", 30)     # keys typed earlier are the console's
+        m.send("until ping -c1 -W2 10.77.0.10; do sleep 1; done; "
+               "ping -c 3 10.77.0.10\n")
+        t.verdict("ping", m.expect(r"[23] packets received", 120))
         m.send("xm shutdown -w demo; xm list; echo END-$((1+1))\n")
         t.verdict("shutdown", m.expect(r"END-2", 120) and
                   b"demo" not in m.text[m.text.rfind(b"Domain-0"):])
