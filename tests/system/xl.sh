@@ -40,7 +40,7 @@ check rename-back xl rename g2 g
 check uptime sh -c 'xl uptime g | grep -q g'
 check dmesg sh -c 'xl dmesg | grep -qi xen'
 check debug-keys xl debug-keys q
-check debug-keys-seen sh -c 'xl dmesg | tail -40 | grep -qi domain'
+check debug-keys-seen sh -c 'xl dmesg | tail -40 | grep -q "d0: refs"'
 check xentop sh -c 'TERM=linux xentop -b -i1 | grep -q g'
 check block-attach xl block-attach g format=raw,vdev=xvdb,access=rw,target=/tmp/disk2.img
 sleep 3
