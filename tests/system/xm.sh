@@ -56,7 +56,7 @@ check sched-credit-list sh -c 'xm sched-credit | grep -q "^g .* 512 "'
 check uptime sh -c 'xm uptime g | grep -q "^g "'
 check dmesg sh -c 'xm dmesg | grep -qi xen'
 check debug-keys xm debug-keys q
-check debug-keys-seen sh -c 'xm dmesg | tail -40 | grep -qi domain'
+check debug-keys-seen sh -c 'xm dmesg | tail -40 | grep -q "d0: refs"'
 check top sh -c 'xm top -b -i 2 -d 1 | grep -q "^g "'
 check block-attach xm block-attach g format=raw,vdev=xvdb,access=rw,target=/tmp/disk2.img
 sleep 3
