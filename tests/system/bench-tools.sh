@@ -26,7 +26,7 @@ sleep 1
 # Fifty small guests at once: what the last one costs, and the daemons' memory.
 if [ "$tools" = own ]; then
 	for i in $(seq 50); do
-		guest_cfg "s$i" "memory=64" "extra='console=hvc0'" \
+		guest_cfg "s$i" "memory=80" "extra='console=hvc0'" \
 			"vif=['bridge=xenbr0']"
 		measure "create-$i-of-50" xm create -p "/tmp/s$i.cfg"
 	done | grep -E 'create-(1|50)-of|FAIL'
