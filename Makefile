@@ -30,11 +30,13 @@ $(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked \
 	@echo "  INITRAMFS $(@F)"
 	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
 
-$(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(wildcard config/dom0/*) \
-		$(wildcard tests/system/*.sh) scripts/mkinitramfs $(BUILD)/.tools
+$(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(BUILD)/bench.cpio.gz \
+		$(wildcard config/dom0/*) $(wildcard tests/system/*.sh) \
+		scripts/mkinitramfs $(BUILD)/.tools
 	@echo "  INITRAMFS $(@F)"
 	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz \
-		GUEST_INITRD=$(BUILD)/guest.cpio.gz scripts/mkinitramfs \
+		GUEST_INITRD=$(BUILD)/guest.cpio.gz \
+		BENCH_INITRD=$(BUILD)/bench.cpio.gz scripts/mkinitramfs \
 		config/dom0/manifest $(BUILD)/root $@
 
 # The control domain's programs; the file is as new as the newest of them.
@@ -70,7 +72,7 @@ test: deps images $(BUILD)/demo.img
 	@$(MAKE) --no-print-directory -C xen BUILD=$(BUILD)/debug DEBUG=y
 	@tests/run
 
-bench: deps $(BUILD)/xenolith.gz images $(BUILD)/bench.cpio.gz
+bench: deps $(BUILD)/xenolith.gz images
 	@$(MAKE) -s --no-print-directory -C tests/guests BUILD=$(BUILD)
 	@tests/bench/run
 
