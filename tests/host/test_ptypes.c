@@ -79,12 +79,12 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 static struct { domid_t id; u64 mfn; bool writable; } held[64];
 
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg)
+				       bool writable))
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
 		if (held[i].mfn)
 			fn(&world_dom[held[i].id], held[i].mfn,
-			   held[i].writable, arg);
+			   held[i].writable);
 }
 
 /*
@@ -478,13 +478,13 @@ static void lent_pages(void)
 	mfn = virt_to_mfn(p).m;
 	l1 = page(dom(1));
 	COUNTED();
-	frame_share(p, dom(1), true);
+	frame_share(p, dom(1));
 	COUNTED();
 	put(l1, 0, mfn, DATA);
 	put(l1, 1, mfn, READ_ONLY);
 	CHECK_EQ(pin(l1, TYPE_L1), 0);
 	CHECK_EQ(pin(mfn, TYPE_L1), -XEN_EBUSY);	/* XSA-248 */
-	CHECK(!frame_unshare(p));
+	frame_unshare(p);
 	COUNTED();
 	unpin(l1);
 	CHECK_EQ(dom(1)->shared_pages, 0);
@@ -719,12 +719,12 @@ static void walk_store(void)
 {
 	u64 i = rnd(WALK_FRAMES), m = pool[current->domain->id - 1][i];
 
-	if (!m || frame_get_and_type(frame(m), current->domain, TYPE_WRITABLE))
+	if (!m || frame_get_type(frame(m), current->domain, TYPE_WRITABLE))
 		return;
 	if (!rnd(4))
 		memset(words(m), 0, PAGE_SIZE);
 	words(m)[random_index()] = random_entry(group_of(i));
-	frame_put_and_type(frame(m));
+	frame_put_type(frame(m));
 }
 
 static void walk_update(void)
@@ -756,7 +756,7 @@ static void walk_hold(void)
 
 	if (held[i].mfn) {
 		if (held[i].writable)
-			frame_put_and_type(frame(held[i].mfn));
+			frame_put_type(frame(held[i].mfn));
 		else
 			frame_put(frame(held[i].mfn));
 		held[i].mfn = 0;
@@ -765,7 +765,7 @@ static void walk_hold(void)
 	if (m >= NR_FRAMES || !m)
 		return;
 	held[i].writable = rnd(2);
-	if (held[i].writable ? !frame_get_and_type(frame(m), d, TYPE_WRITABLE)
+	if (held[i].writable ? !frame_get_type(frame(m), d, TYPE_WRITABLE)
 			     : frame_get(frame(m), d)) {
 		held[i].id = d->id;
 		held[i].mfn = m;
@@ -855,7 +855,7 @@ static void random_walk(void)
 		if (!held[i].mfn)
 			continue;
 		if (held[i].writable)
-			frame_put_and_type(frame(held[i].mfn));
+			frame_put_type(frame(held[i].mfn));
 		else
 			frame_put(frame(held[i].mfn));
 		held[i].mfn = 0;

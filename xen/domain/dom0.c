@@ -352,9 +352,7 @@ static __init const char *build(struct build *b,
 	struct xen_domctl_createdomain c = {
 		.max_vcpus = cmdline_u64("dom0_max_vcpus", nr_online),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
-		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
-		.max_maptrack_frames =
-			cmdline_u64("gnttab_max_maptrack_frames", 1024),
+		.max_grant_frames = ~0U, .max_maptrack_frames = ~0U,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
 	const char *err = image_unpack(paddr_to_virt(kernel->start),

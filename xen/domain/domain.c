@@ -127,9 +127,8 @@ static void domain_free(struct domain *d)
 	cpuid_reset_domain(d);
 	if (d->perdomain_l3)
 		perdomain_destroy(d);
-	/* If somebody still maps the page, the last one frees it. */
-	if (d->shared_info && frame_unshare(d->shared_info))
-		free_page(d->shared_info);
+	if (d->shared_info)
+		frame_unshare(d->shared_info);
 	sched_destroy_domain(d);
 	heap_free(d);
 }
@@ -225,7 +224,6 @@ static int domain_publish(struct domain *d)
 int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out)
 {
-	u32 frames = c->max_grant_frames, maptrack = c->max_maptrack_frames;
 	struct domain *d;
 	int rc = -XEN_ENOMEM;
 
@@ -247,12 +245,12 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	if (d->shared_info) {
 		for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 			d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-		frame_share(d->shared_info, d, true);
+		frame_share(d->shared_info, d);
 		rc = evtchn_init_domain(d, c->max_evtchn_port);
 	}
 	if (!rc)
-		rc = grant_init_domain(d, (s32)frames < 0 ? 64 : frames,
-				       (s32)maptrack < 0 ? 1024 : maptrack);
+		rc = grant_init_domain(d, c->max_grant_frames,
+				       c->max_maptrack_frames);
 	if (!rc)
 		rc = domain_publish(d);
 	if (rc) {

@@ -190,10 +190,10 @@ void hypercall_page_init(void *page)
 static long domctl_hypercall_init(struct domain *d, u64 mfn)
 {
 	if (!mfn_valid(MFN(mfn)) ||
-	    frame_get_and_type(mfn_to_frame(MFN(mfn)), d, TYPE_WRITABLE))
+	    frame_get_type(mfn_to_frame(MFN(mfn)), d, TYPE_WRITABLE))
 		return deny(-XEN_EINVAL);
 	hypercall_page_init(mfn_to_virt(MFN(mfn)));
-	frame_put_and_type(mfn_to_frame(MFN(mfn)));
+	frame_put_type(mfn_to_frame(MFN(mfn)));
 	return 0;
 }
 

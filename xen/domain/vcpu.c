@@ -130,7 +130,7 @@ void vcpu_destroy(struct vcpu *v)
 	sched_destroy_vcpu(v);
 	vcpu_info_reset(v);
 	if (!mfn_eq(mfn, INVALID_MFN))
-		frame_put_and_type(mfn_to_frame(mfn));
+		frame_put_type(mfn_to_frame(mfn));
 }
 
 /* --- context -------------------------------------------------------------- */
@@ -268,7 +268,7 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 	spin_lock(&d->lock);
 	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN) || d->is_dying ||
 	    (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) ||
-	    frame_get_and_type(mfn_to_frame(MFN(op.mfn)), d, TYPE_WRITABLE)) {
+	    frame_get_type(mfn_to_frame(MFN(op.mfn)), d, TYPE_WRITABLE)) {
 		spin_unlock(&d->lock);
 		return deny(-XEN_EINVAL);
 	}

@@ -16,9 +16,9 @@ void grant_free_domain(struct domain *d);
 long do_grant_table_op(u64 cmd, u64 uop, u64 count, u64, u64, u64);
 /*
  * For frames_recount(): calls fn for every reference that a mapped grant
- * holds (mapper, granted frame's mfn, writable: a type count too): one each.
+ * holds (mapper, granted frame's mfn, writable: a use): one each.
  */
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg);
+				       bool writable));
 
 #endif

@@ -323,7 +323,7 @@ int grant_release_mappings(struct domain *d)
 }
 
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg)
+				       bool writable))
 {
 	struct domain *d;
 
@@ -333,6 +333,6 @@ void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 
 			if (m->flags)
 				fn(d, m->pin.a->mfn,
-				   !(m->flags & GNTMAP_readonly), arg);
+				   !(m->flags & GNTMAP_readonly));
 		}
 }

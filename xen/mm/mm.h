@@ -135,20 +135,17 @@ void frame_put(struct frame *f);
 /* Convenience: valid mfn, owned by d, referenced; NULL otherwise. */
 struct frame *__must_check mfn_get(mfn_t mfn, const struct domain *d);
 /*
- * Reference plus type.  TYPE_WRITABLE and TYPE_SEG_DESC here; page-table
+ * A use as a type, which is a reference as well.  TYPE_WRITABLE and TYPE_SEG_DESC here; page-table
  * types validate (ptypes.c).  0; -XEN_EINVAL not valid for the type;
  * -XEN_EBUSY in use as another; -XEN_ERESTART interrupted, try again.
  */
 int __must_check frame_get_type(struct frame *f, struct domain *d, u64 type);
 void frame_put_type(struct frame *f);
-/* Both in one, for the toolstack and grants. */
-int __must_check frame_get_and_type(struct frame *f, struct domain *d, u64 type);
-void frame_put_and_type(struct frame *f);
 /* Makes one of our pages mappable by d (shared_info, grant frames).  A domain
  * with any frame, shared ones included, is held (domain_hold()). */
-void frame_share(void *page, struct domain *d, bool writable);
-/* Takes it back; false if d still maps it (then freed on the last put). */
-bool frame_unshare(void *page);
+void frame_share(void *page, struct domain *d);
+/* Frees it, when d does not map it any more. */
+void frame_unshare(void *page);
 /* Drops the owner's allocation reference (decrease_reservation, destroy). */
 bool frame_release_allocated(struct frame *f);
 

@@ -217,10 +217,10 @@ static noinline int update_any(struct batch *b, const struct mmu_update *r)
 		if (!type) {
 			/* Like a store of the guest's to its memory. */
 			if (!mfn_valid(mfn) ||
-			    frame_get_and_type(f, b->owner, TYPE_WRITABLE))
+			    frame_get_type(f, b->owner, TYPE_WRITABLE))
 				return -XEN_EINVAL;
 			WRITE_ONCE(*slot, val);
-			frame_put_and_type(f);
+			frame_put_type(f);
 			return 0;
 		}
 		b->l1 = f;

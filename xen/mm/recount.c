@@ -106,7 +106,7 @@ static void count_vcpu(const struct vcpu *v)
 		if (e & PTE_RW)
 			add(pte_mfn(e), 0, TYPE_SEG_DESC);
 	}
-	add(v->vcpu_info_mfn, 1, TYPE_WRITABLE);
+	add(v->vcpu_info_mfn, 0, TYPE_WRITABLE);
 }
 
 /* The frames of a list of d's, whose number should be n. */
@@ -124,10 +124,9 @@ static void count_list(const char *what, const struct domain *d, u32 mfn, u64 n)
 	compare(what, d->id, n, found);
 }
 
-static void count_grant(struct domain *mapper, u64 mfn, bool writable,
-			void *unused)
+static void count_grant(struct domain *mapper, u64 mfn, bool writable)
 {
-	add(MFN(mfn), 1, writable ? TYPE_WRITABLE : 0);
+	add(MFN(mfn), !writable, writable ? TYPE_WRITABLE : 0);
 }
 
 /* --- comparing ------------------------------------------------------- */
@@ -192,7 +191,7 @@ unsigned long frames_recount(void)
 			for_each_vcpu(d, v)
 				count_vcpu(v);
 		}
-		grant_for_each_mapping(count_grant, NULL);
+		grant_for_each_mapping(count_grant);
 		for_each_frame(compare_frame);
 		cpu_poll();
 	}
