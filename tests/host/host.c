@@ -214,14 +214,6 @@ __weak int copy_to_guest(u64 gva, const void *src, size_t n)
 	return 0;
 }
 
-__weak int clear_guest(u64 gva, size_t n)
-{
-	if (n && faults(gva, n))
-		return -XEN_EFAULT;
-	memset((void *)gva, 0, n);
-	return 0;
-}
-
 __weak int get_guest_u32(u32 *val, u64 gva)
 {
 	return copy_from_guest(val, gva, sizeof(*val));

@@ -95,16 +95,6 @@ u64 cmdline_u64(const char *name, u64 dflt)
 	       strtoul(opt_vcpus, NULL, 0) : dflt;
 }
 
-void *heap_alloc(size_t size)
-{
-	return calloc(1, size);
-}
-
-void heap_free(void *p)
-{
-	free(p);
-}
-
 /* Ascending, aligned, never reused; dirty where zero was not promised. */
 static u64 take(unsigned int order, u32 flags)
 {
@@ -123,6 +113,27 @@ void *alloc_pages(unsigned int order, u32 flags)
 	u64 at = take(order, flags);
 
 	return at ? mfn_to_virt(MFN(at)) : NULL;
+}
+
+static u8 heap_order[RAM_PAGES];
+
+void *heap_alloc(size_t size)
+{
+	unsigned int order = 0;
+	void *p;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	p = alloc_pages(order, 0);
+	if (p)
+		heap_order[virt_to_mfn(p).m] = order;
+	return p;
+}
+
+void heap_free(void *p)
+{
+	if (p)
+		pages_given += 1UL << heap_order[virt_to_mfn(p).m];
 }
 
 void free_pages(void *p, unsigned int order)

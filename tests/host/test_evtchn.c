@@ -48,7 +48,6 @@ void pirq_unbind(struct domain *d, unsigned int pirq)
 static void setup_ports(u32 max_port)
 {
 	world_make();
-	event_init();
 	for (int i = 0; i < WORLD_DOMAINS; i++)
 		CHECK_EQ(evtchn_init_domain(&world_dom[i], max_port), 0);
 	kicks = polls = 0;
@@ -598,6 +597,7 @@ static void no_memory(void)
 		host_alloc_left = i;
 		CHECK_EQ(evtchn_init_domain(&world_dom[0], 9), -XEN_ENOMEM);
 		host_alloc_left = -1;
+		evtchn_free_domain(&world_dom[0]);
 		CHECK_EQ(host_allocated, 0);
 		world_free();
 	}

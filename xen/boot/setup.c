@@ -119,7 +119,6 @@ void __init start_xen(u32 magic, u64 info)
 	acpi_init(boot_info.rsdp);
 	apic_init_boot();
 	irq_init();
-	event_init();
 	clock_init();
 
 	/* [boot 70] From here on there are vCPUs to schedule. */

@@ -90,7 +90,7 @@ static __init void choose_size(struct build *b, u64 avail)
 	want = max(size[0], size[1]);
 	want = min(want, size[2]);
 	want = min(want, DOM0_MAX_PAGES);
-	avail -= min(avail, HYP_RESERVE + avail / 512);	/* and its P2M */
+	avail -= min(avail, HYP_RESERVE + avail / 256);	/* and its P2M */
 	b->nr_pages = min(want, avail);
 	if (b->nr_pages < want)
 		printk("Dom0 gets %lu MiB, %lu MiB less than asked for: no more memory is free\n",
@@ -231,7 +231,7 @@ static __init const char *load(struct build *b,
 {
 	struct kernel_image *k = &b->k;
 
-	b->p2m = boot_alloc(b->p2m_pages << PAGE_SHIFT);
+	b->p2m = heap_alloc(b->p2m_pages << PAGE_SHIFT);
 	if (!b->p2m || !fill(b, 0, b->fixed_pages, 0))
 		return "not enough memory to unpack and load the kernel";
 	memset(b->p2m + b->fixed_pages, 0xff,
@@ -253,8 +253,7 @@ static __init const char *load(struct build *b,
 	       k->text[XEN_ELFNOTE_GUEST_VERSION], k->start, k->end,
 	       k->note[XEN_ELFNOTE_ENTRY], b->d->max_vcpus,
 	       PAGES_TO_MIB(b->nr_pages));
-	if (k->buffer)
-		boot_free(k->buffer, k->size);
+	heap_free(k->buffer);
 	module_pages(kernel, true);
 	if (!fill(b, b->fixed_pages, b->nr_pages, ALLOC_NOSCRUB))
 		return "the allocator has less memory than it said";
@@ -355,6 +354,9 @@ static __init const char *build(struct build *b,
 		.max_grant_frames = ~0U, .max_maptrack_frames = ~0U,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
+	/* By when its size counts, what is used till then is free again. */
+	u64 avail = free_page_count() + module_pages(kernel, false) +
+		    (b->initrd ? module_pages(b->initrd, false) : 0);
 	const char *err = image_unpack(paddr_to_virt(kernel->start),
 				       kernel->end - kernel->start, &b->k);
 	struct vcpu *v;
@@ -373,9 +375,7 @@ static __init const char *build(struct build *b,
 		if (pin && cpus_online >> i & 1)
 			vcpu_set_affinity(v, 1UL << i, ~0UL);
 	}
-	choose_size(b, free_page_count() + module_pages(kernel, false) +
-		    (b->k.buffer ? b->k.size >> PAGE_SHIFT : 0) +
-		    (b->initrd ? module_pages(b->initrd, false) : 0));
+	choose_size(b, avail);
 	v = b->d->vcpu[0];
 	err = lay_out(b);
 	err = err ? err : load(b, kernel);
@@ -383,7 +383,7 @@ static __init const char *build(struct build *b,
 	if (err)
 		return err;
 	write_start_info(b, kernel->cmdline);
-	boot_free(b->p2m, b->p2m_pages << PAGE_SHIFT);
+	heap_free(b->p2m);
 
 	/* Selectors, flags, FPU and mode are as vcpu_create() left them. */
 	v->regs.rip = b->k.note[XEN_ELFNOTE_ENTRY];

@@ -186,15 +186,13 @@ static domid_t domid_pick(void)
 {
 	static u32 rover;
 	const struct domain *d;
-	u32 tries = 0;
+	u32 id, tries = 0;
 
-	spin_lock(&list_lock);
 	do {
-		rover = rover % (DOMID_FIRST_RESERVED - 1) + 1;
-		d = domain_find(rover);
-	} while (d && d->id == rover && ++tries < DOMID_FIRST_RESERVED);
-	spin_unlock(&list_lock);
-	return rover;
+		id = atomic_add(&rover, 1) % (DOMID_FIRST_RESERVED - 1) + 1;
+		d = domain_find(id);
+	} while (d && d->id == id && ++tries < DOMID_FIRST_RESERVED);
+	return id;
 }
 
 /* Puts d into the list, unless its id is in use. */
@@ -371,17 +369,13 @@ static int kill_stop(struct domain *d)
 	return 0;
 }
 
-static void nothing(void *unused)
-{
-}
-
 static int kill_vcpus(struct domain *d)
 {
 	struct vcpu *v;
 
 	/* A sender on another CPU may still be writing to a registered
 	 * vcpu_info; once it answers, it no longer is. */
-	cpu_call(cpus_online, nothing, NULL);
+	tlb_flush_mask(cpus_online, FLUSH_ALL_VA);
 	irq_release_domain(d);
 	for_each_vcpu(d, v) {
 		int rc = vcpu_drop_l4s(v);

@@ -8,7 +8,6 @@
 #include <event/event.h>
 #include <grant/grant.h>
 #include <sched/sched.h>
-#include <hypercall-abi/sysctl.h>
 
 /* A handler of the guest kernel: callbacks. */
 struct callback { u64 address; bool mask_events; };

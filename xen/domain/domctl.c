@@ -38,15 +38,16 @@ static int bitmap_from_guest(const struct xenctl_bitmap *b, cpumask_t *mask)
 	return rc;
 }
 
-/* As many of nr bits as there is room for; the rest of the room is zeroed. */
+/* As many of nr bits as there is room for, then zeros, up to a page of both. */
 int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
 		    unsigned int nr)
 {
-	u32 room = DIV_ROUND_UP((u64)b->nr_bits, 8);
-	u32 bytes = min(room, (u32)DIV_ROUND_UP(nr, 8));
+	u64 room = min(DIV_ROUND_UP((u64)b->nr_bits, 8), PAGE_SIZE);
+	u64 bytes = min(room, DIV_ROUND_UP(nr, 8UL));
 	int rc = copy_to_guest(b->bitmap, &mask, bytes);
 
-	return rc ? rc : clear_guest(b->bitmap + bytes, room - bytes);
+	return rc ? rc :
+	       copy_to_guest(b->bitmap + bytes, zero_page, room - bytes);
 }
 
 /* --- create and destroy --------------------------------------------------- */

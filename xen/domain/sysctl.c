@@ -163,13 +163,9 @@ long do_sysctl(u64 uop, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 
 static long platform_settime(const struct xenpf_settime64 *t)
 {
-	struct domain *d;
-
 	if (t->mbz || t->nsecs >= NS_PER_SEC)
 		return deny(-XEN_EINVAL);
 	clock_set_wall(t->secs, t->nsecs, t->system_time);
-	for_each_domain(d)
-		domain_wallclock_update(d);
 	return 0;
 }
 

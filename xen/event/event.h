@@ -14,7 +14,6 @@ struct vcpu;
 #define EVTCHN_2L_PORTS	4096
 
 /* --- evtchn.c ------------------------------------------------------- */
-void event_init(void);	/* boot: hooks pirq_raise */
 int evtchn_init_domain(struct domain *d, u32 max_port);	/* max_evtchn_port */
 /* Closes every port; preemptible: 0 or -XEN_ERESTART. */
 int evtchn_destroy_domain(struct domain *d);

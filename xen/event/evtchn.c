@@ -35,11 +35,6 @@ _Static_assert(sizeof(struct evtchn) == 16, "many per page, hot");
 
 static struct spinlock evtchn_lock = SPINLOCK(LOCK_EVTCHN);
 
-static struct vcpu *port_vcpu(const struct domain *d, u32 id)
-{
-	return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
-
 /* virq < NR_VIRQS. */
 static bool virq_is_global(u32 virq)
 {
@@ -163,7 +158,7 @@ static long evtchn_bind_interdomain(struct domain *ld, union evtchn_args *a)
 static long evtchn_bind_virq(struct domain *d, union evtchn_args *a)
 {
 	u32 virq = a->bind_virq.virq;
-	struct vcpu *v = port_vcpu(d, a->bind_virq.vcpu);
+	struct vcpu *v = vcpu_find(d, a->bind_virq.vcpu);
 
 	if (virq >= NR_VIRQS || (virq_is_global(virq) && a->bind_virq.vcpu))
 		return deny(-XEN_EINVAL);
@@ -199,7 +194,7 @@ static long evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
 
 static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
 {
-	if (!port_vcpu(d, a->bind_ipi.vcpu))
+	if (!vcpu_find(d, a->bind_ipi.vcpu))
 		return deny(-XEN_ENOENT);
 	return port_bind(d, PORT_IPI, 0, a->bind_ipi.vcpu, NULL);
 }
@@ -246,7 +241,7 @@ static long evtchn_status(struct domain *d, union evtchn_args *a)
 static long evtchn_bind_vcpu(struct domain *d, union evtchn_args *a)
 {
 	struct evtchn *c = port_find(d, a->bind_vcpu.port);
-	struct vcpu *v = port_vcpu(d, a->bind_vcpu.vcpu);
+	struct vcpu *v = vcpu_find(d, a->bind_vcpu.vcpu);
 
 	if (!v)
 		return deny(-XEN_ENOENT);
@@ -355,28 +350,20 @@ long do_event_channel_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 
 /* --- domains -------------------------------------------------------- */
 
-/* Boot: from here on interrupts of devices find their ports. */
-void event_init(void)
-{
-	pirq_raise = pirq_raise_guest;
-}
-
-/* Room for ports up to max_port (at most 4095).  0, -XEN_ENOMEM. */
+/* Room for ports up to max_port (at most 4095).  0, or -XEN_ENOMEM: what there
+ * is goes by evtchn_free_domain(). */
 int evtchn_init_domain(struct domain *d, u32 max_port)
 {
 	struct evtchn_domain *e = heap_alloc(sizeof(*e));
 
 	if (!e)
 		return -XEN_ENOMEM;
-	e->chunk[0] = heap_alloc(PORTS_PER_CHUNK * sizeof(struct evtchn));
-	if (!e->chunk[0]) {
-		heap_free(e);
-		return -XEN_ENOMEM;
-	}
+	pirq_raise = pirq_raise_guest;	/* interrupts find their ports */
 	e->max_port = min(max_port, (u32)EVTCHN_2L_PORTS - 1);
 	e->used[0] = 1;
+	e->chunk[0] = heap_alloc(PORTS_PER_CHUNK * sizeof(struct evtchn));
 	d->evtchn = e;
-	return 0;
+	return e->chunk[0] ? 0 : -XEN_ENOMEM;
 }
 
 /*

@@ -42,10 +42,7 @@ struct frame {
 #define TYPE_COUNT_MASK		0x0fffffffUL
 #define TYPE_SHIFT		60
 #define TYPE_MASK		(0xfUL << TYPE_SHIFT)
-#define TYPE_NONE		(0UL << TYPE_SHIFT)
 #define TYPE_L1			(1UL << TYPE_SHIFT)
-#define TYPE_L2			(2UL << TYPE_SHIFT)
-#define TYPE_L3			(3UL << TYPE_SHIFT)
 #define TYPE_L4			(4UL << TYPE_SHIFT)
 #define TYPE_SEG_DESC		(5UL << TYPE_SHIFT)
 #define TYPE_WRITABLE		(7UL << TYPE_SHIFT)
@@ -151,7 +148,6 @@ bool frame_release_allocated(struct frame *f);
 
 /* --- pages.c: the page allocator --------------------------------------------- */
 #define MAX_ORDER	18		/* 1 GiB */
-#define ALLOC_ANY	0U
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
@@ -274,7 +270,6 @@ bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code);
  */
 int __must_check copy_from_guest(void *dst, u64 gva, size_t n);
 int __must_check copy_to_guest(u64 gva, const void *src, size_t n);
-int __must_check clear_guest(u64 gva, size_t n);
 /* For bounce frames and instruction fetch: same, byte count not copied. */
 size_t copy_from_guest_partial(void *dst, u64 gva, size_t n);
 /* One naturally aligned word. */
@@ -301,7 +296,6 @@ struct fixup { s32 insn, target; };	/* relative; section .fixup_table */
 	"771: "
 /* Ring-0 MSR access that may fault: 0 or -XEN_EFAULT. */
 int rdmsr_safe(u32 msr, u64 *val);
-int wrmsr_safe(u32 msr, u64 val);
 
 /* Fault in ring 0 or by the guest on a hypervisor mapping that is stale. */
 bool spurious_fault(u64 cr2, u32 error_code);
