@@ -239,7 +239,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	memcpy(d->handle, c->handle, sizeof(d->handle));
 	cpuid_reset_domain(d);
 	sched_init_domain(d);
-	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
+	d->perdomain_l3 = alloc_page();
+	d->shared_info = d->perdomain_l3 ? alloc_page() : NULL;
 	if (d->shared_info) {
 		for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 			d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;

@@ -91,13 +91,11 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
-	if (!v->traps || fpu_alloc(v)) {
+	if (!v->traps || fpu_alloc(v) || perdomain_add_vcpu(v)) {
 		vcpu_free(v);
 		return NULL;
 	}
 	sched_init_vcpu(v);
-	*perdomain_slot(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT)) =
-		gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO;
 	store_release(&d->vcpu[id], v);
 	return v;
 }

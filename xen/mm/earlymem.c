@@ -101,17 +101,10 @@ static void __init ram_count(paddr_t start, paddr_t end)
 		atomic_test_and_set_bit(g, frame_granules);
 }
 
-static void __init frames_own(u64 first, u64 last, domid_t owner)
-{
-	for (u64 m = first; m < last; m++) {
-		mfn_to_frame(MFN(m))->type = 0;
-		mfn_to_frame(MFN(m))->ref = (u64)owner << FRAME_OWNER_SHIFT;
-	}
-}
-
 static void __init ram_own(paddr_t start, paddr_t end)
 {
-	frames_own(start >> PAGE_SHIFT, end >> PAGE_SHIFT, DOMID_XEN);
+	for (u64 m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
+		mfn_to_frame(MFN(m))->ref = (u64)DOMID_XEN << FRAME_OWNER_SHIFT;
 }
 
 /*
@@ -123,7 +116,8 @@ static void __init tables_init(void)
 	const u64 size = 1UL << GRANULE_SHIFT;
 
 	for (u64 m = 0; m < max_mfn; m += size) {
-		u64 va = (u64)mfn_to_frame(MFN(m)), m2p;
+		struct frame *f = mfn_to_frame(MFN(m));
+		u64 va = (u64)f, m2p;
 
 		if (!mfn_has_frame(MFN(m)))
 			continue;
@@ -131,7 +125,9 @@ static void __init tables_init(void)
 		     va += SIZE_2M)
 			map_leaf(va, early_alloc(SIZE_2M, ~0UL), 2,
 				 MAP_RW | PTE_G);
-		frames_own(m, m + size, DOMID_IO);
+		for (; f < mfn_to_frame(MFN(m + size)); f++)
+			*f = (struct frame){
+				.ref = (u64)DOMID_IO << FRAME_OWNER_SHIFT };
 		m2p = early_alloc(SIZE_2M, ~0UL);
 		memset(paddr_to_virt(m2p), 0xff, SIZE_2M);
 		map_leaf(M2P_RO_BASE + m * 8, m2p, 2, MAP_RO | PTE_US | PTE_G);

@@ -43,6 +43,8 @@ struct frame {
 #define TYPE_SHIFT		60
 #define TYPE_MASK		(0xfUL << TYPE_SHIFT)
 #define TYPE_L1			(1UL << TYPE_SHIFT)
+#define TYPE_L2			(2UL << TYPE_SHIFT)
+#define TYPE_L3			(3UL << TYPE_SHIFT)
 #define TYPE_L4			(4UL << TYPE_SHIFT)
 #define TYPE_SEG_DESC		(5UL << TYPE_SHIFT)
 #define TYPE_WRITABLE		(7UL << TYPE_SHIFT)
@@ -199,8 +201,8 @@ void unmap_pages(u64 va, u64 nr);
 /* Device memory or ACPI tables, forever.  flags MAP_RW|PTE_PCD|PTE_PWT for
  * registers.  Never NULL: panics when the range is used up at boot. */
 void *map_io(paddr_t pa, size_t len, u64 pte_flags);
-/* The per-domain slot: room for GDT and LDT of max_vcpus. */
-int perdomain_create(struct domain *d);
+/* The per-domain slot: a new vCPU's GDT and LDT; with the domain all go. */
+int perdomain_add_vcpu(const struct vcpu *v);
 void perdomain_destroy(struct domain *d);
 /* The entry that maps va, which lies in one of d's windows.  Who changes it
  * knows who may have used the old one, and flushes. */
