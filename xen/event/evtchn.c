@@ -8,8 +8,7 @@
  *    all first), so the peer's domain needs no reference of its own;
  *  - a VIRQ of a vCPU (a global one: of the domain) and a PIRQ of a domain
  *    have at most one port each; virq_port[] and pirq_port[] name it, or 0;
- *  - a bit of `used` is set exactly for ports that are not FREE, and for
- *    port 0, which never is anything;
+ *  - port 0 is FREE for ever;
  *  - an operation that fails, even in telling the guest its new port, leaves
  *    everything as it was.
  *
@@ -48,25 +47,11 @@ static bool virq_is_global(u32 virq)
  * notify. */
 static int port_alloc(struct domain *d)
 {
-	struct evtchn_domain *e = d->evtchn;
-
 	if (d->is_dying || !d->vcpu[0])
 		return -XEN_EINVAL;
-	for (u32 i = 0, port; i < NR_CHUNKS; i++) {
-		if (!~e->used[i])
-			continue;
-		port = i * PORTS_PER_CHUNK + ffs64(~e->used[i]);
-		if (port > e->max_port)
-			break;
-		if (!e->chunk[i])
-			store_release(&e->chunk[i],
-				      heap_alloc(PORTS_PER_CHUNK *
-						 sizeof(struct evtchn)));
-		if (!e->chunk[i])
-			return -XEN_ENOMEM;
-		e->used[i] |= 1UL << port % 64;
-		return port;
-	}
+	for (u32 port = 1; port <= d->evtchn->max_port; port++)
+		if (d->evtchn->port[port].state == PORT_FREE)
+			return port;
 	return -XEN_ENOSPC;
 }
 
@@ -97,7 +82,6 @@ static void port_free(struct domain *d, struct evtchn *c, u32 port)
 	port_set(c, PORT_FREE, 0, NULL);
 	c->vcpu = c->busy = 0;
 	atomic_test_and_clear_bit(port, d->shared_info->evtchn_pending);
-	d->evtchn->used[port / 64] &= ~(1UL << port % 64);
 }
 
 /* --- operations: new ports; the port, or a negative number ---------- */
@@ -259,9 +243,9 @@ static int close_some(struct domain *d)
 {
 	unsigned int closed = 0;
 
-	for (union evtchn_args a = { .port = 1 }; a.port < EVTCHN_2L_PORTS;
+	for (union evtchn_args a = { .port = 1 }; a.port <= d->evtchn->max_port;
 	     a.port++) {
-		if (!test_bit(a.port, d->evtchn->used))
+		if (d->evtchn->port[a.port].state == PORT_FREE)
 			continue;
 		if (closed++ == CLOSE_BATCH)
 			return -XEN_ERESTART;
@@ -360,10 +344,9 @@ int evtchn_init_domain(struct domain *d, u32 max_port)
 		return -XEN_ENOMEM;
 	pirq_raise = pirq_raise_guest;	/* interrupts find their ports */
 	e->max_port = min(max_port, (u32)EVTCHN_2L_PORTS - 1);
-	e->used[0] = 1;
-	e->chunk[0] = heap_alloc(PORTS_PER_CHUNK * sizeof(struct evtchn));
+	e->port = heap_alloc((e->max_port + 1) * sizeof(*e->port));
 	d->evtchn = e;
-	return e->chunk[0] ? 0 : -XEN_ENOMEM;
+	return e->port ? 0 : -XEN_ENOMEM;
 }
 
 /*
@@ -372,12 +355,11 @@ int evtchn_init_domain(struct domain *d, u32 max_port)
  */
 int evtchn_destroy_domain(struct domain *d)
 {
-	int rc = 0;
+	int rc;
 
 	/* A bind that had not seen is_dying ends before we look. */
 	spin_lock(&evtchn_lock);
-	if (d->evtchn)
-		rc = close_some(d);
+	rc = close_some(d);
 	spin_unlock(&evtchn_lock);
 	return rc;
 }
@@ -385,8 +367,8 @@ int evtchn_destroy_domain(struct domain *d)
 /* The last reference to d is gone. */
 void evtchn_free_domain(struct domain *d)
 {
-	for (unsigned int i = 0; d->evtchn && i < NR_CHUNKS; i++)
-		heap_free(d->evtchn->chunk[i]);
+	if (d->evtchn)
+		heap_free(d->evtchn->port);
 	heap_free(d->evtchn);
 	d->evtchn = NULL;
 }
@@ -398,10 +380,10 @@ void evtchn_dump(void)
 
 	spin_lock(&evtchn_lock);
 	for_each_domain(d)
-		for (u32 p = 1; d->evtchn && p < EVTCHN_2L_PORTS; p++) {
+		for (u32 p = 1; p <= d->evtchn->max_port; p++) {
 			const struct evtchn *c = port_find(d, p);
 
-			if (c && c->state)
+			if (c->state)
 				printk("d%u port %u: kind %u, %u, vcpu %u, %s\n",
 				       d->id, p, c->state, c->what, c->vcpu,
 				       evtchn_port_pending(d, p) ? "pending"
