@@ -24,7 +24,6 @@ bool host_quiet = true;
 int log_threshold = LOG_WARN, guest_log_threshold = LOG_WARN;
 __weak struct cpu host_cpu[NR_CPUS];
 __weak u64 max_mfn, total_pages;
-__weak u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 __weak struct cpu_info boot_cpu;
 __weak bool smap_enabled;
 
@@ -181,8 +180,6 @@ void host_map_frames(u64 n)
 		exit(2);
 	}
 	max_mfn = n;
-	for (u64 g = 0; g <= n >> GRANULE_SHIFT; g++)
-		frame_granules[g / 64] |= 1UL << (g % 64);
 }
 
 __weak u64 cmdline_u64(const char *name, u64 dflt)

@@ -70,7 +70,8 @@ static struct domain *__init first_domain(void)
 
 static void free_boot_range(u8 *start, u8 *end)
 {
-	unmap_pages((u64)start, (u64)(end - start) >> PAGE_SHIFT);
+	map_pages((u64)start, MFN(0), (u64)(end - start) >> PAGE_SHIFT, 0);
+	tlb_flush_mask(cpus_online, FLUSH_ALL_VA);
 	pages_add(virt_to_paddr(start), virt_to_paddr(end));
 }
 

@@ -37,7 +37,7 @@ struct vcpu {
 	u8 is_idle;
 	u8 guest_ts;		/* guest's view of CR0.TS */
 	u8 iopl;		/* virtual: 0 to 3 */
-	u8 initialised;		/* has had a context */
+	u8 initialised;		/* has had a context: 1; gets one: 2 */
 	u32 work;		/* VWORK_* */
 	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
 	u64 kernel_sp;
@@ -61,8 +61,7 @@ struct vcpu {
 	void *fpu_area;		/* XSAVE area, 64-byte aligned */
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
 	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
-	u64 gdt_frames[16];
-	u32 gdt_ents, ldt_ents;
+	u32 ldt_ents;
 	u64 ldt_base;
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;
@@ -77,7 +76,6 @@ struct vcpu {
 		bool active, preempted;
 		struct multicall_entry entry;
 	} mc;
-	u32 context_busy;	/* vcpu.c: someone gives it a context */
 };
 
 static always_inline bool vcpu_event_pending(const struct vcpu *v)
@@ -234,6 +232,9 @@ void hypercall_page_init(void *page);
 /* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
 hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_memory_op, do_set_gdt, do_update_descriptor;
+/* event/, grant/, sched/ */
+hypercall_t do_event_channel_op, do_grant_table_op, do_sched_op;
+hypercall_t do_set_timer_op;
 
 /* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */

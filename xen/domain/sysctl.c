@@ -161,36 +161,30 @@ long do_sysctl(u64 uop, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 
 /* --- platform_op ---------------------------------------------------------- */
 
-static long platform_settime(const struct xenpf_settime64 *t)
-{
-	if (t->mbz || t->nsecs >= NS_PER_SEC)
-		return deny(-XEN_EINVAL);
-	clock_set_wall(t->secs, t->nsecs, t->system_time);
-	return 0;
-}
-
-static long platform_cpuinfo(struct xenpf_pcpuinfo *p)
-{
-	bool online = p->xen_cpuid < nr_cpus && cpus_online >> p->xen_cpuid & 1;
-
-	p->max_present = nr_cpus - 1;
-	p->flags = online ? XEN_PCPU_FLAGS_ONLINE : XEN_PCPU_FLAGS_INVALID;
-	p->apic_id = online ? cpu_ptr(p->xen_cpuid)->apic_id : 0;
-	p->acpi_id = online ? cpu_ptr(p->xen_cpuid)->acpi_id : 0;
-	return 0;
-}
-
 static long platform_dispatch(void *arg)
 {
 	struct xen_platform_op *op = arg;
+	const struct xenpf_settime64 *t = &op->u.settime64;
 	const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
+	struct xenpf_pcpuinfo *p = &op->u.pcpu_info;
+	bool online = p->xen_cpuid < nr_cpus && cpus_online >> p->xen_cpuid & 1;
 
 	switch (op->cmd) {
-	case XENPF_settime64: return platform_settime(&op->u.settime64);
+	case XENPF_settime64:
+		if (t->mbz || t->nsecs >= NS_PER_SEC)
+			return deny(-XEN_EINVAL);
+		clock_set_wall(t->secs, t->nsecs, t->system_time);
+		return 0;
 	case XENPF_enter_acpi_sleep:
 		return s->flags ? deny(-XEN_EOPNOTSUPP) :
 		       acpi_enter_sleep(s->val_a, s->val_b, s->sleep_state);
-	case XENPF_get_cpuinfo: return platform_cpuinfo(&op->u.pcpu_info);
+	case XENPF_get_cpuinfo:
+		p->max_present = nr_cpus - 1;
+		p->flags = online ? XEN_PCPU_FLAGS_ONLINE
+				  : XEN_PCPU_FLAGS_INVALID;
+		p->apic_id = online ? cpu_ptr(p->xen_cpuid)->apic_id : 0;
+		p->acpi_id = online ? cpu_ptr(p->xen_cpuid)->acpi_id : 0;
+		return 0;
 	default: return deny(-XEN_ENOSYS);
 	}
 }

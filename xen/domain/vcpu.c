@@ -13,8 +13,8 @@
  * A context (vcpu_guest_context) is given once.  It is checked before anything
  * is stored; then the parts that take references follow, which check for
  * themselves, may be interrupted and repeated (-XEN_ERESTART), and replace what
- * an earlier try left; v->initialised comes last.  v->context_busy keeps two
- * CPUs from doing that to one vCPU at a time.
+ * an earlier try left; v->initialised comes last, and keeps two CPUs from doing
+ * that to one vCPU at a time.
  *
  * A registered vcpu_info is a page of the guest's that we keep referenced and
  * typed writable, so that it cannot become a page table or somebody else's
@@ -197,8 +197,6 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	int rc;
 
-	if (v->initialised)
-		return deny(-XEN_EEXIST);
 	if (v->vcpu_info == &dummy_vcpu_info || !context_ok(v, c))
 		return deny(-XEN_EINVAL);
 	/* The parts that hold references.  Repeatable: each replaces what
@@ -218,9 +216,6 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 		domain_wallclock_update(v->domain);
 	}
 	vcpu_update_cr3(v);
-	store_release(&v->initialised, 1);
-	if (c->flags & VGCF_online)
-		atomic_and(&v->pause_flags, ~VPF_DOWN);
 	return 0;
 }
 
@@ -234,13 +229,15 @@ int vcpu_initialise(struct vcpu *v, u64 gva, bool online)
 {
 	struct vcpu_guest_context *c = heap_alloc(sizeof(*c));
 	int rc = !c ? deny(-XEN_ENOMEM) : copy_from_guest(c, gva, sizeof(*c));
+	u8 was = rc ? 0 : cmpxchg(&v->initialised, 0, 2);
 
-	if (!rc && cmpxchg(&v->context_busy, 0, 1)) {
-		rc = -XEN_ERESTART;
+	if (was) {
+		rc = was == 2 ? -XEN_ERESTART : (int)deny(-XEN_EEXIST);
 	} else if (!rc) {
-		c->flags &= ~(u64)(online ? 0 : VGCF_online);
 		rc = context_set(v, c);
-		store_release(&v->context_busy, 0);
+		store_release(&v->initialised, !rc);
+		if (!rc && online && c->flags & VGCF_online)
+			atomic_and(&v->pause_flags, ~VPF_DOWN);
 	}
 	heap_free(c);
 	return rc;
@@ -349,7 +346,7 @@ long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64 a4, u64 a5, u64 a6)
 		return rc != -XEN_ERESTART ? rc : hypercall_continue(
 				__HYPERVISOR_vcpu_op, 3, cmd, vcpuid, arg);
 	case VCPUOP_up:
-		if (!load_acquire(&v->initialised))
+		if (load_acquire(&v->initialised) != 1)
 			return deny(-XEN_EINVAL);
 		if (atomic_and(&v->pause_flags, ~VPF_DOWN) & VPF_DOWN)
 			vcpu_wake(v);

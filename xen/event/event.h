@@ -18,7 +18,6 @@ int evtchn_init_domain(struct domain *d, u32 max_port);	/* max_evtchn_port */
 /* Closes every port; preemptible: 0 or -XEN_ERESTART. */
 int evtchn_destroy_domain(struct domain *d);
 void evtchn_free_domain(struct domain *d);	/* final, memory only */
-long do_event_channel_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 void evtchn_dump(void);				/* debug key e */
 
 /* --- deliver.c ------------------------------------------------------ */

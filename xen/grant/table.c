@@ -177,7 +177,6 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t->lock = SPINLOCK(LOCK_GRANT);
 	t->max_frames = max_frames;
 	t->max_maps = max_maptrack * CHUNKS_PER_MAP_FRAME * MAPS_PER_CHUNK;
-	t->free_map = NO_HANDLE;
 	d->grant = t;
 	t->frame = heap_alloc(max_frames * sizeof(*t->frame));
 	if (!t->frame || grow_locked(d, 1)) {

@@ -22,6 +22,7 @@ static bool allocator_works;
 static bool all_mapped __initdata;
 
 #define SIZE_2M		(1UL << 21)
+#define GRANULE		(1UL << 18)	/* frames */
 #define BOOT_LIMIT	(1UL << 32)
 
 static void __init range_add(paddr_t start, paddr_t end)
@@ -93,12 +94,8 @@ void __init for_each_ram(void (*fn)(paddr_t start, paddr_t end))
 
 static void __init ram_count(paddr_t start, paddr_t end)
 {
-	u64 first = start >> PAGE_SHIFT, last = (end >> PAGE_SHIFT) - 1;
-
-	max_mfn = max(max_mfn, last + 1);
-	total_pages += last + 1 - first;
-	for (u64 g = first >> GRANULE_SHIFT; g <= last >> GRANULE_SHIFT; g++)
-		atomic_test_and_set_bit(g, frame_granules);
+	max_mfn = end >> PAGE_SHIFT;
+	total_pages += (end - start) >> PAGE_SHIFT;
 }
 
 static void __init ram_own(paddr_t start, paddr_t end)
@@ -108,24 +105,21 @@ static void __init ram_own(paddr_t start, paddr_t end)
 }
 
 /*
- * Frame table and M2P, granule by granule: 2^18 frames need three large pages
- * of the one and one of the other.  RAM is in the direct map.
+ * Frame table and M2P, holes between RAM included, by granules: 2^18 frames
+ * need three large pages of the one and one of the other.  RAM is in the direct
+ * map.
  */
 static void __init tables_init(void)
 {
-	const u64 size = 1UL << GRANULE_SHIFT;
-
-	for (u64 m = 0; m < max_mfn; m += size) {
+	for (u64 m = 0; m < max_mfn; m += GRANULE) {
 		struct frame *f = mfn_to_frame(MFN(m));
 		u64 va = (u64)f, m2p;
 
-		if (!mfn_has_frame(MFN(m)))
-			continue;
-		for (u64 end = va + size * sizeof(struct frame); va < end;
+		for (u64 end = va + GRANULE * sizeof(*f); va < end;
 		     va += SIZE_2M)
 			map_leaf(va, early_alloc(SIZE_2M, ~0UL), 2,
 				 MAP_RW | PTE_G);
-		for (; f < mfn_to_frame(MFN(m + size)); f++)
+		for (; f < mfn_to_frame(MFN(m + GRANULE)); f++)
 			*f = (struct frame){
 				.ref = (u64)DOMID_IO << FRAME_OWNER_SHIFT };
 		m2p = early_alloc(SIZE_2M, ~0UL);
@@ -136,8 +130,8 @@ static void __init tables_init(void)
 	for_each_ram(ram_own);
 }
 
-_Static_assert(sizeof(struct frame) << GRANULE_SHIFT == 3 * SIZE_2M &&
-	       8UL << GRANULE_SHIFT == SIZE_2M, "large pages, all used");
+_Static_assert(sizeof(struct frame) * GRANULE == 3 * SIZE_2M &&
+	       8 * GRANULE == SIZE_2M, "large pages, all used");
 
 /*
  * [boot 52] Memory: the final page tables, then a struct frame for each frame

@@ -31,10 +31,8 @@
 
 u64 max_mfn;
 u64 total_pages;
-u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 
 _Static_assert(sizeof(struct frame) == 24, "struct frame");
-_Static_assert((24UL << GRANULE_SHIFT) % PAGE_SIZE == 0, "granule");
 
 /* One more reference if d owns f and f is in use; false otherwise. */
 bool frame_get(struct frame *f, const struct domain *d)

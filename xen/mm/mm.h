@@ -107,24 +107,15 @@ extern u64 total_pages;		/* RAM frames handed to the allocator or used */
  * that boot_free_ram() says is free.  Afterwards everything here works.
  */
 void mm_early_init(void);
-/* Frames come in granules of 1 GiB: the frame table (6 MiB of it each) exists
- * where the bit is set.  In it, what is not RAM belongs to DOMID_IO. */
-#define GRANULE_SHIFT	18
 #define RAM_MFN_LIMIT	(1UL << 30)	/* 4 TiB: one mask bounds an index */
-extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
 {
 	return ((const volatile domid_t *)&f->ref)[FRAME_OWNER_SHIFT / 16];
 }
-static always_inline bool mfn_has_frame(mfn_t mfn)
-{
-	return likely(mfn.m < max_mfn) &&
-	       test_bit(mfn.m >> GRANULE_SHIFT, frame_granules);
-}
-/* RAM with a struct frame behind it. */
+/* RAM.  What else has a struct frame belongs to DOMID_IO. */
 static always_inline bool mfn_valid(mfn_t mfn)
 {
-	return mfn_has_frame(mfn) &&
+	return likely(mfn.m < max_mfn) &&
 	       frame_owner(mfn_to_frame(mfn)) != DOMID_IO;
 }
 /* A reference, if d owns it and it is live. */
@@ -197,7 +188,6 @@ extern u64 idle_l4[512];	/* the hypervisor's own top level */
 void xenmap_init(void);		/* final tables: W^X image, direct map */
 extern const u8 zero_page[PAGE_SIZE];
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags); /* 4 KiB each */
-void unmap_pages(u64 va, u64 nr);
 /* Device memory or ACPI tables, forever.  flags MAP_RW|PTE_PCD|PTE_PWT for
  * registers.  Never NULL: panics when the range is used up at boot. */
 void *map_io(paddr_t pa, size_t len, u64 pte_flags);

@@ -106,8 +106,7 @@ void pages_give(struct frame *f, unsigned int order)
 		u64 other = mfn ^ 1UL << order;
 
 		/* Another zone's is not a buddy: both are its lowest bits. */
-		if (!mfn_has_frame(MFN(other)) ||
-		    head_of(other, 0) != head_of(mfn, 0))
+		if (other >= max_mfn || head_of(other, 0) != head_of(mfn, 0))
 			break;
 		f = mfn_to_frame(MFN(other));
 		if (!(f->ref & FRAME_FREE) || (f->type & 0xff) != order)

@@ -150,10 +150,7 @@ static void compare_frame(struct frame *f)
 static void for_each_frame(void (*fn)(struct frame *f))
 {
 	for (u64 m = 0; m < max_mfn; m++)
-		if (mfn_has_frame(MFN(m)))
-			fn(mfn_to_frame(MFN(m)));
-		else
-			m |= (1UL << GRANULE_SHIFT) - 1;
+		fn(mfn_to_frame(MFN(m)));
 }
 
 /*

@@ -70,7 +70,7 @@ void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
 	*slot = pa | flags | (level > 1 ? PTE_PSE : 0);
 }
 
-/* 0, or -XEN_ENOMEM with some pages mapped. */
+/* 0, or -XEN_ENOMEM with some pages mapped.  No flags: unmapped, not flushed. */
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 {
 	for (u64 i = 0; i < nr; i++) {
@@ -82,13 +82,6 @@ int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 					      pte_flags : 0);
 	}
 	return 0;
-}
-
-/* What was mapped is gone on all CPUs when it returns. */
-void unmap_pages(u64 va, u64 nr)
-{
-	map_pages(va, MFN(0), nr, 0);
-	tlb_flush_mask(cpus_online, nr == 1 ? va : FLUSH_ALL_VA);
 }
 
 /* See mm.h.  Also while guests run: Dom0's devices appear when it finds them. */

@@ -107,8 +107,6 @@ int sched_adjust_global(struct xen_sysctl_scheduler_op *op);
  * only while d->sched.polling has a bit set. */
 void vcpu_poll_wake(struct domain *d, unsigned int port);
 
-long do_sched_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_timer_op(u64 timeout, u64, u64, u64, u64, u64);
 /* The VCPUOP_ timer sub-operations, called from domain/vcpu.c. */
 long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg);
 
