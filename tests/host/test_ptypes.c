@@ -155,7 +155,7 @@ static void setup(void)
 		dom(i)->lock = (struct spinlock)SPINLOCK(LOCK_DOMAIN);
 		dom(i)->page_lock =
 			(struct spinlock)SPINLOCK(LOCK_PAGES_DOMAIN);
-		dom(i)->page_list = dom(i)->xenpage_list = NO_FRAME;
+		dom(i)->relinquish_next = 0;
 		dom(i)->max_pages = GUEST_PAGES;
 		dom(i)->dirty_cpus = 7;
 		for (unsigned int j = 0; j < WORLD_VCPUS; j++)
@@ -253,7 +253,9 @@ static u64 refs(u64 mfn)
 /* Nobody uses any of d's frames: only its own claim on each is left. */
 static void check_idle(struct domain *d)
 {
-	for (u32 m = d->page_list; m != NO_FRAME; m = frame(m)->next) {
+	for (u64 m = 0; m < NR_FRAMES; m++) {
+		if (frame_owner(frame(m)) != d->id || !refs(m))
+			continue;
 		CHECK_EQ(refs(m), 1);
 		CHECK_EQ(uses(m), 0);
 		CHECK_EQ(frame(m)->type & (TYPE_PARTIAL | TYPE_PINNED |
@@ -796,7 +798,7 @@ static void walk_steal(void)
 	u64 m = pool[current->domain->id - 1][rnd(WALK_FRAMES)];
 
 	if (m && page_steal(current->domain, frame(m)))
-		page_unsteal(current->domain, frame(m));
+		page_unsteal(frame(m));
 }
 
 static void walk_step(void)

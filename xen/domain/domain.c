@@ -31,7 +31,7 @@
 #include <dev/dev.h>
 
 #define DOMAIN(i) { \
-	.id = (i), .refs = 1, .page_list = ~0U, .xenpage_list = ~0U, \
+	.id = (i), .refs = 1, \
 	.lock = SPINLOCK(LOCK_DOMAIN), \
 	.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN) }
 struct domain *dom0, *domain_list;

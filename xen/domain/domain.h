@@ -106,9 +106,7 @@ struct domain {
 	 * reference on the domain (domain_hold() at 0 -> 1, domain_put()). */
 	struct spinlock page_lock;	/* LOCK_PAGES_DOMAIN */
 	u64 tot_pages, max_pages;
-	u32 page_list, xenpage_list;	/* first mfn, ~0 empty */
-	u32 relinquish_state;
-	u64 shared_pages;
+	u64 shared_pages, relinquish_next;
 
 	struct shared_info *shared_info;
 	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */

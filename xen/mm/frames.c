@@ -25,7 +25,7 @@
  * before its content is looked at (XSA-401, XSA-408).
  *
  * Deliberately not here: page-table contents (ptypes.c, l1.c), the free lists
- * and owners' lists (pages.c).
+ * (pages.c).
  */
 #include <mm/internal.h>
 
@@ -153,7 +153,6 @@ void frame_share(void *page, struct domain *d)
 	spin_lock(&d->page_lock);
 	if (!(d->shared_pages++ + d->tot_pages))
 		BUG_ON(!domain_hold(d));
-	frame_list_add(&d->xenpage_list, f);
 	store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
 		      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
 	spin_unlock(&d->page_lock);

@@ -181,7 +181,7 @@ static long exchange_chunk(const struct xen_memory_exchange *x, u64 chunk)
 	}
 	if (rc) {		/* as if nothing had been */
 		while ((f = frame_list_pop(&stolen)) != NULL)
-			page_unsteal(d, f);
+			page_unsteal(f);
 		while ((f = frame_list_pop(&taken)) != NULL) {
 			for (u64 i = 0; i < 1UL << out; i++)
 				m2p_fill(f + i, 0, M2P_INVALID);

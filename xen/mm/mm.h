@@ -23,7 +23,7 @@ struct vcpu;
  *   63:48 TYPE_* and state bits.
  *   The first use of a type holds one reference in `ref`.
  *   In a free frame: 7:0 the block's order; 47:28 and TYPE_FREED as below.
- * next, prev: the owner's list of frames, or a free list (mfn, ~0 = end).
+ * next, prev: of a free list, or one of frames on their way (mfn, ~0 = end).
  */
 struct frame {
 	u64 type;
@@ -144,7 +144,7 @@ bool frame_release_allocated(struct frame *f);
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
-/* Owned by d, counted in d->tot_pages, on its list, one reference each
+/* Owned by d, counted in d->tot_pages, one reference each
  * (FRAME_ALLOCATED), contents zero.  NULL: none left or d->max_pages. */
 struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags);
 /* Ours, zeroed, through the direct map. */
@@ -155,7 +155,7 @@ static inline void free_page(void *p) { free_pages(p, 0); }
 u64 free_page_count(void);
 /*
  * Destroy: takes every frame from d, pins, half-built tables and shared pages
- * included; what others still map stays on d's list until they let go.
+ * included; what others still map stays d's until they let go.
  * d is dying, its vCPUs hold no tables.  0, or -XEN_ERESTART after a batch.
  */
 int domain_relinquish_pages(struct domain *d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page allocator, and domains' lists of their frames.
+ * The page allocator, and how frames become and cease to be a domain's.
  *
  * A buddy allocator: free blocks of 2^order frames, aligned to their size, in
  * lists by zone and order.  Zone z holds the blocks whose first mfn has its
@@ -11,21 +11,20 @@
  * may still translate to it have flushed (its stamp), and before its content
  * is gone (it is zeroed when given out).  A domain that owns a frame exists.
  *
- * Locks: domain.page_lock for its list and numbers; pages_lock for the free
- * lists.  Freeing may happen under most locks: see frame_put().
+ * Locks: domain.page_lock for its numbers; pages_lock for the free lists.
+ *  Freeing may happen under most locks: see frame_put().
  *
  * A hostile guest may hold memory it gave back by mapping it, let others map
  * it, or die with half-built tables: frames leave a dead domain one by one,
- * resumably, and late ones when their last reference goes.
+ * resumably, and late ones when their last reference goes.  There is no list of
+ * a domain's frames: the one time it is needed, all of the machine are looked
+ * at.
  */
 #include <mm/internal.h>
+#include <entry/entry.h>
 
 #define NR_ZONES	31
-/* Frames per call of domain_relinquish_pages(). */
-#define RELINQUISH_BATCH	1024
-/* domain.relinquish_state, else the mfn of the next frame, which is held. */
-#define RELINQUISH_START	0U
-#define RELINQUISH_DONE		NO_FRAME
+#define RELINQUISH_BATCH	1024	/* frames between two looks for work */
 
 static struct spinlock pages_lock = SPINLOCK(LOCK_PAGES);
 static u32 free_head[NR_ZONES][MAX_ORDER + 1] = {
@@ -54,7 +53,7 @@ void frame_list_add(u32 *head, struct frame *f)
 		frame_at(f->next)->prev = *head;
 }
 
-void frame_list_del(u32 *head, struct frame *f)
+static void frame_list_del(u32 *head, struct frame *f)
 {
 	if (f->prev == NO_FRAME)
 		*head = f->next;
@@ -222,11 +221,9 @@ bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
 			(d->tot_pages + d->shared_pages || domain_hold(d)));
 	if (ok && count)
 		d->tot_pages += n;
-	for (u64 i = n; ok && i-- > 0;) {
-		frame_list_add(&d->page_list, &f[i]);
+	for (u64 i = 0; ok && i < n; i++)
 		store_release(&f[i].ref, (u64)d->id << FRAME_OWNER_SHIFT |
 			      FRAME_ALLOCATED | 1);
-	}
 	spin_unlock(&d->page_lock);
 	return ok;
 }
@@ -278,7 +275,6 @@ void frame_last_put(struct frame *f, u64 ref)
 	BUG_ON(!d && !shared);
 	if (d) {
 		spin_lock(&d->page_lock);
-		frame_list_del(shared ? &d->xenpage_list : &d->page_list, f);
 		if (shared)
 			d->shared_pages--;
 		else
@@ -310,75 +306,43 @@ bool page_steal(struct domain *d, struct frame *f)
 	u64 base = (u64)d->id << FRAME_OWNER_SHIFT;
 	u64 x = READ_ONCE(f->ref);
 
-	if ((x & ~FRAME_UNCACHED) != (base | FRAME_ALLOCATED | 1) ||
-	    cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) != x)
-		return false;
-	spin_lock(&d->page_lock);
-	frame_list_del(&d->page_list, f);
-	spin_unlock(&d->page_lock);
-	return true;
+	return (x & ~FRAME_UNCACHED) == (base | FRAME_ALLOCATED | 1) &&
+	       cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) == x;
 }
 
-void page_unsteal(struct domain *d, struct frame *f)
+void page_unsteal(struct frame *f)
 {
-	spin_lock(&d->page_lock);
-	frame_list_add(&d->page_list, f);
-	spin_unlock(&d->page_lock);
 	store_release(&f->ref, f->ref | FRAME_ALLOCATED | 1);
 }
 
 /* --- the end of a domain --------------------------------------------- */
 
-/* The first frame of the list at *link that has a reference to give: another
- * CPU may have dropped a frame's last one, and want our lock. */
-static u32 hold_next(struct domain *d, const u32 *link)
-{
-	bool ok;
-	u32 mfn;
-
-	do {
-		cpu_poll();
-		spin_lock(&d->page_lock);
-		mfn = *link;
-		ok = mfn == NO_FRAME || frame_get(frame_at(mfn), d);
-		spin_unlock(&d->page_lock);
-	} while (!ok);
-	return mfn;
-}
-
-/* Frame by frame, whatever keeps it in existence on behalf of its owner. */
+/*
+ * Frame by frame of the machine, whatever keeps it in existence on behalf of
+ * its owner.  Nobody gives the dying frames any more.
+ */
 int domain_relinquish_pages(struct domain *d)
 {
-	u32 mfn = d->relinquish_state, n = 0;
+	u64 start = d->relinquish_next, *mfn = &d->relinquish_next;
 	int budget = TABLE_BUDGET, rc = 0;
-	struct frame *f;
 
-	if (mfn == RELINQUISH_DONE)
-		return 0;
-	if (mfn == RELINQUISH_START) {
-		mfn = hold_next(d, &d->xenpage_list);
-		while (mfn != NO_FRAME) {
-			f = frame_at(mfn);
-			frame_release_allocated(f);
-			mfn = hold_next(d, &f->next);
-			frame_put(f);
-		}
-		mfn = hold_next(d, &d->page_list);
-	}
-	while (mfn != NO_FRAME) {
-		f = frame_at(mfn);
-		if (n++ == RELINQUISH_BATCH)
+	for (; *mfn < max_mfn; ++*mfn) {
+		struct frame *f = mfn_get(MFN(*mfn), d);
+
+		if (*mfn % RELINQUISH_BATCH == 0 && *mfn != start &&
+		    preempt_check())
 			rc = -XEN_ERESTART;
-		if (!rc && atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
+		if (f && !rc &&
+		    atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
 			rc = type_put(f, &budget);
-		if (!rc)
+		if (f && !rc)
 			rc = type_reap(f, &budget);
+		if (f && !rc)
+			frame_release_allocated(f);
+		if (f)
+			frame_put(f);
 		if (rc)
-			break;
-		frame_release_allocated(f);
-		mfn = hold_next(d, &f->next);
-		frame_put(f);
+			return rc;
 	}
-	d->relinquish_state = mfn;	/* NO_FRAME is RELINQUISH_DONE */
-	return rc;
+	return 0;
 }
