@@ -214,16 +214,10 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control: domctl.c sysctl.c ------------------------------------------- */
-/* The way of all operations of the control domain: see domctl.c. */
-long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
+/* --- control.c ------------------------------------------------------------- */
 hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
-void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);
-/* A bitmap of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
-int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
-		    unsigned int nr);
 /* Fills a page with 64 call stubs of 32 bytes. */
 void hypercall_page_init(void *page);
 
