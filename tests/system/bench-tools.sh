@@ -23,6 +23,15 @@ measure "create-second" $tool create -p /tmp/g.cfg
 measure "list" $tool list
 measure "destroy-second" $tool destroy g
 sleep 1
+# Fifty small guests at once: what the last one costs, and the daemons' memory.
+if [ "$tools" = own ]; then
+	for i in $(seq 50); do
+		guest_cfg "s$i" "memory=64" "extra='console=hvc0'" \
+			"vif=['bridge=xenbr0']"
+		measure "create-$i-of-50" xm create -p "/tmp/s$i.cfg"
+	done | grep -E 'create-(1|50)-of|FAIL'
+	measure "list-50" xm list
+fi
 for d in xenstored xenconsoled xend; do
 	[ ! -e /run/$d.pid ] || echo "BENCH $d-kilobytes $(sed -n \
 		's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' \

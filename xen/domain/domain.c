@@ -120,6 +120,7 @@ static void domain_free(struct domain *d)
 {
 	struct vcpu *v;
 
+	sched_destroy_domain(d);	/* its timers look at the vCPUs */
 	for_each_vcpu(d, v)
 		vcpu_free(v);
 	evtchn_free_domain(d);
@@ -129,7 +130,6 @@ static void domain_free(struct domain *d)
 		perdomain_destroy(d);
 	if (d->shared_info)
 		frame_unshare(d->shared_info);
-	sched_destroy_domain(d);
 	heap_free(d);
 }
 
@@ -189,49 +189,37 @@ static domid_t domid_pick(void)
 	u32 id, tries = 0;
 
 	do {
-		id = atomic_add(&rover, 1) % (DOMID_FIRST_RESERVED - 1) + 1;
+		id = ++rover % (DOMID_FIRST_RESERVED - 1) + 1;
 		d = domain_find(id);
 	} while (d && d->id == id && ++tries < DOMID_FIRST_RESERVED);
 	return id;
-}
-
-/* Puts d into the list, unless its id is in use. */
-static int domain_publish(struct domain *d)
-{
-	struct domain **p = &domain_list;
-	int rc = -XEN_EEXIST;
-
-	spin_lock(&list_lock);
-	while (*p && (*p)->id < d->id)
-		p = &(*p)->next;
-	if (!*p || (*p)->id != d->id) {
-		d->next = *p;
-		store_release(p, d);
-		rc = 0;
-	}
-	spin_unlock(&list_lock);
-	return rc;
 }
 
 /*
  * A new domain without memory and vCPUs, paused once on the tools' behalf;
  * DOMID_INVALID: any free id.  0 is the control domain.
  * *out is not referenced for the caller: it lives until domain_kill(), which
- * the caller must be able to exclude.
+ * the caller must be able to exclude.  One caller at a time: what a failed
+ * creation gives back is found by the id, which must be nobody else's.
  */
 int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out)
 {
-	struct domain *d;
+	struct domain *d, **p = &domain_list;
 	int rc = -XEN_ENOMEM;
 
 	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
 		return deny(-XEN_EINVAL);
+	if (id == DOMID_INVALID)
+		id = domid_pick();
+	d = domain_find(id);
+	if (d && d->id == id)
+		return deny(-XEN_EEXIST);
 	d = heap_alloc(sizeof(*d));
 	if (!d)
 		return deny(-XEN_ENOMEM);
 
-	*d = (struct domain)DOMAIN(id != DOMID_INVALID ? id : domid_pick());
+	*d = (struct domain)DOMAIN(id);
 	d->is_privileged = !id;
 	d->pause_count = d->control_pauses = 1;
 	d->shutdown_code = SHUTDOWN_CODE_NONE;
@@ -250,12 +238,16 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	if (!rc)
 		rc = grant_init_domain(d, c->max_grant_frames,
 				       c->max_maptrack_frames);
-	if (!rc)
-		rc = domain_publish(d);
 	if (rc) {
 		domain_free(d);
 		return rc;
 	}
+	spin_lock(&list_lock);
+	while (*p && (*p)->id < id)
+		p = &(*p)->next;
+	d->next = *p;
+	store_release(p, d);
+	spin_unlock(&list_lock);
 	if (!id)
 		dom0 = d;
 	domain_wallclock_update(d);
