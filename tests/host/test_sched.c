@@ -148,9 +148,11 @@ static void start(unsigned int cpus)
 	}
 	for (unsigned int c = 0; c < sim_cpus; c++)
 		timer_stop(&pcpus[c].slice_timer);
+	for (unsigned int c = 0; c < sim_cpus; c++)
+		CHECK(!pcpus[c].waiting);
 	memset(pcpus, 0, sizeof(pcpus));
 	memset(host_cpu, 0, sizeof(host_cpu));
-	CHECK(!waiting);
+	CHECK(!nr_waiting);
 	idle_cpus = 0;
 	now = 1;
 	sim_cpus = cpus;
@@ -257,7 +259,7 @@ static void settle(void)
 static void audit(void)
 {
 	struct vcpu *v;
-	unsigned int active = 0, counted = 0;
+	unsigned int active = 0, counted = 0, n = 0;
 	cpumask_t idle = 0;
 
 	CHECK_EQ(host_locks_held, 0);
@@ -265,11 +267,12 @@ static void audit(void)
 		CHECK(pcpus[c].curr == host_cpu[c].curr);
 		if (pcpus[c].curr->is_idle)
 			idle |= 1UL << c;
+		for (v = pcpus[c].waiting; v; v = v->sched.next, n++) {
+			CHECK(v->sched.on_queue && vcpu_runnable(v));
+			CHECK(!v->sched.running && v->sched.cpu == c);
+		}
 	}
-	for (v = waiting; v; v = v->sched.next) {
-		CHECK(v->sched.on_queue && vcpu_runnable(v));
-		CHECK(!v->sched.running && v->sched.cpu < sim_cpus);
-	}
+	CHECK_EQ(nr_waiting, n);
 	CHECK_EQ(idle_cpus & cpus_online, idle);
 	for (unsigned int i = 0; i < nr_sims; i++) {
 		struct domain_sched *d;

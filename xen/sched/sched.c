@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who runs where: one list of those who wait, each for one CPU, with
- * balancing; proportional share by weight; caps.
+ * Who runs where: a list per CPU of those who wait, with balancing;
+ * proportional share by weight; caps.
  *
  * Each vCPU has a virtual time that advances, while it runs, at a rate
  * inverse to its weight; a domain's weight is divided among those of its
  * vCPUs that want to run.  A CPU that chooses takes the smallest virtual time
- * of those who wait for it; so whoever got less than his share goes first.  Each CPU has a
+ * in its list; so whoever got less than his share goes first.  Each CPU has a
  * clock, the virtual time where those stand who run on it; times of different
  * CPUs compare after adding p->offset.  Balancing: who wakes up goes to an
- * idle CPU if he may; and a CPU takes over who waits for another when he is
- * half a slice behind those who wait for it, or when it would idle.  Caches are
+ * idle CPU if he may; and a CPU takes over who waits in another's list when he
+ * is half a slice behind those in its own, or when it would idle.  Caches are
  * worth that much.
  *
  * Invariant: a vCPU runs on one CPU at most.  `running` is set under the lock
  * when a CPU picks it, and cleared only when that CPU has switched away; who
- * is `running` but no longer curr may wait for that CPU, but another CPU does
- * not take it before that.  A guest vCPU v is some CPU's curr, or in the list,
- * waiting for v->sched.cpu, or not runnable; no CPU idles while somebody in
- * the list may run there.
+ * is `running` but no longer curr may be in that CPU's list, but another CPU
+ * does not take it before that.  A guest vCPU v is some CPU's curr, or in the
+ * list of v->sched.cpu, or not runnable; no CPU idles while somebody in a list
+ * may run there.
  *
  * Who sleeps does not save up: on waking he is at most half a slice behind
  * the others on his CPU, enough to preempt whoever runs (after the rate
@@ -43,10 +43,10 @@
  * sets them first and calls vcpu_sleep(); both look at the result under the
  * lock.
  *
- * Lock: sched_lock, around everything here and in v->sched and d->sched; not
- * held across a context switch.  Timers may be set under it.  It is held for a
- * choice, never for a wait, which is good enough for the few CPUs of today's
- * tests; a lock and a list per CPU would be the next step.
+ * Lock: sched_lock, one for all lists, around everything here and in v->sched
+ * and d->sched; not held across a context switch.  Timers may be set under it.
+ * It is held for a choice, never for a wait, which is good enough for the few
+ * CPUs of today's tests; a lock per list would be the next step.
  *
  * A guest can call in here at any rate (yield, block, event storms between
  * its vCPUs).  Waking is O(1); a choice looks once at each vCPU that waits;
@@ -63,6 +63,7 @@
 static struct pcpu {
 	struct vcpu *curr;	/* who was picked last; the idle vCPU too */
 	struct vcpu *idle;
+	struct vcpu *waiting;	/* its list, newest first */
 	u64 min_vtime;		/* never falls: where this CPU stands */
 	u64 offset;		/* of its virtual times against other CPUs' */
 	bool yielding;		/* curr asked for others to go first */
@@ -71,7 +72,7 @@ static struct pcpu {
 } __aligned(64) pcpus[NR_CPUS];
 
 static struct spinlock sched_lock = SPINLOCK(LOCK_SCHED);
-static struct vcpu *waiting;	/* newest first; without the lock a hint */
+static u32 nr_waiting;		/* in all lists; others may read it for a hint */
 static u64 idle_cpus;		/* they run their idle vCPU: a hint, too */
 static u64 slice_ns = 30 * NS_PER_MS, ratelimit_ns = NS_PER_MS;
 
@@ -205,32 +206,41 @@ static s64 drift(const struct pcpu *a, const struct pcpu *b)
 /* The atomic orders it before the look at v's `running`: see spread(). */
 static void enqueue(struct vcpu *v)
 {
+	struct pcpu *p = &pcpus[v->sched.cpu];
+
 	v->sched.on_queue = true;
-	v->sched.next = xchg(&waiting, v);
+	v->sched.next = p->waiting;
+	p->waiting = v;
+	atomic_add(&nr_waiting, 1);
 }
 
 static void dequeue(struct vcpu *v)
 {
-	struct vcpu **p = &waiting;
+	struct vcpu **p = &pcpus[v->sched.cpu].waiting;
 
 	while (*p != v)
 		p = &(*p)->sched.next;
-	WRITE_ONCE(*p, v->sched.next);
+	*p = v->sched.next;
 	v->sched.on_queue = false;
+	WRITE_ONCE(nr_waiting, nr_waiting - 1);
 }
 
 /*
  * v, who waits, shall run on p: its virtual time there, within reach of the
  * others'.  The upper bound is more than the slice that v may legally be
- * ahead, so it forgives no debt made on this CPU.
+ * ahead, so it forgives no debt made on this CPU.  If in a list, it goes to
+ * p's; nr_waiting misses it for a moment, and then seek_cpu() asks p.
  */
 static void place(struct vcpu *v, struct pcpu *p, bool woken)
 {
 	struct pcpu *from = &pcpus[v->sched.cpu];
+	bool moves = v->sched.on_queue && from != p;
 	s64 ahead = drift(from, p);
 	u64 lo = p->min_vtime - (woken ? slice_ns / 2 : 8 * slice_ns);
 	u64 hi = p->min_vtime + 2 * to_vtime(v, slice_of(v));
 
+	if (moves)
+		dequeue(v);
 	v->sched.vtime += from->offset - p->offset;
 	if (ahead > DRIFT || ahead < -DRIFT)
 		v->sched.vtime -= (u64)ahead;
@@ -239,6 +249,8 @@ static void place(struct vcpu *v, struct pcpu *p, bool woken)
 	else if (before(hi, v->sched.vtime))
 		v->sched.vtime = hi;
 	WRITE_ONCE(v->sched.cpu, (u32)(p - pcpus));
+	if (moves)
+		enqueue(v);
 }
 
 /* --- waiting, waking, sleeping -------------------------------------------- */
@@ -399,7 +411,7 @@ void vcpu_yield_current(void)
 {
 	unsigned int cpu = smp_processor_id();
 
-	if (!READ_ONCE(waiting))
+	if (!READ_ONCE(nr_waiting))
 		return;
 	pcpus[cpu].yielding = true;
 	cpu_set_work(cpu, WORK_SCHED);
@@ -429,26 +441,29 @@ static struct vcpu *pick(struct pcpu *p, struct vcpu *prev, u64 now)
 {
 	u64 key, best_key = 0, prev_key = prev ? prev->sched.vtime : 0, low;
 	struct vcpu *best = NULL, *v;
+	unsigned int cpu, self = (unsigned int)(p - pcpus);
 	bool yielding = p->yielding;
 	struct pcpu *home;
 	s64 ahead;
 
 	p->yielding = p->contested = false;
-	for (v = waiting; v; v = v->sched.next) {
-		home = &pcpus[v->sched.cpu];
+	for_each_cpu(cpu, cpus_online) {
+		home = &pcpus[cpu];
 		ahead = drift(home, p);
-		if (ahead > DRIFT)
+		if (home->waiting && ahead > DRIFT)
 			p->offset += (u64)(ahead - DRIFT);
-		if (!may_run_on(v, (unsigned int)(p - pcpus)) ||
-		    (home != p && load_acquire(&v->sched.running)) ||
-		    !within_cap(v->domain, now))
-			continue;
-		key = v->sched.vtime;
-		if (home != p)
-			key += home->offset - p->offset + slice_ns / 2;
-		if (!best || !before(best_key, key)) {
-			best = v;
-			best_key = key;
+		for (v = home->waiting; v; v = v->sched.next) {
+			if (!may_run_on(v, self) ||
+			    (cpu != self && load_acquire(&v->sched.running)) ||
+			    !within_cap(v->domain, now))
+				continue;
+			key = v->sched.vtime;
+			if (cpu != self)
+				key += home->offset - p->offset + slice_ns / 2;
+			if (!best || !before(best_key, key)) {
+				best = v;
+				best_key = key;
+			}
 		}
 	}
 	if (!prev && !best)
@@ -520,17 +535,18 @@ static void switch_to(struct cpu *c, struct vcpu *prev, struct vcpu *next)
  */
 static void spread(struct cpu *c, const struct vcpu *prev)
 {
-	struct vcpu *v;
+	struct vcpu *v, *next;
 
 	smp_mb();
-	if (likely(!READ_ONCE(waiting) ||
+	if (likely(!READ_ONCE(nr_waiting) ||
 		   (!READ_ONCE(idle_cpus) && may_run_on(prev, c->id))))
 		return;
 	spin_lock(&sched_lock);
-	for (v = waiting; v; v = v->sched.next)
-		if (v->sched.cpu == c->id && (v->sched.affinity & idle_cpus ||
-					      !may_run_on(v, c->id)))
+	for (v = pcpus[c->id].waiting; v; v = next) {
+		next = v->sched.next;
+		if (v->sched.affinity & idle_cpus || !may_run_on(v, c->id))
 			seek_cpu(v, false, clock_ns());
+	}
 	spin_unlock(&sched_lock);
 }
 
@@ -550,7 +566,7 @@ void schedule(void)
 	u64 now, alarm;
 
 	/* The common case: prev runs on and nobody else is there to run. */
-	if (!prev->is_idle && runnable && !READ_ONCE(waiting) &&
+	if (!prev->is_idle && runnable && !READ_ONCE(nr_waiting) &&
 	    p->slice_timer.expires != NEVER && may_run_on(prev, c->id) &&
 	    likely(!prev->domain->sched.cap)) {
 		p->yielding = false;

@@ -44,7 +44,7 @@ extern struct clock_scale { u32 mul; s8 shift; } clock_scale; /* tsc -> ns */
 
 /* --- scheduler state of a vCPU ------------------------------------------- */
 struct vcpu_sched {
-	struct vcpu *next;		/* in the list of who waits */
+	struct vcpu *next;		/* in the list of who waits for cpu */
 	u32 cpu;			/* where it runs, waits, or ran last */
 	bool on_queue;			/* in that list */
 	bool running;			/* is some CPU's current */
