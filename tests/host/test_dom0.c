@@ -152,7 +152,8 @@ u64 free_page_count(void)
 	return RAM_PAGES - next_free;
 }
 
-struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags)
+struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
+				 u32 flags, u64 pfn)
 {
 	u64 at;
 
@@ -164,6 +165,8 @@ struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags
 		return NULL;
 	next_free += max_order && at % 3 == 0;
 	domain_pages += 1UL << order;
+	for (u64 i = 0; i < 1UL << order; i++)
+		m2p_set(MFN(at + i), pfn + i);
 	return mfn_to_frame(MFN(at));
 }
 
@@ -182,6 +185,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	dom.is_privileged = !id;
 	dom.max_vcpus = c->max_vcpus;
 	dom.shared_info = alloc_pages(0, 0);
+	for (int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		dom.shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	*out = &dom;
 	return 0;
 }
@@ -203,7 +208,7 @@ int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft)
 	return 0;
 }
 
-int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type)
+int ptype_pin(struct domain *owner, mfn_t mfn, u64 type)
 {
 	CHECK_EQ(type, TYPE_L4);
 	if (!pinned.m && next_free & 1)

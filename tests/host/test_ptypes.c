@@ -196,7 +196,7 @@ static void teardown(void)
 
 static u64 page(struct domain *d)
 {
-	struct frame *f = alloc_domain_pages(d, 0, 0);
+	struct frame *f = alloc_domain_pages(d, 0, 0, 0);
 
 	if (!f)
 		abort();
@@ -277,7 +277,7 @@ static void up_and_down(void)
 	setup();
 	build(dom(1));
 	COUNTED();
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l4), TYPE_L4), 0);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), 0);
 	COUNTED();
 	CHECK_EQ(frame(sp.l4)->type & ~TYPE_STAMP_MASK,
 		 TYPE_L4 | TYPE_VALIDATED | TYPE_PINNED | 1);
@@ -286,8 +286,8 @@ static void up_and_down(void)
 	CHECK_EQ(refs(sp.l1[0][0]), 3);		/* claim, type, itself */
 	CHECK(words(sp.l1[0][0])[0] & PTE_G);
 	CHECK_EQ(words(sp.l4)[HYP_FIRST_SLOT] >> 32, 0x12);
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l4), TYPE_L4), -XEN_EINVAL);
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l3), TYPE_L3), 0);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), -XEN_EINVAL);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l3), TYPE_L3), 0);
 	CHECK_EQ(vcpu_set_kernel_l4(current, MFN(sp.l4)), 0);
 	CHECK_EQ(vcpu_set_user_l4(current, MFN(sp.l4)), 0);
 	COUNTED();
@@ -308,8 +308,7 @@ static int pin(u64 mfn, u64 type)
 {
 	int rc;
 
-	while ((rc = ptype_pin(current->domain, current->domain, MFN(mfn),
-			       type)) == -XEN_ERESTART)
+	while ((rc = ptype_pin(current->domain, MFN(mfn), type)) == -XEN_ERESTART)
 		COUNTED();
 	reap_all();
 	COUNTED();
@@ -318,11 +317,9 @@ static int pin(u64 mfn, u64 type)
 
 static void unpin(u64 mfn)
 {
-	int rc = ptype_unpin(current->domain, MFN(mfn));
-
-	while (rc == -XEN_ERESTART)
-		rc = ptype_unpin(current->domain, MFN(mfn));
-	CHECK_EQ(rc, 0);
+	CHECK_EQ(ptype_unpin(current->domain, MFN(mfn)), 0);
+	COUNTED();
+	reap_all();
 	COUNTED();
 }
 
@@ -788,7 +785,7 @@ static void walk_exchange(void)
 		frame_put(f);
 		*p = 0;
 	} else {
-		f = alloc_domain_pages(current->domain, 0, 0);
+		f = alloc_domain_pages(current->domain, 0, 0, 0);
 		*p = f ? frame_to_mfn(f).m : 0;
 	}
 }
@@ -811,7 +808,7 @@ static void walk_step(void)
 	case 0: case 1: case 2:
 		return walk_store();
 	case 3: case 4:
-		pins += !ptype_pin(d, d, MFN(m), (u64)level << TYPE_SHIFT);
+		pins += !ptype_pin(d, MFN(m), (u64)level << TYPE_SHIFT);
 		return;
 	case 5:
 		(void)ptype_unpin(d, MFN(m));
@@ -955,7 +952,7 @@ static void *pin_thread(void *unused)
 {
 	me = 2;
 	while (!READ_ONCE(race_stop)) {
-		if (!ptype_pin(dom(1), dom(1), MFN(race.frame), TYPE_L1)) {
+		if (!ptype_pin(dom(1), MFN(race.frame), TYPE_L1)) {
 			look_at_table();
 			(void)ptype_unpin(dom(1), MFN(race.frame));
 		}

@@ -191,13 +191,11 @@ static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 
 	while (pfn < end) {
 		order = min(order, fls64(end - pfn));
-		f = alloc_domain_pages(b->d, order, flags);
+		f = alloc_domain_pages(b->d, order, flags, pfn);
 		if (!f && !order--)
 			return false;
-		for (u64 i = 0; f && i < 1UL << order; i++, pfn++) {
-			b->p2m[pfn] = frame_to_mfn(f).m + i;
-			m2p_set(MFN(b->p2m[pfn]), pfn);
-		}
+		for (u64 i = 0; f && i < 1UL << order; i++)
+			b->p2m[pfn++] = frame_to_mfn(f).m + i;
 	}
 	return true;
 }
@@ -307,12 +305,11 @@ static __init const char *build_tables(struct build *b, struct vcpu *v)
 		BUG_ON(b->next_table != b->fixed_pages);
 	}
 	do
-		rc = ptype_pin(b->d, b->d, l4, TYPE_L4);
+		rc = ptype_pin(b->d, l4, TYPE_L4);
 	while (rc == -XEN_ERESTART);
 	/* It is valid by now: one more reference does not take long. */
 	if (rc || vcpu_set_kernel_l4(v, l4))
 		return "its first page tables were refused";
-	vcpu_update_cr3(v);
 	return NULL;
 }
 
@@ -389,8 +386,6 @@ static __init const char *build(struct build *b,
 	v->regs.rip = b->k.note[XEN_ELFNOTE_ENTRY];
 	v->regs.rsp = b->v_stack + PAGE_SIZE;
 	v->regs.rsi = b->v_start_info;
-	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		b->d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	v->initialised = 1;
 	atomic_and(&v->pause_flags, ~VPF_DOWN);
 	return NULL;

@@ -41,7 +41,6 @@ struct vcpu {
 	u32 work;		/* VWORK_* */
 	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
 	u64 kernel_sp;
-	u16 kernel_ss, pad_;
 	struct callback syscall_cb, event_cb, failsafe_cb;
 	struct callback syscall32_cb, sysenter_cb, nmi_cb;
 	struct trap_info *traps;	/* [256], by vector */

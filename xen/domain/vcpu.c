@@ -30,7 +30,9 @@
 /* What a guest may have in rflags, besides IF, which is always set. */
 #define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | \
 			 X86_EFLAGS_ID)
-#define VM_ASSIST_VALID	((2UL << VMASST_TYPE_runstate_update_flag) - 1)
+/* All up to the newest, but the one that would make IOPL real. */
+#define VM_ASSIST_VALID	(((2UL << VMASST_TYPE_runstate_update_flag) - 1) & \
+			 ~(1UL << VMASST_TYPE_architectural_iopl))
 #define CR4_GUEST	(X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE)
 #define DR6_FIXED	0xffff0ff0UL
 #define DR6_ZERO	(1UL << 12)
@@ -86,7 +88,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		.in_kernel = 1,
 		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
 			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
-		.kernel_ss = FLAT_RING3_SS64,
 		.debugreg = { [6] = DR6_FIXED, [7] = DR7_FIXED },
 	};
 	vcpu_info_reset(v);
@@ -180,7 +181,6 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 		c->flags & VGCF_syscall_disables_events };
 
 	v->in_kernel = !!(c->flags & VGCF_IN_KERNEL);
-	v->kernel_ss = c->kernel_ss | 3;
 	v->kernel_sp = c->kernel_sp;
 	v->guest_ts = !!(c->ctrlreg[0] & X86_CR0_TS);
 	v->cr4 = c->ctrlreg[4] & CR4_GUEST &
@@ -216,7 +216,6 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 		v->domain->vm_assist = c->vm_assist;
 		domain_wallclock_update(v->domain);
 	}
-	vcpu_update_cr3(v);
 	return 0;
 }
 
@@ -432,10 +431,10 @@ long do_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 
 /* --- registers ------------------------------------------------------------ */
 
-/* Hypercall 3.  A bad stack is noticed when it is used. */
+/* Hypercall 3.  A bad stack is noticed when it is used; its selector is flat
+ * for all. */
 long do_stack_switch(u64 ss, u64 sp, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	current->kernel_ss = ss | 3;
 	current->kernel_sp = sp;
 	return 0;
 }

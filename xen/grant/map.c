@@ -308,6 +308,11 @@ int grant_release_mappings(struct domain *d)
 	struct grant_table *t = d->grant;
 	u32 end = t ? min(t->nr_maps, t->release_next + RELEASE_BATCH) : 0;
 
+	/* Who lets the table grow without having seen is_dying ends first. */
+	if (t) {
+		spin_lock(&t->lock);
+		spin_unlock(&t->lock);
+	}
 	for (; t && t->release_next < end; t->release_next++) {
 		struct mapping *m = map_at(t, t->release_next);
 		u16 flags = claim(m);

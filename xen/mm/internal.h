@@ -247,6 +247,8 @@ void page_unsteal(struct frame *f);
 void page_free_stolen(struct frame *f);
 /* Frames of nobody, and making d their owner without counting them. */
 struct frame *pages_take(unsigned int order, u32 flags);
+/* Pfns from pfn on, or M2P_INVALID for all. */
+void m2p_fill(struct frame *f, unsigned int order, u64 pfn);
 void pages_give(struct frame *f, unsigned int order);
 bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
 		  bool count);

@@ -145,8 +145,9 @@ bool frame_release_allocated(struct frame *f);
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
 /* Owned by d, counted in d->tot_pages, one reference each
- * (FRAME_ALLOCATED), contents zero.  NULL: none left or d->max_pages. */
-struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags);
+ * (FRAME_ALLOCATED), contents zero, and pfns from pfn on in the M2P.  NULL: none left or d->max_pages. */
+struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
+				 u32 flags, u64 pfn);
 /* Ours, zeroed, through the direct map. */
 void *alloc_pages(unsigned int order, u32 flags);
 void free_pages(void *p, unsigned int order);
@@ -224,7 +225,7 @@ static always_inline u32 tlb_clock(void)
  * (debug key, sysctl debug_keys, after tests).
  */
 unsigned long frames_recount(void);
-int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type);
+int ptype_pin(struct domain *owner, mfn_t mfn, u64 type);
 int ptype_unpin(struct domain *owner, mfn_t mfn);
 /*
  * Grants: installs or removes one L1 entry of the current address space (or,

@@ -94,11 +94,19 @@ static void block_del_locked(struct frame *f, unsigned int order)
 	f->type &= TYPE_STAMP_MASK | TYPE_FREED;
 }
 
+void m2p_fill(struct frame *f, unsigned int order, u64 pfn)
+{
+	for (u64 i = 0; i < 1UL << order; i++)
+		m2p_set(frame_to_mfn(f + i),
+			pfn == M2P_INVALID ? pfn : pfn + i);
+}
+
 /* Undoes pages_take().  Each frame's type has its stamp, or nothing. */
 void pages_give(struct frame *f, unsigned int order)
 {
 	u64 mfn = frame_to_mfn(f).m;
 
+	m2p_fill(f, order, M2P_INVALID);
 	spin_lock(&pages_lock);
 	free_count += 1UL << order;
 	for (; order < MAX_ORDER; order++) {
@@ -228,9 +236,10 @@ bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
 	return ok;
 }
 
-/* See mm.h.  Not above d's limit; not for the dying. */
+/* See mm.h.  Not above d's limit; not for the dying.  The M2P is right before
+ * the frames are the guest's, who may give them away at once. */
 struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
-				 u32 flags)
+				 u32 flags, u64 pfn)
 {
 	struct frame *f;
 
@@ -239,11 +248,13 @@ struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
 	    READ_ONCE(d->tot_pages) + (1UL << order) > READ_ONCE(d->max_pages))
 		return NULL;
 	f = pages_take(order, flags);
-	if (f && !pages_assign(d, f, order, true)) {
-		pages_give(f, order);
-		f = NULL;
-	}
-	return f;
+	if (!f)
+		return NULL;
+	m2p_fill(f, order, pfn);
+	if (pages_assign(d, f, order, true))
+		return f;
+	pages_give(f, order);
+	return NULL;
 }
 
 /* A guest's frame, unlinked and with count 0, becomes free. */
@@ -255,7 +266,6 @@ void page_free_stolen(struct frame *f)
 	/* XSA-402: nobody gets memory whose cached content is older. */
 	if (unlikely(f->ref & FRAME_UNCACHED))
 		frame_writeback(f);
-	m2p_set(frame_to_mfn(f), M2P_INVALID);
 	f->ref = (u64)DOMID_INVALID << FRAME_OWNER_SHIFT;
 	f->type = (u64)tlb_clock() << TYPE_STAMP_SHIFT | TYPE_FREED;
 	pages_give(f, 0);
@@ -317,6 +327,18 @@ void page_unsteal(struct frame *f)
 
 /* --- the end of a domain --------------------------------------------- */
 
+/* Even at the limit of what guests may count up to: there is room above. */
+static bool frame_hold(struct frame *f, const struct domain *d)
+{
+	u64 x = READ_ONCE(f->ref);
+
+	while (x & FRAME_COUNT_MASK &&
+	       (domid_t)(x >> FRAME_OWNER_SHIFT) == d->id)
+		if (try_cmpxchg(&f->ref, &x, x + 1))
+			return true;
+	return false;
+}
+
 /*
  * Frame by frame of the machine, whatever keeps it in existence on behalf of
  * its owner.  Nobody gives the dying frames any more.
@@ -327,20 +349,20 @@ int domain_relinquish_pages(struct domain *d)
 	int budget = TABLE_BUDGET, rc = 0;
 
 	for (; *mfn < max_mfn; ++*mfn) {
-		struct frame *f = mfn_get(MFN(*mfn), d);
+		struct frame *f = mfn_to_frame(MFN(*mfn));
 
 		if (*mfn % RELINQUISH_BATCH == 0 && *mfn != start &&
 		    preempt_check())
-			rc = -XEN_ERESTART;
-		if (f && !rc &&
-		    atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
+			return -XEN_ERESTART;
+		if (!frame_hold(f, d))
+			continue;
+		if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
 			rc = type_put(f, &budget);
-		if (f && !rc)
+		if (!rc)
 			rc = type_reap(f, &budget);
-		if (f && !rc)
+		if (!rc)
 			frame_release_allocated(f);
-		if (f)
-			frame_put(f);
+		frame_put(f);
 		if (rc)
 			return rc;
 	}
