@@ -20,7 +20,6 @@ int evtchn_destroy_domain(struct domain *d);
 void evtchn_free_domain(struct domain *d);	/* final, memory only */
 void evtchn_dump(void);				/* debug key e */
 
-/* --- deliver.c ------------------------------------------------------ */
 /* Port valid and its pending bit set?  For poll.  port 0 and bad ports: <0. */
 int evtchn_port_pending(struct domain *d, u32 port);
 void virq_raise_vcpu(struct vcpu *v, unsigned int virq);	/* TIMER, DEBUG */

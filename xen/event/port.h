@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of event/ share: a domain's ports.  Nobody else includes it.
+ * A domain's ports.  For evtchn.c and its tests only.
  *
  * A port is 16 bytes, in an array that is made and freed with the domain.
  *
@@ -62,10 +62,5 @@ static always_inline struct evtchn *port_find(const struct domain *d, u32 port)
 
 	return likely(port <= e->max_port) ? e->port + port : NULL;
 }
-
-/* deliver.c */
-void port_raise(struct domain *d, struct vcpu *v, u32 port);
-long evtchn_send(struct domain *d, u32 port);
-long evtchn_unmask(struct domain *d, union evtchn_args *a);
 
 #endif

@@ -285,10 +285,7 @@ void frame_last_put(struct frame *f, u64 ref)
 	BUG_ON(!d && !shared);
 	if (d) {
 		spin_lock(&d->page_lock);
-		if (shared)
-			d->shared_pages--;
-		else
-			d->tot_pages--;
+		--*(shared ? &d->shared_pages : &d->tot_pages);
 		last = !(d->shared_pages + d->tot_pages);
 		spin_unlock(&d->page_lock);
 	}
