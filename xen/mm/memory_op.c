@@ -242,14 +242,10 @@ static long memory_stat(unsigned int op, u64 arg)
 	rc = target_get(m.domid, &d);
 	if (rc)
 		return rc;
-	if (op == XENMEM_current_reservation)
-		rc = (long)READ_ONCE(d->tot_pages);
-	else if (op == XENMEM_maximum_reservation)
-		rc = (long)READ_ONCE(d->max_pages);
-	else			/* the guest says itself how many it has */
-		rc = (long)READ_ONCE(d->shared_info->arch.max_pfn);
-	if (op == XENMEM_maximum_gpfn && rc > 0)
-		rc--;
+	/* The last: the guest says itself how many it has. */
+	rc = op == XENMEM_current_reservation ? READ_ONCE(d->tot_pages) :
+	     op == XENMEM_maximum_reservation ? READ_ONCE(d->max_pages) :
+	     max(READ_ONCE(d->shared_info->arch.max_pfn), 1UL) - 1;
 	domain_put(d);
 	return rc;
 }
