@@ -18,12 +18,10 @@
 
 static struct { paddr_t start, end; } ranges[2 * E820_MAX] __initdata;
 static unsigned int nr_ranges __initdata;
-static bool allocator_works;
-static bool all_mapped __initdata;
-
 #define SIZE_2M		(1UL << 21)
 #define GRANULE		(1UL << 18)	/* frames */
-#define BOOT_LIMIT	(1UL << 32)
+/* Below this page tables come from early_alloc(); 0: from the allocator. */
+static paddr_t table_limit = 1UL << 32;	/* what the boot's tables reach */
 
 static void __init range_add(paddr_t start, paddr_t end)
 {
@@ -63,11 +61,10 @@ mfn_t table_page(void)
 {
 	void *page;
 
-	if (allocator_works) {
+	if (!table_limit) {
 		page = alloc_page();
 	} else {
-		page = paddr_to_virt(early_alloc(PAGE_SIZE, all_mapped ?
-						 ~0UL : BOOT_LIMIT));
+		page = paddr_to_virt(early_alloc(PAGE_SIZE, table_limit));
 		memset(page, 0, PAGE_SIZE);
 	}
 	return page ? virt_to_mfn(page) : MFN(0);
@@ -143,12 +140,12 @@ void __init mm_early_init(void)
 	boot_free_ram(range_add);
 	for_each_ram(ram_count);
 	xenmap_init();
-	all_mapped = true;
+	table_limit = ~0UL;
 	tables_init();
 	for (unsigned int i = 0; i < nr_ranges; i++)
 		if (ranges[i].start < ranges[i].end)
 			pages_add(ranges[i].start, ranges[i].end);
-	allocator_works = true;
+	table_limit = 0;
 	log_info("Memory: %lu MiB, %lu MiB free\n", total_pages >> 8,
 		 free_page_count() >> 8);
 }
