@@ -35,7 +35,7 @@
 #include <hypercall-abi/platform.h>
 #include <hypercall-abi/version.h>
 
-/* --- the way of all --------------------------------------------------------- */
+/* --- the way of all ------------------------------------------------------- */
 
 /*
  * The way of all control operations: the control domain's only, of this

@@ -25,9 +25,9 @@
  *    everything as it was.
  *
  * Locks: see port.h; operations run with evtchn_lock held, events need none.
- * cpu/irq.c has locks that come before it, so a PIRQ's
- * port is busy while pirq_bind() or pirq_unbind() runs without evtchn_lock:
- * nobody can close or rebind it, but an interrupt still finds it.
+ * cpu/irq.c has locks that come before it, so a PIRQ's port is busy while
+ * pirq_bind() or pirq_unbind() runs without evtchn_lock: nobody can close or
+ * rebind it, but an interrupt still finds it.
  *
  * A hostile guest may pass any port number and race all operations on all its
  * vCPUs and with its peers; it may use up its own ports, never someone else's.

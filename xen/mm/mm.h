@@ -125,9 +125,10 @@ void frame_put(struct frame *f);
 /* Convenience: valid mfn, owned by d, referenced; NULL otherwise. */
 struct frame *__must_check mfn_get(mfn_t mfn, const struct domain *d);
 /*
- * A use as a type, which is a reference as well.  TYPE_WRITABLE and TYPE_SEG_DESC here; page-table
- * types validate (ptypes.c).  0; -XEN_EINVAL not valid for the type;
- * -XEN_EBUSY in use as another; -XEN_ERESTART interrupted, try again.
+ * A use as a type, which is a reference as well.  TYPE_WRITABLE and
+ * TYPE_SEG_DESC here; page-table types validate (ptypes.c).  0; -XEN_EINVAL
+ * not valid for the type; -XEN_EBUSY in use as another; -XEN_ERESTART
+ * interrupted, try again.
  */
 int __must_check frame_get_type(struct frame *f, struct domain *d, u64 type);
 void frame_put_type(struct frame *f);
@@ -144,8 +145,9 @@ bool frame_release_allocated(struct frame *f);
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
-/* Owned by d, counted in d->tot_pages, one reference each
- * (FRAME_ALLOCATED), contents zero, and pfns from pfn on in the M2P.  NULL: none left or d->max_pages. */
+/* Owned by d, counted in d->tot_pages, one reference each (FRAME_ALLOCATED),
+ * contents zero, pfns from pfn on in the M2P.  NULL: none left, d->max_pages,
+ * or dying. */
 struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
 				 u32 flags, u64 pfn);
 /* Ours, zeroed, through the direct map. */

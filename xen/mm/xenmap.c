@@ -70,7 +70,7 @@ void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
 	*slot = pa | flags | (level > 1 ? PTE_PSE : 0);
 }
 
-/* 0, or -XEN_ENOMEM with some pages mapped.  No flags: unmapped, not flushed. */
+/* 0, or -XEN_ENOMEM with some mapped.  No flags: unmapped, but not flushed. */
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 {
 	for (u64 i = 0; i < nr; i++) {
