@@ -1,4 +1,4 @@
-SRCS_evgrantsmp := $(XEN)/event/evtchn.c $(XEN)/event/deliver.c \
+SRCS_evgrantsmp := $(XEN)/event/evtchn.c \
 	$(XEN)/grant/table.c $(XEN)/grant/map.c $(XEN)/grant/copy.c \
 	$(XEN)/lib/spinlock.c
 CFLAGS_evgrantsmp := -DDEBUG -O2

@@ -1,1 +1,1 @@
-SRCS_evtchn := $(XEN)/event/evtchn.c $(XEN)/event/deliver.c
+SRCS_evtchn := $(XEN)/event/evtchn.c

@@ -24,7 +24,6 @@ bool host_quiet = true;
 int log_threshold = LOG_WARN, guest_log_threshold = LOG_WARN;
 __weak struct cpu host_cpu[NR_CPUS];
 __weak u64 max_mfn, total_pages;
-__weak u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 __weak struct cpu_info boot_cpu;
 __weak bool smap_enabled;
 
@@ -181,8 +180,6 @@ void host_map_frames(u64 n)
 		exit(2);
 	}
 	max_mfn = n;
-	for (u64 g = 0; g <= n >> GRANULE_SHIFT; g++)
-		frame_granules[g / 64] |= 1UL << (g % 64);
 }
 
 __weak u64 cmdline_u64(const char *name, u64 dflt)
@@ -211,14 +208,6 @@ __weak int copy_to_guest(u64 gva, const void *src, size_t n)
 	if (n && faults(gva, n))
 		return -XEN_EFAULT;
 	memcpy((void *)gva, src, n);
-	return 0;
-}
-
-__weak int clear_guest(u64 gva, size_t n)
-{
-	if (n && faults(gva, n))
-		return -XEN_EFAULT;
-	memset((void *)gva, 0, n);
 	return 0;
 }
 

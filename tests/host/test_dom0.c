@@ -95,16 +95,6 @@ u64 cmdline_u64(const char *name, u64 dflt)
 	       strtoul(opt_vcpus, NULL, 0) : dflt;
 }
 
-void *heap_alloc(size_t size)
-{
-	return calloc(1, size);
-}
-
-void heap_free(void *p)
-{
-	free(p);
-}
-
 /* Ascending, aligned, never reused; dirty where zero was not promised. */
 static u64 take(unsigned int order, u32 flags)
 {
@@ -125,6 +115,27 @@ void *alloc_pages(unsigned int order, u32 flags)
 	return at ? mfn_to_virt(MFN(at)) : NULL;
 }
 
+static u8 heap_order[RAM_PAGES];
+
+void *heap_alloc(size_t size)
+{
+	unsigned int order = 0;
+	void *p;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	p = alloc_pages(order, 0);
+	if (p)
+		heap_order[virt_to_mfn(p).m] = order;
+	return p;
+}
+
+void heap_free(void *p)
+{
+	if (p)
+		pages_given += 1UL << heap_order[virt_to_mfn(p).m];
+}
+
 void free_pages(void *p, unsigned int order)
 {
 	CHECK_EQ(virt_to_mfn(p).m & ((1UL << order) - 1), 0);
@@ -141,7 +152,8 @@ u64 free_page_count(void)
 	return RAM_PAGES - next_free;
 }
 
-struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags)
+struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
+				 u32 flags, u64 pfn)
 {
 	u64 at;
 
@@ -153,6 +165,8 @@ struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags
 		return NULL;
 	next_free += max_order && at % 3 == 0;
 	domain_pages += 1UL << order;
+	for (u64 i = 0; i < 1UL << order; i++)
+		m2p_set(MFN(at + i), pfn + i);
 	return mfn_to_frame(MFN(at));
 }
 
@@ -171,6 +185,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	dom.is_privileged = !id;
 	dom.max_vcpus = c->max_vcpus;
 	dom.shared_info = alloc_pages(0, 0);
+	for (int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		dom.shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	*out = &dom;
 	return 0;
 }
@@ -192,7 +208,7 @@ int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft)
 	return 0;
 }
 
-int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type)
+int ptype_pin(struct domain *owner, mfn_t mfn, u64 type)
 {
 	CHECK_EQ(type, TYPE_L4);
 	if (!pinned.m && next_free & 1)

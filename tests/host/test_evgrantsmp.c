@@ -267,8 +267,8 @@ static void *mortal_thread(void *arg)
 		WRITE_ONCE(d->is_dying, true);
 		while (evtchn_destroy_domain(d) == -XEN_ERESTART)
 			;
-		for (int i = 0; i < NR_CHUNKS; i++)
-			if (d->evtchn->used[i] != (i == 0))
+		for (u32 i = 0; i <= d->evtchn->max_port; i++)
+			if (port_find(d, i)->state != PORT_FREE)
 				abort();
 		domain_put(d);
 		while (READ_ONCE(d->refs))
@@ -288,12 +288,10 @@ static void ports(void)
 	start(port_thread, mortal_thread);
 	for (int i = 0; i < DOMS; i++) {
 		CHECK_EQ(dom[i].refs, 1);
-		for (u32 p = 0; p < 64; p++) {
+		for (u32 p = 0; p <= dom[i].evtchn->max_port; p++) {
 			struct evtchn *c = port_find(&dom[i], p), *o;
 
 			CHECK_EQ(c->lock, 0);
-			CHECK_EQ(c->state != PORT_FREE,
-				 p && (dom[i].evtchn->used[0] >> p & 1));
 			if (c->state != PORT_INTERDOMAIN)
 				continue;
 			o = port_find(c->target->domain, c->what);
@@ -329,7 +327,7 @@ void frame_put(struct frame *f)
 		abort();
 }
 
-int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
+int frame_get_type(struct frame *f, struct domain *d, u64 type)
 {
 	if (!frame_get(f, d))
 		return -XEN_EINVAL;
@@ -337,20 +335,20 @@ int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
 	return 0;
 }
 
-void frame_put_and_type(struct frame *f)
+void frame_put_type(struct frame *f)
 {
 	if (atomic_sub(&f->type, 1UL) >> 63)
 		abort();
 	frame_put(f);
 }
 
-void frame_share(void *page, struct domain *d, bool writable)
+void frame_share(void *page, struct domain *d)
 {
 }
 
-bool frame_unshare(void *page)
+void frame_unshare(void *page)
 {
-	return true;
+	free_page(page);
 }
 
 int ptype_map_grant(struct vcpu *v, u64 va, bool by_pte, u64 pte)
@@ -440,7 +438,7 @@ static void *lender_thread(void *arg)
 
 static u32 want[NR_FRAMES], want_type[NR_FRAMES], mappings;
 
-static void count(struct domain *mapper, u64 mfn, bool writable, void *arg)
+static void count(struct domain *mapper, u64 mfn, bool writable)
 {
 	want[mfn]++;
 	want_type[mfn] += writable;
@@ -464,7 +462,7 @@ static void grants(void)
 	}
 	ops = 0;
 	start(grant_thread, lender_thread);
-	grant_for_each_mapping(count, NULL);
+	grant_for_each_mapping(count);
 	CHECK(mappings > 0 && ops > 1000);
 	for (int i = 0; i < NR_LENT; i++) {
 		struct frame *f = mfn_to_frame(MFN(LENT + i));

@@ -56,7 +56,7 @@ void frame_put(struct frame *f)
 	f->ref--;
 }
 
-int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
+int frame_get_type(struct frame *f, struct domain *d, u64 type)
 {
 	if (!frame_get(f, d))
 		return -XEN_EINVAL;
@@ -68,7 +68,7 @@ int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
 	return 0;
 }
 
-void frame_put_and_type(struct frame *f)
+void frame_put_type(struct frame *f)
 {
 	if (!(f->type & TYPE_COUNT_MASK))
 		abort();
@@ -76,15 +76,16 @@ void frame_put_and_type(struct frame *f)
 	frame_put(f);
 }
 
-void frame_share(void *page, struct domain *d, bool writable)
+void frame_share(void *page, struct domain *d)
 {
 	virt_to_frame(page)->ref = (u64)d->id << FRAME_OWNER_SHIFT |
 				   FRAME_XENHEAP | 1;
 }
 
-bool frame_unshare(void *page)
+void frame_unshare(void *page)
 {
-	return refs(virt_to_mfn(page).m) == 1;
+	if (refs(virt_to_mfn(page).m) == 1)
+		free_page(page);
 }
 
 void *alloc_pages(unsigned int order, u32 flags)
@@ -191,7 +192,7 @@ static void setup(void)
 
 static u32 want_refs[NR_FRAMES], want_types[NR_FRAMES];
 
-static void count(struct domain *mapper, u64 mfn, bool writable, void *arg)
+static void count(struct domain *mapper, u64 mfn, bool writable)
 {
 	want_refs[mfn]++;
 	want_types[mfn] += writable;
@@ -203,7 +204,7 @@ static void check_counts(void)
 {
 	memset(want_refs, 0, sizeof(want_refs));
 	memset(want_types, 0, sizeof(want_types));
-	grant_for_each_mapping(count, NULL);
+	grant_for_each_mapping(count);
 	for (u64 m = FIRST_GUEST; m < FIRST_GUEST + 100 * WORLD_DOMAINS; m++) {
 		CHECK_EQ(refs(m), 1 + want_refs[m]);
 		if ((frame(m)->type & TYPE_MASK) == TYPE_WRITABLE)

@@ -79,12 +79,12 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 static struct { domid_t id; u64 mfn; bool writable; } held[64];
 
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg)
+				       bool writable))
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
 		if (held[i].mfn)
 			fn(&world_dom[held[i].id], held[i].mfn,
-			   held[i].writable, arg);
+			   held[i].writable);
 }
 
 /*
@@ -155,7 +155,7 @@ static void setup(void)
 		dom(i)->lock = (struct spinlock)SPINLOCK(LOCK_DOMAIN);
 		dom(i)->page_lock =
 			(struct spinlock)SPINLOCK(LOCK_PAGES_DOMAIN);
-		dom(i)->page_list = dom(i)->xenpage_list = NO_FRAME;
+		dom(i)->relinquish_next = 0;
 		dom(i)->max_pages = GUEST_PAGES;
 		dom(i)->dirty_cpus = 7;
 		for (unsigned int j = 0; j < WORLD_VCPUS; j++)
@@ -196,7 +196,7 @@ static void teardown(void)
 
 static u64 page(struct domain *d)
 {
-	struct frame *f = alloc_domain_pages(d, 0, 0);
+	struct frame *f = alloc_domain_pages(d, 0, 0, 0);
 
 	if (!f)
 		abort();
@@ -253,7 +253,9 @@ static u64 refs(u64 mfn)
 /* Nobody uses any of d's frames: only its own claim on each is left. */
 static void check_idle(struct domain *d)
 {
-	for (u32 m = d->page_list; m != NO_FRAME; m = frame(m)->next) {
+	for (u64 m = 0; m < NR_FRAMES; m++) {
+		if (frame_owner(frame(m)) != d->id || !refs(m))
+			continue;
 		CHECK_EQ(refs(m), 1);
 		CHECK_EQ(uses(m), 0);
 		CHECK_EQ(frame(m)->type & (TYPE_PARTIAL | TYPE_PINNED |
@@ -275,7 +277,7 @@ static void up_and_down(void)
 	setup();
 	build(dom(1));
 	COUNTED();
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l4), TYPE_L4), 0);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), 0);
 	COUNTED();
 	CHECK_EQ(frame(sp.l4)->type & ~TYPE_STAMP_MASK,
 		 TYPE_L4 | TYPE_VALIDATED | TYPE_PINNED | 1);
@@ -284,8 +286,8 @@ static void up_and_down(void)
 	CHECK_EQ(refs(sp.l1[0][0]), 3);		/* claim, type, itself */
 	CHECK(words(sp.l1[0][0])[0] & PTE_G);
 	CHECK_EQ(words(sp.l4)[HYP_FIRST_SLOT] >> 32, 0x12);
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l4), TYPE_L4), -XEN_EINVAL);
-	CHECK_EQ(ptype_pin(dom(1), dom(1), MFN(sp.l3), TYPE_L3), 0);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), -XEN_EINVAL);
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l3), TYPE_L3), 0);
 	CHECK_EQ(vcpu_set_kernel_l4(current, MFN(sp.l4)), 0);
 	CHECK_EQ(vcpu_set_user_l4(current, MFN(sp.l4)), 0);
 	COUNTED();
@@ -306,8 +308,7 @@ static int pin(u64 mfn, u64 type)
 {
 	int rc;
 
-	while ((rc = ptype_pin(current->domain, current->domain, MFN(mfn),
-			       type)) == -XEN_ERESTART)
+	while ((rc = ptype_pin(current->domain, MFN(mfn), type)) == -XEN_ERESTART)
 		COUNTED();
 	reap_all();
 	COUNTED();
@@ -316,11 +317,9 @@ static int pin(u64 mfn, u64 type)
 
 static void unpin(u64 mfn)
 {
-	int rc = ptype_unpin(current->domain, MFN(mfn));
-
-	while (rc == -XEN_ERESTART)
-		rc = ptype_unpin(current->domain, MFN(mfn));
-	CHECK_EQ(rc, 0);
+	CHECK_EQ(ptype_unpin(current->domain, MFN(mfn)), 0);
+	COUNTED();
+	reap_all();
 	COUNTED();
 }
 
@@ -478,13 +477,13 @@ static void lent_pages(void)
 	mfn = virt_to_mfn(p).m;
 	l1 = page(dom(1));
 	COUNTED();
-	frame_share(p, dom(1), true);
+	frame_share(p, dom(1));
 	COUNTED();
 	put(l1, 0, mfn, DATA);
 	put(l1, 1, mfn, READ_ONLY);
 	CHECK_EQ(pin(l1, TYPE_L1), 0);
 	CHECK_EQ(pin(mfn, TYPE_L1), -XEN_EBUSY);	/* XSA-248 */
-	CHECK(!frame_unshare(p));
+	frame_unshare(p);
 	COUNTED();
 	unpin(l1);
 	CHECK_EQ(dom(1)->shared_pages, 0);
@@ -719,12 +718,12 @@ static void walk_store(void)
 {
 	u64 i = rnd(WALK_FRAMES), m = pool[current->domain->id - 1][i];
 
-	if (!m || frame_get_and_type(frame(m), current->domain, TYPE_WRITABLE))
+	if (!m || frame_get_type(frame(m), current->domain, TYPE_WRITABLE))
 		return;
 	if (!rnd(4))
 		memset(words(m), 0, PAGE_SIZE);
 	words(m)[random_index()] = random_entry(group_of(i));
-	frame_put_and_type(frame(m));
+	frame_put_type(frame(m));
 }
 
 static void walk_update(void)
@@ -756,7 +755,7 @@ static void walk_hold(void)
 
 	if (held[i].mfn) {
 		if (held[i].writable)
-			frame_put_and_type(frame(held[i].mfn));
+			frame_put_type(frame(held[i].mfn));
 		else
 			frame_put(frame(held[i].mfn));
 		held[i].mfn = 0;
@@ -765,7 +764,7 @@ static void walk_hold(void)
 	if (m >= NR_FRAMES || !m)
 		return;
 	held[i].writable = rnd(2);
-	if (held[i].writable ? !frame_get_and_type(frame(m), d, TYPE_WRITABLE)
+	if (held[i].writable ? !frame_get_type(frame(m), d, TYPE_WRITABLE)
 			     : frame_get(frame(m), d)) {
 		held[i].id = d->id;
 		held[i].mfn = m;
@@ -786,7 +785,7 @@ static void walk_exchange(void)
 		frame_put(f);
 		*p = 0;
 	} else {
-		f = alloc_domain_pages(current->domain, 0, 0);
+		f = alloc_domain_pages(current->domain, 0, 0, 0);
 		*p = f ? frame_to_mfn(f).m : 0;
 	}
 }
@@ -796,7 +795,7 @@ static void walk_steal(void)
 	u64 m = pool[current->domain->id - 1][rnd(WALK_FRAMES)];
 
 	if (m && page_steal(current->domain, frame(m)))
-		page_unsteal(current->domain, frame(m));
+		page_unsteal(frame(m));
 }
 
 static void walk_step(void)
@@ -809,7 +808,7 @@ static void walk_step(void)
 	case 0: case 1: case 2:
 		return walk_store();
 	case 3: case 4:
-		pins += !ptype_pin(d, d, MFN(m), (u64)level << TYPE_SHIFT);
+		pins += !ptype_pin(d, MFN(m), (u64)level << TYPE_SHIFT);
 		return;
 	case 5:
 		(void)ptype_unpin(d, MFN(m));
@@ -855,7 +854,7 @@ static void random_walk(void)
 		if (!held[i].mfn)
 			continue;
 		if (held[i].writable)
-			frame_put_and_type(frame(held[i].mfn));
+			frame_put_type(frame(held[i].mfn));
 		else
 			frame_put(frame(held[i].mfn));
 		held[i].mfn = 0;
@@ -953,7 +952,7 @@ static void *pin_thread(void *unused)
 {
 	me = 2;
 	while (!READ_ONCE(race_stop)) {
-		if (!ptype_pin(dom(1), dom(1), MFN(race.frame), TYPE_L1)) {
+		if (!ptype_pin(dom(1), MFN(race.frame), TYPE_L1)) {
 			look_at_table();
 			(void)ptype_unpin(dom(1), MFN(race.frame));
 		}

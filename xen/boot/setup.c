@@ -70,7 +70,8 @@ static struct domain *__init first_domain(void)
 
 static void free_boot_range(u8 *start, u8 *end)
 {
-	unmap_pages((u64)start, (u64)(end - start) >> PAGE_SHIFT);
+	map_pages((u64)start, MFN(0), (u64)(end - start) >> PAGE_SHIFT, 0);
+	tlb_flush_mask(cpus_online, FLUSH_ALL_VA);
 	pages_add(virt_to_paddr(start), virt_to_paddr(end));
 }
 
@@ -119,7 +120,6 @@ void __init start_xen(u32 magic, u64 info)
 	acpi_init(boot_info.rsdp);
 	apic_init_boot();
 	irq_init();
-	event_init();
 	clock_init();
 
 	/* [boot 70] From here on there are vCPUs to schedule. */

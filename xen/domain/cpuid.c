@@ -150,23 +150,6 @@ static u32 xsave_size(u64 xcr0, bool compact)
 	return size;
 }
 
-static void policy_xstate(struct cpuid_policy *p)
-{
-	struct slot *x = p->s + AT_XSTATE;
-	u32 features = x[1].r.a;
-
-	p->xcr0 = !policy_has(p, F_XSAVE) ? 0 :
-		  boot_cpu.xcr0 & (3 | (policy_has(p, F_AVX) ? 4 : 0) |
-				   (policy_has(p, F_AVX512F) ? 0xe0 : 0));
-	for (unsigned int i = 0; i < NR_XSTATE; i++)
-		x[i].r = i > 1 && p->xcr0 >> i & 1 ?
-			 host.s[AT_XSTATE + i].r :
-			 (struct cpuid_leaf){ 0 };
-	x[0].r.a = p->xcr0;
-	x[0].r.c = p->xcr0 ? xsave_size(p->xcr0, false) : 0;
-	x[1].r.a = p->xcr0 ? features : 0;
-}
-
 /* --- making policies ------------------------------------------------------ */
 
 /* Makes everything that follows from the features and limits follow. */
@@ -175,12 +158,21 @@ static void policy_finish(struct cpuid_policy *p)
 	struct cpuid_leaf *e7 = &p->s[AT_EXT + 7].r;
 	struct cpuid_leaf *e21 = &p->s[AT_EXT + 0x21].r;
 	struct cpuid_leaf *sizes = &p->s[AT_EXT + 8].r;
+	struct slot *x = p->s + AT_XSTATE;
 
 	*word(p, 1) |= HYPERVISOR_BIT;
 	for (unsigned int i = 0; i < ARRAY_SIZE(depends); i++)
 		if (!policy_has(p, depends[i].need))
 			*word(p, depends[i].w) &= ~depends[i].lose;
-	policy_xstate(p);
+	p->xcr0 = !policy_has(p, F_XSAVE) ? 0 :
+		  boot_cpu.xcr0 & (3 | (policy_has(p, F_AVX) ? 4 : 0) |
+				   (policy_has(p, F_AVX512F) ? 0xe0 : 0));
+	x[0].r = (struct cpuid_leaf){
+		.a = p->xcr0, .c = p->xcr0 ? xsave_size(p->xcr0, false) : 0 };
+	x[1].r = (struct cpuid_leaf){ .a = p->xcr0 ? x[1].r.a : 0 };
+	for (unsigned int i = 2; i < NR_XSTATE; i++)
+		x[i].r = p->xcr0 >> i & 1 ? host.s[AT_XSTATE + i].r
+					  : (struct cpuid_leaf){ 0 };
 	for (unsigned int i = 0; i < ARRAY_SIZE(unused); i++)
 		for (unsigned int k = unused[i][0]; k <= unused[i][1]; k++)
 			p->s[k].r = (struct cpuid_leaf){ 0 };

@@ -90,7 +90,7 @@ static __init void choose_size(struct build *b, u64 avail)
 	want = max(size[0], size[1]);
 	want = min(want, size[2]);
 	want = min(want, DOM0_MAX_PAGES);
-	avail -= min(avail, HYP_RESERVE + avail / 512);	/* and its P2M */
+	avail -= min(avail, HYP_RESERVE + avail / 256);	/* and its P2M */
 	b->nr_pages = min(want, avail);
 	if (b->nr_pages < want)
 		printk("Dom0 gets %lu MiB, %lu MiB less than asked for: no more memory is free\n",
@@ -191,13 +191,11 @@ static __init bool fill(struct build *b, u64 pfn, u64 end, u32 flags)
 
 	while (pfn < end) {
 		order = min(order, fls64(end - pfn));
-		f = alloc_domain_pages(b->d, order, flags);
+		f = alloc_domain_pages(b->d, order, flags, pfn);
 		if (!f && !order--)
 			return false;
-		for (u64 i = 0; f && i < 1UL << order; i++, pfn++) {
-			b->p2m[pfn] = frame_to_mfn(f).m + i;
-			m2p_set(MFN(b->p2m[pfn]), pfn);
-		}
+		for (u64 i = 0; f && i < 1UL << order; i++)
+			b->p2m[pfn++] = frame_to_mfn(f).m + i;
 	}
 	return true;
 }
@@ -231,7 +229,7 @@ static __init const char *load(struct build *b,
 {
 	struct kernel_image *k = &b->k;
 
-	b->p2m = boot_alloc(b->p2m_pages << PAGE_SHIFT);
+	b->p2m = heap_alloc(b->p2m_pages << PAGE_SHIFT);
 	if (!b->p2m || !fill(b, 0, b->fixed_pages, 0))
 		return "not enough memory to unpack and load the kernel";
 	memset(b->p2m + b->fixed_pages, 0xff,
@@ -253,8 +251,7 @@ static __init const char *load(struct build *b,
 	       k->text[XEN_ELFNOTE_GUEST_VERSION], k->start, k->end,
 	       k->note[XEN_ELFNOTE_ENTRY], b->d->max_vcpus,
 	       PAGES_TO_MIB(b->nr_pages));
-	if (k->buffer)
-		boot_free(k->buffer, k->size);
+	heap_free(k->buffer);
 	module_pages(kernel, true);
 	if (!fill(b, b->fixed_pages, b->nr_pages, ALLOC_NOSCRUB))
 		return "the allocator has less memory than it said";
@@ -308,12 +305,11 @@ static __init const char *build_tables(struct build *b, struct vcpu *v)
 		BUG_ON(b->next_table != b->fixed_pages);
 	}
 	do
-		rc = ptype_pin(b->d, b->d, l4, TYPE_L4);
+		rc = ptype_pin(b->d, l4, TYPE_L4);
 	while (rc == -XEN_ERESTART);
 	/* It is valid by now: one more reference does not take long. */
 	if (rc || vcpu_set_kernel_l4(v, l4))
 		return "its first page tables were refused";
-	vcpu_update_cr3(v);
 	return NULL;
 }
 
@@ -352,11 +348,12 @@ static __init const char *build(struct build *b,
 	struct xen_domctl_createdomain c = {
 		.max_vcpus = cmdline_u64("dom0_max_vcpus", nr_online),
 		.max_evtchn_port = EVTCHN_2L_PORTS - 1,
-		.max_grant_frames = cmdline_u64("gnttab_max_frames", 64),
-		.max_maptrack_frames =
-			cmdline_u64("gnttab_max_maptrack_frames", 1024),
+		.max_grant_frames = ~0U, .max_maptrack_frames = ~0U,
 	};
 	bool pin = cmdline_bool("dom0_vcpus_pin") == 1;
+	/* By when its size counts, what is used till then is free again. */
+	u64 avail = free_page_count() + module_pages(kernel, false) +
+		    (b->initrd ? module_pages(b->initrd, false) : 0);
 	const char *err = image_unpack(paddr_to_virt(kernel->start),
 				       kernel->end - kernel->start, &b->k);
 	struct vcpu *v;
@@ -375,9 +372,7 @@ static __init const char *build(struct build *b,
 		if (pin && cpus_online >> i & 1)
 			vcpu_set_affinity(v, 1UL << i, ~0UL);
 	}
-	choose_size(b, free_page_count() + module_pages(kernel, false) +
-		    (b->k.buffer ? b->k.size >> PAGE_SHIFT : 0) +
-		    (b->initrd ? module_pages(b->initrd, false) : 0));
+	choose_size(b, avail);
 	v = b->d->vcpu[0];
 	err = lay_out(b);
 	err = err ? err : load(b, kernel);
@@ -385,14 +380,12 @@ static __init const char *build(struct build *b,
 	if (err)
 		return err;
 	write_start_info(b, kernel->cmdline);
-	boot_free(b->p2m, b->p2m_pages << PAGE_SHIFT);
+	heap_free(b->p2m);
 
 	/* Selectors, flags, FPU and mode are as vcpu_create() left them. */
 	v->regs.rip = b->k.note[XEN_ELFNOTE_ENTRY];
 	v->regs.rsp = b->v_stack + PAGE_SIZE;
 	v->regs.rsi = b->v_start_info;
-	for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		b->d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	v->initialised = 1;
 	atomic_and(&v->pause_flags, ~VPF_DOWN);
 	return NULL;

@@ -31,7 +31,7 @@
 #include <dev/dev.h>
 
 #define DOMAIN(i) { \
-	.id = (i), .refs = 1, .page_list = ~0U, .xenpage_list = ~0U, \
+	.id = (i), .refs = 1, \
 	.lock = SPINLOCK(LOCK_DOMAIN), \
 	.page_lock = SPINLOCK(LOCK_PAGES_DOMAIN) }
 struct domain *dom0, *domain_list;
@@ -120,6 +120,7 @@ static void domain_free(struct domain *d)
 {
 	struct vcpu *v;
 
+	sched_destroy_domain(d);	/* its timers look at the vCPUs */
 	for_each_vcpu(d, v)
 		vcpu_free(v);
 	evtchn_free_domain(d);
@@ -127,10 +128,8 @@ static void domain_free(struct domain *d)
 	cpuid_reset_domain(d);
 	if (d->perdomain_l3)
 		perdomain_destroy(d);
-	/* If somebody still maps the page, the last one frees it. */
-	if (d->shared_info && frame_unshare(d->shared_info))
-		free_page(d->shared_info);
-	sched_destroy_domain(d);
+	if (d->shared_info)
+		frame_unshare(d->shared_info);
 	heap_free(d);
 }
 
@@ -187,33 +186,13 @@ static domid_t domid_pick(void)
 {
 	static u32 rover;
 	const struct domain *d;
-	u32 tries = 0;
+	u32 id, tries = 0;
 
-	spin_lock(&list_lock);
 	do {
-		rover = rover % (DOMID_FIRST_RESERVED - 1) + 1;
-		d = domain_find(rover);
-	} while (d && d->id == rover && ++tries < DOMID_FIRST_RESERVED);
-	spin_unlock(&list_lock);
-	return rover;
-}
-
-/* Puts d into the list, unless its id is in use. */
-static int domain_publish(struct domain *d)
-{
-	struct domain **p = &domain_list;
-	int rc = -XEN_EEXIST;
-
-	spin_lock(&list_lock);
-	while (*p && (*p)->id < d->id)
-		p = &(*p)->next;
-	if (!*p || (*p)->id != d->id) {
-		d->next = *p;
-		store_release(p, d);
-		rc = 0;
-	}
-	spin_unlock(&list_lock);
-	return rc;
+		id = ++rover % (DOMID_FIRST_RESERVED - 1) + 1;
+		d = domain_find(id);
+	} while (d && d->id == id && ++tries < DOMID_FIRST_RESERVED);
+	return id;
 }
 
 /*
@@ -226,19 +205,21 @@ static int domain_publish(struct domain *d)
 int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out)
 {
-	u32 frames = c->max_grant_frames, maptrack = c->max_maptrack_frames;
-	struct domain *d = domain_find(id);
+	struct domain *d, **p = &domain_list;
 	int rc = -XEN_ENOMEM;
 
 	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
 		return deny(-XEN_EINVAL);
+	if (id == DOMID_INVALID)
+		id = domid_pick();
+	d = domain_find(id);
 	if (d && d->id == id)
 		return deny(-XEN_EEXIST);
 	d = heap_alloc(sizeof(*d));
 	if (!d)
 		return deny(-XEN_ENOMEM);
 
-	*d = (struct domain)DOMAIN(id != DOMID_INVALID ? id : domid_pick());
+	*d = (struct domain)DOMAIN(id);
 	d->is_privileged = !id;
 	d->pause_count = d->control_pauses = 1;
 	d->shutdown_code = SHUTDOWN_CODE_NONE;
@@ -246,22 +227,27 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 	memcpy(d->handle, c->handle, sizeof(d->handle));
 	cpuid_reset_domain(d);
 	sched_init_domain(d);
-	d->shared_info = perdomain_create(d) ? NULL : alloc_page();
+	d->perdomain_l3 = alloc_page();
+	d->shared_info = d->perdomain_l3 ? alloc_page() : NULL;
 	if (d->shared_info) {
 		for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 			d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-		frame_share(d->shared_info, d, true);
+		frame_share(d->shared_info, d);
 		rc = evtchn_init_domain(d, c->max_evtchn_port);
 	}
 	if (!rc)
-		rc = grant_init_domain(d, (s32)frames < 0 ? 64 : frames,
-				       (s32)maptrack < 0 ? 1024 : maptrack);
-	if (!rc)
-		rc = domain_publish(d);
+		rc = grant_init_domain(d, c->max_grant_frames,
+				       c->max_maptrack_frames);
 	if (rc) {
 		domain_free(d);
 		return rc;
 	}
+	spin_lock(&list_lock);
+	while (*p && (*p)->id < id)
+		p = &(*p)->next;
+	d->next = *p;
+	store_release(p, d);
+	spin_unlock(&list_lock);
 	if (!id)
 		dom0 = d;
 	domain_wallclock_update(d);
@@ -376,17 +362,13 @@ static int kill_stop(struct domain *d)
 	return 0;
 }
 
-static void nothing(void *unused)
-{
-}
-
 static int kill_vcpus(struct domain *d)
 {
 	struct vcpu *v;
 
 	/* A sender on another CPU may still be writing to a registered
 	 * vcpu_info; once it answers, it no longer is. */
-	cpu_call(cpus_online, nothing, NULL);
+	tlb_flush_mask(cpus_online, FLUSH_ALL_VA);
 	irq_release_domain(d);
 	for_each_vcpu(d, v) {
 		int rc = vcpu_drop_l4s(v);

@@ -8,7 +8,6 @@
 #include <event/event.h>
 #include <grant/grant.h>
 #include <sched/sched.h>
-#include <hypercall-abi/sysctl.h>
 
 /* A handler of the guest kernel: callbacks. */
 struct callback { u64 address; bool mask_events; };
@@ -38,11 +37,10 @@ struct vcpu {
 	u8 is_idle;
 	u8 guest_ts;		/* guest's view of CR0.TS */
 	u8 iopl;		/* virtual: 0 to 3 */
-	u8 initialised;		/* has had a context */
+	u8 initialised;		/* has had a context: 1; gets one: 2 */
 	u32 work;		/* VWORK_* */
 	u64 cr3_kernel, cr3_user;	/* hardware values; user 0 = none */
 	u64 kernel_sp;
-	u16 kernel_ss, pad_;
 	struct callback syscall_cb, event_cb, failsafe_cb;
 	struct callback syscall32_cb, sysenter_cb, nmi_cb;
 	struct trap_info *traps;	/* [256], by vector */
@@ -62,8 +60,7 @@ struct vcpu {
 	void *fpu_area;		/* XSAVE area, 64-byte aligned */
 	mfn_t l4_kernel, l4_user;	/* typed and referenced; 0 = none */
 	mfn_t reap, reap2;	/* mm: tables still to be taken down, 0 none */
-	u64 gdt_frames[16];
-	u32 gdt_ents, ldt_ents;
+	u32 ldt_ents;
 	u64 ldt_base;
 	u64 iobmp, iobmp_limit;	/* set_iobitmap: guest pointer, ports */
 	u64 tsc_aux;
@@ -78,7 +75,6 @@ struct vcpu {
 		bool active, preempted;
 		struct multicall_entry entry;
 	} mc;
-	u32 context_busy;	/* vcpu.c: someone gives it a context */
 };
 
 static always_inline bool vcpu_event_pending(const struct vcpu *v)
@@ -109,9 +105,7 @@ struct domain {
 	 * reference on the domain (domain_hold() at 0 -> 1, domain_put()). */
 	struct spinlock page_lock;	/* LOCK_PAGES_DOMAIN */
 	u64 tot_pages, max_pages;
-	u32 page_list, xenpage_list;	/* first mfn, ~0 empty */
-	u32 relinquish_state;
-	u64 shared_pages;
+	u64 shared_pages, relinquish_next;
 
 	struct shared_info *shared_info;
 	void *perdomain_l3;	/* slot 260: see mm/xenmap.c */
@@ -219,22 +213,19 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control: domctl.c sysctl.c ------------------------------------------- */
-/* The way of all operations of the control domain: see domctl.c. */
-long control_op(u64 uop, size_t size, u32 version, long (*fn)(void *op));
+/* --- control.c ------------------------------------------------------------- */
 hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
-void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);
-/* A bitmap of tools; nr = bits that exist here.  0 or -XEN_EFAULT. */
-int bitmap_to_guest(const struct xenctl_bitmap *b, cpumask_t mask,
-		    unsigned int nr);
 /* Fills a page with 64 call stubs of 32 bytes. */
 void hypercall_page_init(void *page);
 
 /* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
 hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_memory_op, do_set_gdt, do_update_descriptor;
+/* event/, grant/, sched/ */
+hypercall_t do_event_channel_op, do_grant_table_op, do_sched_op;
+hypercall_t do_set_timer_op;
 
 /* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */

@@ -43,26 +43,6 @@
 #define BZ_HEADER_END	0x250
 #define BZ_MIN_VERSION	0x208		/* payload fields exist */
 
-__init void *boot_alloc(u64 size)
-{
-	unsigned int order = 0;
-	u8 *p;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	p = alloc_pages(order, ALLOC_NOSCRUB);
-	if (p)
-		pages_add(virt_to_paddr(p + ROUND_UP(size, PAGE_SIZE)),
-			  virt_to_paddr(p + (PAGE_SIZE << order)));
-	return p;
-}
-
-__init void boot_free(void *p, u64 size)
-{
-	pages_add(virt_to_paddr(p),
-		  virt_to_paddr(p) + ROUND_UP(size, PAGE_SIZE));
-}
-
 __init const char *image_unpack(const u8 *file, size_t len,
 				struct kernel_image *k)
 {
@@ -92,7 +72,7 @@ __init const char *image_unpack(const u8 *file, size_t len,
 	k->size = load32(file + len - 4);
 	if (!k->size || k->size > MAX_UNPACKED)
 		return "not a kernel, or its unpacked size makes no sense";
-	k->buffer = boot_alloc(k->size);
+	k->buffer = heap_alloc(k->size);
 	if (!k->buffer)
 		return "kernel: no memory to unpack it";
 	k->elf = k->buffer;

@@ -16,7 +16,7 @@ struct elf_segment {
 struct kernel_image {
 	const u8 *elf;		/* the ELF file, unpacked */
 	size_t size;
-	u8 *buffer;		/* from boot_alloc(); NULL: it is the module */
+	u8 *buffer;		/* from heap_alloc(); NULL: it is the module */
 	const struct elf_segment *seg;	/* in the file, whole */
 	unsigned int nr_seg;
 
@@ -45,8 +45,5 @@ static inline u64 image_va(const struct kernel_image *k, u64 paddr)
 	return k->note[XEN_ELFNOTE_VIRT_BASE] + paddr -
 	       k->note[XEN_ELFNOTE_PADDR_OFFSET];
 }
-/* Contiguous pages for size bytes, not cleared; NULL: no memory. */
-void *boot_alloc(u64 size);
-void boot_free(void *p, u64 size);
 
 #endif

@@ -13,8 +13,8 @@
  * A context (vcpu_guest_context) is given once.  It is checked before anything
  * is stored; then the parts that take references follow, which check for
  * themselves, may be interrupted and repeated (-XEN_ERESTART), and replace what
- * an earlier try left; v->initialised comes last.  v->context_busy keeps two
- * CPUs from doing that to one vCPU at a time.
+ * an earlier try left; v->initialised comes last, and keeps two CPUs from doing
+ * that to one vCPU at a time.
  *
  * A registered vcpu_info is a page of the guest's that we keep referenced and
  * typed writable, so that it cannot become a page table or somebody else's
@@ -30,7 +30,9 @@
 /* What a guest may have in rflags, besides IF, which is always set. */
 #define RFLAGS_GUEST	(0xdd5UL | X86_EFLAGS_RF | X86_EFLAGS_AC | \
 			 X86_EFLAGS_ID)
-#define VM_ASSIST_VALID	((2UL << VMASST_TYPE_runstate_update_flag) - 1)
+/* All up to the newest, but the one that would make IOPL real. */
+#define VM_ASSIST_VALID	(((2UL << VMASST_TYPE_runstate_update_flag) - 1) & \
+			 ~(1UL << VMASST_TYPE_architectural_iopl))
 #define CR4_GUEST	(X86_CR4_TSD | X86_CR4_DE | X86_CR4_OSXSAVE)
 #define DR6_FIXED	0xffff0ff0UL
 #define DR6_ZERO	(1UL << 12)
@@ -86,17 +88,15 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		.in_kernel = 1,
 		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
 			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
-		.kernel_ss = FLAT_RING3_SS64,
 		.debugreg = { [6] = DR6_FIXED, [7] = DR7_FIXED },
 	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
-	if (!v->traps || fpu_alloc(v) || sched_init_vcpu(v)) {
+	if (!v->traps || fpu_alloc(v) || perdomain_add_vcpu(v)) {
 		vcpu_free(v);
 		return NULL;
 	}
-	*perdomain_slot(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT)) =
-		gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO;
+	sched_init_vcpu(v);
 	store_release(&d->vcpu[id], v);
 	return v;
 }
@@ -130,7 +130,7 @@ void vcpu_destroy(struct vcpu *v)
 	sched_destroy_vcpu(v);
 	vcpu_info_reset(v);
 	if (!mfn_eq(mfn, INVALID_MFN))
-		frame_put_and_type(mfn_to_frame(mfn));
+		frame_put_type(mfn_to_frame(mfn));
 }
 
 /* --- context -------------------------------------------------------------- */
@@ -181,7 +181,6 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 		c->flags & VGCF_syscall_disables_events };
 
 	v->in_kernel = !!(c->flags & VGCF_IN_KERNEL);
-	v->kernel_ss = c->kernel_ss | 3;
 	v->kernel_sp = c->kernel_sp;
 	v->guest_ts = !!(c->ctrlreg[0] & X86_CR0_TS);
 	v->cr4 = c->ctrlreg[4] & CR4_GUEST &
@@ -199,8 +198,6 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	int rc;
 
-	if (v->initialised)
-		return deny(-XEN_EEXIST);
 	if (v->vcpu_info == &dummy_vcpu_info || !context_ok(v, c))
 		return deny(-XEN_EINVAL);
 	/* The parts that hold references.  Repeatable: each replaces what
@@ -219,10 +216,6 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
 		v->domain->vm_assist = c->vm_assist;
 		domain_wallclock_update(v->domain);
 	}
-	vcpu_update_cr3(v);
-	store_release(&v->initialised, 1);
-	if (c->flags & VGCF_online)
-		atomic_and(&v->pause_flags, ~VPF_DOWN);
 	return 0;
 }
 
@@ -236,13 +229,15 @@ int vcpu_initialise(struct vcpu *v, u64 gva, bool online)
 {
 	struct vcpu_guest_context *c = heap_alloc(sizeof(*c));
 	int rc = !c ? deny(-XEN_ENOMEM) : copy_from_guest(c, gva, sizeof(*c));
+	u8 was = rc ? 0 : cmpxchg(&v->initialised, 0, 2);
 
-	if (!rc && cmpxchg(&v->context_busy, 0, 1)) {
-		rc = -XEN_ERESTART;
+	if (was) {
+		rc = was == 2 ? -XEN_ERESTART : (int)deny(-XEN_EEXIST);
 	} else if (!rc) {
-		c->flags &= ~(u64)(online ? 0 : VGCF_online);
 		rc = context_set(v, c);
-		store_release(&v->context_busy, 0);
+		store_release(&v->initialised, !rc);
+		if (!rc && online && c->flags & VGCF_online)
+			atomic_and(&v->pause_flags, ~VPF_DOWN);
 	}
 	heap_free(c);
 	return rc;
@@ -269,7 +264,7 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 	spin_lock(&d->lock);
 	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN) || d->is_dying ||
 	    (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) ||
-	    frame_get_and_type(mfn_to_frame(MFN(op.mfn)), d, TYPE_WRITABLE)) {
+	    frame_get_type(mfn_to_frame(MFN(op.mfn)), d, TYPE_WRITABLE)) {
 		spin_unlock(&d->lock);
 		return deny(-XEN_EINVAL);
 	}
@@ -351,7 +346,7 @@ long do_vcpu_op(u64 cmd, u64 vcpuid, u64 arg, u64 a4, u64 a5, u64 a6)
 		return rc != -XEN_ERESTART ? rc : hypercall_continue(
 				__HYPERVISOR_vcpu_op, 3, cmd, vcpuid, arg);
 	case VCPUOP_up:
-		if (!load_acquire(&v->initialised))
+		if (load_acquire(&v->initialised) != 1)
 			return deny(-XEN_EINVAL);
 		if (atomic_and(&v->pause_flags, ~VPF_DOWN) & VPF_DOWN)
 			vcpu_wake(v);
@@ -436,10 +431,10 @@ long do_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 
 /* --- registers ------------------------------------------------------------ */
 
-/* Hypercall 3.  A bad stack is noticed when it is used. */
+/* Hypercall 3.  A bad stack is noticed when it is used; its selector is flat
+ * for all. */
 long do_stack_switch(u64 ss, u64 sp, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-	current->kernel_ss = ss | 3;
 	current->kernel_sp = sp;
 	return 0;
 }

@@ -14,15 +14,12 @@ struct vcpu;
 #define EVTCHN_2L_PORTS	4096
 
 /* --- evtchn.c ------------------------------------------------------- */
-void event_init(void);	/* boot: hooks pirq_raise */
 int evtchn_init_domain(struct domain *d, u32 max_port);	/* max_evtchn_port */
 /* Closes every port; preemptible: 0 or -XEN_ERESTART. */
 int evtchn_destroy_domain(struct domain *d);
 void evtchn_free_domain(struct domain *d);	/* final, memory only */
-long do_event_channel_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 void evtchn_dump(void);				/* debug key e */
 
-/* --- deliver.c ------------------------------------------------------ */
 /* Port valid and its pending bit set?  For poll.  port 0 and bad ports: <0. */
 int evtchn_port_pending(struct domain *d, u32 port);
 void virq_raise_vcpu(struct vcpu *v, unsigned int virq);	/* TIMER, DEBUG */

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Event channels: a port's life, one function per operation.
+ * Event channels: how an event travels, and a port's life, one function per
+ * operation.
+ *
+ * An event passes three levels, all in memory the guest writes too: the port's
+ * bit in shared_info.evtchn_pending, its word's bit in the vCPU's pending
+ * selector, and the vCPU's upcall_pending byte.  They are set in this order
+ * with full barriers, and the guest clears them in the opposite one, so an
+ * event is either seen by the upcall that runs or starts a new one.  A level
+ * that was set already stops us: whoever set it does the rest.  A guest that
+ * scribbles over its own bits loses its own events.
  *
  * Invariants:
+ *  - an event reaches only the port it is meant for: a peer is looked up, and
+ *    an interrupt compared with what the port is bound to, under the port's
+ *    own lock; so a port closed and used anew gets no foreign event;
  *  - the two ends of an INTERDOMAIN pair always name each other; while they
  *    do, neither domain's ports are freed (evtchn_destroy_domain() closes
  *    all first), so the peer's domain needs no reference of its own;
  *  - a VIRQ of a vCPU (a global one: of the domain) and a PIRQ of a domain
  *    have at most one port each; virq_port[] and pirq_port[] name it, or 0;
- *  - a bit of `used` is set exactly for ports that are not FREE, and for
- *    port 0, which never is anything;
+ *  - port 0 is FREE for ever;
  *  - an operation that fails, even in telling the guest its new port, leaves
  *    everything as it was.
  *
- * Locks: see port.h; all here but the last section runs with evtchn_lock held.
- * cpu/irq.c has locks that come before it, so a PIRQ's
- * port is busy while pirq_bind() or pirq_unbind() runs without evtchn_lock:
- * nobody can close or rebind it, but an interrupt still finds it.
+ * Locks: see port.h; operations run with evtchn_lock held, events need none.
+ * cpu/irq.c has locks that come before it, so a PIRQ's port is busy while
+ * pirq_bind() or pirq_unbind() runs without evtchn_lock: nobody can close or
+ * rebind it, but an interrupt still finds it.
  *
  * A hostile guest may pass any port number and race all operations on all its
  * vCPUs and with its peers; it may use up its own ports, never someone else's.
@@ -35,9 +46,102 @@ _Static_assert(sizeof(struct evtchn) == 16, "many per page, hot");
 
 static struct spinlock evtchn_lock = SPINLOCK(LOCK_EVTCHN);
 
-static struct vcpu *port_vcpu(const struct domain *d, u32 id)
+/* --- from whoever sends, through a pending bit, to the upcall -------- */
+
+/*
+ * The word `sel` of v's domain has something unmasked.  A vCPU that runs on
+ * another CPU is made to look, one that sleeps is woken; the current one
+ * looks on its way out, unless it has just decided to sleep.
+ */
+static always_inline void upcall_set(struct vcpu *v, u64 sel)
 {
-	return id < d->max_vcpus ? d->vcpu[id] : NULL;
+	struct vcpu_info *vi = READ_ONCE(v->vcpu_info);
+
+	if (!atomic_test_and_set_bit(sel, &vi->evtchn_pending_sel) &&
+	    !xchg(&vi->evtchn_upcall_pending, 1) &&
+	    (v != current || unlikely(READ_ONCE(v->pause_flags))))
+		vcpu_kick(v);
+}
+
+/*
+ * [event 20] The port's bit, the selector's bit, the upcall byte: in this
+ * order.  A masked port stops after the first; a poll is ended even so.
+ * v belongs to d.
+ */
+static void port_raise(struct domain *d, struct vcpu *v, u32 port)
+{
+	struct shared_info *s = d->shared_info;
+
+	if (atomic_test_and_set_bit(port, s->evtchn_pending))
+		return;
+	if (unlikely(READ_ONCE(d->sched.polling)))
+		vcpu_poll_wake(d, port);
+	if (!test_bit(port, s->evtchn_mask))
+		upcall_set(v, port / 64);
+}
+
+/* Clears the mask bit; an event that came meanwhile is delivered now. */
+static long evtchn_unmask(struct domain *d, union evtchn_args *a)
+{
+	u32 port = a->port;
+	struct evtchn *c = port_find(d, port);
+	struct shared_info *s = d->shared_info;
+
+	if (!c)
+		return deny(-XEN_EINVAL);
+	if (atomic_test_and_clear_bit(port, s->evtchn_mask) &&
+	    test_bit(port, s->evtchn_pending))
+		upcall_set(d->vcpu[READ_ONCE(c->vcpu)], port / 64);
+	return 0;
+}
+
+/* 1 or 0; -XEN_EINVAL for port 0 and ports never made.  No lock needed. */
+int evtchn_port_pending(struct domain *d, u32 port)
+{
+	if (!port || !port_find(d, port))
+		return -XEN_EINVAL;
+	return test_bit(port, d->shared_info->evtchn_pending);
+}
+
+/* The port, if it is still bound to interrupt `what`; 0 is none. */
+static void interrupt_raise(struct domain *d, u32 port, enum port_state state,
+			    u32 what)
+{
+	struct evtchn *c = port_find(d, port);
+
+	if (!port)
+		return;
+	byte_lock(&c->lock);
+	if (c->state == state && c->what == what)
+		port_raise(d, d->vcpu[c->vcpu], port);
+	store_release(&c->lock, 0);
+}
+
+/* A VIRQ of v's own: VIRQ_TIMER, VIRQ_DEBUG.  Any CPU; v stays alive. */
+void virq_raise_vcpu(struct vcpu *v, unsigned int virq)
+{
+	interrupt_raise(v->domain, load_acquire(&v->virq_port[virq]),
+			PORT_VIRQ, virq);
+}
+
+/* Tells the control domain, once it exists and has bound the VIRQ.  Not from
+ * NMI or #MC: it takes a port's lock. */
+void virq_raise_global(unsigned int virq)
+{
+	struct domain *d = READ_ONCE(dom0);
+
+	if (d && d->evtchn && d->vcpu[0])
+		virq_raise_vcpu(d->vcpu[0], virq);
+}
+
+/* cpu/irq.c's way to us (pirq_raise): the line fired.  Also while the port is
+ * being bound or released: a level-triggered line stays masked until its EOI,
+ * so what comes early or late must not be lost. */
+void pirq_raise_guest(struct domain *d, unsigned int pirq)
+{
+	if (pirq < NR_PIRQS)
+		interrupt_raise(d, load_acquire(&d->evtchn->pirq_port[pirq]),
+				PORT_PIRQ, pirq);
 }
 
 /* virq < NR_VIRQS. */
@@ -53,25 +157,11 @@ static bool virq_is_global(u32 virq)
  * notify. */
 static int port_alloc(struct domain *d)
 {
-	struct evtchn_domain *e = d->evtchn;
-
 	if (d->is_dying || !d->vcpu[0])
 		return -XEN_EINVAL;
-	for (u32 i = 0, port; i < NR_CHUNKS; i++) {
-		if (!~e->used[i])
-			continue;
-		port = i * PORTS_PER_CHUNK + ffs64(~e->used[i]);
-		if (port > e->max_port)
-			break;
-		if (!e->chunk[i])
-			store_release(&e->chunk[i],
-				      heap_alloc(PORTS_PER_CHUNK *
-						 sizeof(struct evtchn)));
-		if (!e->chunk[i])
-			return -XEN_ENOMEM;
-		e->used[i] |= 1UL << port % 64;
-		return port;
-	}
+	for (u32 port = 1; port <= d->evtchn->max_port; port++)
+		if (d->evtchn->port[port].state == PORT_FREE)
+			return port;
 	return -XEN_ENOSPC;
 }
 
@@ -102,7 +192,6 @@ static void port_free(struct domain *d, struct evtchn *c, u32 port)
 	port_set(c, PORT_FREE, 0, NULL);
 	c->vcpu = c->busy = 0;
 	atomic_test_and_clear_bit(port, d->shared_info->evtchn_pending);
-	d->evtchn->used[port / 64] &= ~(1UL << port % 64);
 }
 
 /* --- operations: new ports; the port, or a negative number ---------- */
@@ -163,7 +252,7 @@ static long evtchn_bind_interdomain(struct domain *ld, union evtchn_args *a)
 static long evtchn_bind_virq(struct domain *d, union evtchn_args *a)
 {
 	u32 virq = a->bind_virq.virq;
-	struct vcpu *v = port_vcpu(d, a->bind_virq.vcpu);
+	struct vcpu *v = vcpu_find(d, a->bind_virq.vcpu);
 
 	if (virq >= NR_VIRQS || (virq_is_global(virq) && a->bind_virq.vcpu))
 		return deny(-XEN_EINVAL);
@@ -199,7 +288,7 @@ static long evtchn_bind_pirq(struct domain *d, union evtchn_args *a)
 
 static long evtchn_bind_ipi(struct domain *d, union evtchn_args *a)
 {
-	if (!port_vcpu(d, a->bind_ipi.vcpu))
+	if (!vcpu_find(d, a->bind_ipi.vcpu))
 		return deny(-XEN_ENOENT);
 	return port_bind(d, PORT_IPI, 0, a->bind_ipi.vcpu, NULL);
 }
@@ -246,7 +335,7 @@ static long evtchn_status(struct domain *d, union evtchn_args *a)
 static long evtchn_bind_vcpu(struct domain *d, union evtchn_args *a)
 {
 	struct evtchn *c = port_find(d, a->bind_vcpu.port);
-	struct vcpu *v = port_vcpu(d, a->bind_vcpu.vcpu);
+	struct vcpu *v = vcpu_find(d, a->bind_vcpu.vcpu);
 
 	if (!v)
 		return deny(-XEN_ENOENT);
@@ -264,9 +353,9 @@ static int close_some(struct domain *d)
 {
 	unsigned int closed = 0;
 
-	for (union evtchn_args a = { .port = 1 }; a.port < EVTCHN_2L_PORTS;
+	for (union evtchn_args a = { .port = 1 }; a.port <= d->evtchn->max_port;
 	     a.port++) {
-		if (!test_bit(a.port, d->evtchn->used))
+		if (d->evtchn->port[a.port].state == PORT_FREE)
 			continue;
 		if (closed++ == CLOSE_BATCH)
 			return -XEN_ERESTART;
@@ -341,42 +430,51 @@ static noinline long evtchn_op(u32 cmd, u64 arg)
 				  arg) : rc;
 }
 
-/* Hypercall 32.  Sending is worth a path of its own. */
+/*
+ * Hypercall 32.  Sending is worth a path of its own.
+ *
+ * [event 10] The sender's port names the peer; its byte lock keeps the pair
+ * together until the bit is set.  A port that nobody has connected to yet
+ * swallows what is sent.
+ */
 long do_event_channel_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
+	struct evtchn *c;
+	struct vcpu *v;
 	u32 port;
+	bool ok;
 
 	if (unlikely((u32)cmd != EVTCHNOP_send))
 		return evtchn_op(cmd, arg);
 	if (unlikely(get_guest_u32(&port, arg)))
 		return deny(-XEN_EFAULT);
-	return evtchn_send(current->domain, port);
+	c = port_find(current->domain, port);
+	if (unlikely(!c))
+		return deny(-XEN_EINVAL);
+	byte_lock(&c->lock);
+	v = READ_ONCE(c->target);
+	ok = v || c->state == PORT_UNBOUND;
+	if (likely(v))
+		port_raise(v->domain, v, c->what);
+	store_release(&c->lock, 0);
+	return likely(ok) ? 0 : deny(-XEN_EINVAL);
 }
 
 /* --- domains -------------------------------------------------------- */
 
-/* Boot: from here on interrupts of devices find their ports. */
-void event_init(void)
-{
-	pirq_raise = pirq_raise_guest;
-}
-
-/* Room for ports up to max_port (at most 4095).  0, -XEN_ENOMEM. */
+/* Room for ports up to max_port (at most 4095).  0, or -XEN_ENOMEM: what there
+ * is goes by evtchn_free_domain(). */
 int evtchn_init_domain(struct domain *d, u32 max_port)
 {
 	struct evtchn_domain *e = heap_alloc(sizeof(*e));
 
 	if (!e)
 		return -XEN_ENOMEM;
-	e->chunk[0] = heap_alloc(PORTS_PER_CHUNK * sizeof(struct evtchn));
-	if (!e->chunk[0]) {
-		heap_free(e);
-		return -XEN_ENOMEM;
-	}
+	pirq_raise = pirq_raise_guest;	/* interrupts find their ports */
 	e->max_port = min(max_port, (u32)EVTCHN_2L_PORTS - 1);
-	e->used[0] = 1;
+	e->port = heap_alloc((e->max_port + 1) * sizeof(*e->port));
 	d->evtchn = e;
-	return 0;
+	return e->port ? 0 : -XEN_ENOMEM;
 }
 
 /*
@@ -385,12 +483,11 @@ int evtchn_init_domain(struct domain *d, u32 max_port)
  */
 int evtchn_destroy_domain(struct domain *d)
 {
-	int rc = 0;
+	int rc;
 
 	/* A bind that had not seen is_dying ends before we look. */
 	spin_lock(&evtchn_lock);
-	if (d->evtchn)
-		rc = close_some(d);
+	rc = close_some(d);
 	spin_unlock(&evtchn_lock);
 	return rc;
 }
@@ -398,8 +495,8 @@ int evtchn_destroy_domain(struct domain *d)
 /* The last reference to d is gone. */
 void evtchn_free_domain(struct domain *d)
 {
-	for (unsigned int i = 0; d->evtchn && i < NR_CHUNKS; i++)
-		heap_free(d->evtchn->chunk[i]);
+	if (d->evtchn)
+		heap_free(d->evtchn->port);
 	heap_free(d->evtchn);
 	d->evtchn = NULL;
 }
@@ -411,10 +508,10 @@ void evtchn_dump(void)
 
 	spin_lock(&evtchn_lock);
 	for_each_domain(d)
-		for (u32 p = 1; d->evtchn && p < EVTCHN_2L_PORTS; p++) {
+		for (u32 p = 1; p <= d->evtchn->max_port; p++) {
 			const struct evtchn *c = port_find(d, p);
 
-			if (c && c->state)
+			if (c->state)
 				printk("d%u port %u: kind %u, %u, vcpu %u, %s\n",
 				       d->id, p, c->state, c->what, c->vcpu,
 				       evtchn_port_pending(d, p) ? "pending"

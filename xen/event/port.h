@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of event/ share: a domain's ports.  Nobody else includes it.
+ * A domain's ports.  For evtchn.c and its tests only.
  *
- * A port is 16 bytes, in chunks of 64 that are made as ports are used and
- * freed only with the domain, so a port once found stays readable.
+ * A port is 16 bytes, in an array that is made and freed with the domain.
  *
  * Locks.  `evtchn_lock` (LOCK_EVTCHN) serialises every change of any port's
  * state: allocate, bind, close.  All are rare and short.  Each port has besides
@@ -50,30 +49,18 @@ union evtchn_args {
 	struct evtchn_bind_vcpu bind_vcpu;
 };
 
-#define PORTS_PER_CHUNK	64
-#define NR_CHUNKS	(EVTCHN_2L_PORTS / PORTS_PER_CHUNK)
-
 struct evtchn_domain {
-	struct evtchn *chunk[NR_CHUNKS];
-	u64 used[NR_CHUNKS];	/* one bit per port, under lock; port 0 set */
-	u32 max_port;		/* highest that may be allocated */
+	struct evtchn *port;	/* [max_port + 1] */
+	u32 max_port;
 	u32 pirq_port[NR_PIRQS];	/* 0: none */
 };
 
-/* The port, or NULL if no such port was ever made. */
+/* The port, or NULL if d has no such port. */
 static always_inline struct evtchn *port_find(const struct domain *d, u32 port)
 {
-	struct evtchn *chunk;
+	const struct evtchn_domain *e = d->evtchn;
 
-	if (unlikely(port >= EVTCHN_2L_PORTS))
-		return NULL;
-	chunk = load_acquire(&d->evtchn->chunk[port / PORTS_PER_CHUNK]);
-	return likely(chunk) ? chunk + port % PORTS_PER_CHUNK : NULL;
+	return likely(port <= e->max_port) ? e->port + port : NULL;
 }
-
-/* deliver.c */
-void port_raise(struct domain *d, struct vcpu *v, u32 port);
-long evtchn_send(struct domain *d, u32 port);
-long evtchn_unmask(struct domain *d, union evtchn_args *a);
 
 #endif

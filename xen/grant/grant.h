@@ -13,12 +13,11 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack);
 /* Unmaps everything d has mapped of others; 0 or -XEN_ERESTART. */
 int grant_release_mappings(struct domain *d);
 void grant_free_domain(struct domain *d);
-long do_grant_table_op(u64 cmd, u64 uop, u64 count, u64, u64, u64);
 /*
  * For frames_recount(): calls fn for every reference that a mapped grant
- * holds (mapper, granted frame's mfn, writable: a type count too): one each.
+ * holds (mapper, granted frame's mfn, writable: a use): one each.
  */
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg);
+				       bool writable));
 
 #endif

@@ -51,34 +51,35 @@ static void more_maps_locked(struct grant_table *t)
 	m = t->map ? heap_alloc(MAPS_PER_CHUNK * sizeof(*m)) : NULL;
 	if (!m)
 		return;
-	for (u32 i = 0; i < MAPS_PER_CHUNK; i++)
-		m[i].next_free = t->nr_maps + i + 1;
-	m[MAPS_PER_CHUNK - 1].next_free = t->free_map;
-	t->free_map = t->nr_maps;
+	for (u32 i = MAPS_PER_CHUNK; i-- > 0; t->free_map = &m[i]) {
+		m[i].next = t->free_map;
+		m[i].handle = t->nr_maps + i;
+	}
 	t->map[t->nr_maps / MAPS_PER_CHUNK] = m;
 	store_release(&t->nr_maps, t->nr_maps + MAPS_PER_CHUNK);
 }
 
-static u32 handle_get(struct grant_table *t)
+/* NULL: no more. */
+static struct mapping *handle_get(struct grant_table *t)
 {
-	u32 handle;
+	struct mapping *m;
 
 	spin_lock(&t->lock);
-	if (unlikely(t->free_map == NO_HANDLE))
+	if (unlikely(!t->free_map))
 		more_maps_locked(t);
-	handle = t->free_map;
-	if (likely(handle != NO_HANDLE))
-		t->free_map = map_at(t, handle)->next_free;
+	m = t->free_map;
+	if (likely(m))
+		t->free_map = m->next;
 	spin_unlock(&t->lock);
-	return handle;
+	return m;
 }
 
-static void handle_put(struct grant_table *t, struct mapping *m, u32 handle)
+static void handle_put(struct grant_table *t, struct mapping *m)
 {
 	spin_lock(&t->lock);
-	m->next_free = t->free_map;
+	m->next = t->free_map;
 	store_release(&m->flags, (u16)0);
-	t->free_map = handle;
+	t->free_map = m;
 	spin_unlock(&t->lock);
 }
 
@@ -113,17 +114,15 @@ static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
 	struct domain *d = current->domain;
 	bool writes = !(op->flags & GNTMAP_readonly);
 	struct mapping *m;
-	u32 handle;
 	int rc;
 
 	if (unlikely(!(op->flags & MAPPED)))
 		return GNTST_bad_gntref;
 	if (unlikely(!rd))
 		return GNTST_bad_domain;
-	handle = handle_get(d->grant);
-	if (unlikely(handle == NO_HANDLE))
+	m = handle_get(d->grant);
+	if (unlikely(!m))
 		return GNTST_no_space;
-	m = map_at(d->grant, handle);
 	rc = grant_pin(rd, op->ref, d->id, writes, &m->pin);
 	if (likely(!rc) && op->flags & GNTMAP_host_map) {
 		rc = pte_install(op, m->pin.a->mfn);
@@ -131,12 +130,12 @@ static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
 			grant_unpin(&m->pin, writes);
 	}
 	if (unlikely(rc)) {
-		handle_put(d->grant, m, handle);
+		handle_put(d->grant, m);
 		return rc;
 	}
 	domain_hold(rd);	/* cannot fail: our caller has it too */
 	m->rd = rd;
-	op->handle = handle;
+	op->handle = m->handle;
 	op->dev_bus_addr = (u64)m->pin.a->mfn << PAGE_SHIFT;
 	store_release(&m->flags, (u16)(op->flags & MAP_KEPT_FLAGS));
 	return GNTST_okay;
@@ -147,7 +146,6 @@ static int map_one(struct gnttab_map_grant_ref *op, struct domain *rd)
 /* Between the two phases. */
 struct unmapping {
 	struct mapping *m;	/* NULL: nothing to do */
-	u32 handle;
 	u16 left;		/* flags of the handle that stay */
 };
 
@@ -173,7 +171,6 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 	flags = claim(map_at(t, op->handle));
 	if (unlikely(!flags))
 		return GNTST_bad_handle;
-	u->handle = op->handle;
 	u->m = map_at(t, op->handle);
 	mfn = MFN(u->m->pin.a->mfn);
 	done |= op->dev_bus_addr ? GNTMAP_device_map : 0;
@@ -199,8 +196,7 @@ static int unmap_begin(const struct gnttab_unmap_grant_ref *op,
 }
 
 /* The reference and with it the handle, if nothing is left; d is its owner. */
-static void mapping_end(struct domain *d, struct mapping *m, u32 handle,
-			u16 left)
+static void mapping_end(struct domain *d, struct mapping *m, u16 left)
 {
 	struct domain *rd = m->rd;
 
@@ -209,7 +205,7 @@ static void mapping_end(struct domain *d, struct mapping *m, u32 handle,
 		return;
 	}
 	grant_unpin(&m->pin, !(left & GNTMAP_readonly));
-	handle_put(d->grant, m, handle);
+	handle_put(d->grant, m);
 	domain_put(rd);
 }
 
@@ -222,7 +218,7 @@ static void unmap_finish(const struct unmapping *u, unsigned int n, bool flush)
 		tlb_flush_mask(READ_ONCE(d->dirty_cpus), FLUSH_ALL_VA);
 	for (; n; n--, u++)
 		if (u->m)
-			mapping_end(d, u->m, u->handle, u->left);
+			mapping_end(d, u->m, u->left);
 }
 
 /* --- batches -------------------------------------------------------- */
@@ -312,18 +308,23 @@ int grant_release_mappings(struct domain *d)
 	struct grant_table *t = d->grant;
 	u32 end = t ? min(t->nr_maps, t->release_next + RELEASE_BATCH) : 0;
 
+	/* Who lets the table grow without having seen is_dying ends first. */
+	if (t) {
+		spin_lock(&t->lock);
+		spin_unlock(&t->lock);
+	}
 	for (; t && t->release_next < end; t->release_next++) {
 		struct mapping *m = map_at(t, t->release_next);
 		u16 flags = claim(m);
 
 		if (flags)
-			mapping_end(d, m, t->release_next, flags & ~MAPPED);
+			mapping_end(d, m, flags & ~MAPPED);
 	}
 	return t && end < t->nr_maps ? -XEN_ERESTART : 0;
 }
 
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
-				       bool writable, void *arg), void *arg)
+				       bool writable))
 {
 	struct domain *d;
 
@@ -333,6 +334,6 @@ void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 
 			if (m->flags)
 				fn(d, m->pin.a->mfn,
-				   !(m->flags & GNTMAP_readonly), arg);
+				   !(m->flags & GNTMAP_readonly));
 		}
 }

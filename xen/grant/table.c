@@ -74,7 +74,7 @@ int grant_frame_get(struct domain *d, u64 mfn, bool writes)
 	int rc = -XEN_EINVAL;
 
 	if (likely(mfn_valid(MFN(mfn))))
-		rc = writes ? frame_get_and_type(f, d, TYPE_WRITABLE)
+		rc = writes ? frame_get_type(f, d, TYPE_WRITABLE)
 			    : frame_get(f, d) - 1;
 	if (likely(!rc))
 		return GNTST_okay;
@@ -84,7 +84,7 @@ int grant_frame_get(struct domain *d, u64 mfn, bool writes)
 void grant_frame_put(u64 mfn, bool writes)
 {
 	if (writes)
-		frame_put_and_type(mfn_to_frame(MFN(mfn)));
+		frame_put_type(mfn_to_frame(MFN(mfn)));
 	else
 		frame_put(mfn_to_frame(MFN(mfn)));
 }
@@ -149,7 +149,7 @@ static int grow_locked(struct domain *d, u32 want)
 			heap_free(gf->active);
 			return -XEN_ENOMEM;
 		}
-		frame_share(gf->shared, d, true);
+		frame_share(gf->shared, d);
 		store_release(&t->nr_frames, t->nr_frames + 1);
 	}
 	return 0;
@@ -177,7 +177,6 @@ int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t->lock = SPINLOCK(LOCK_GRANT);
 	t->max_frames = max_frames;
 	t->max_maps = max_maptrack * CHUNKS_PER_MAP_FRAME * MAPS_PER_CHUNK;
-	t->free_map = NO_HANDLE;
 	d->grant = t;
 	t->frame = heap_alloc(max_frames * sizeof(*t->frame));
 	if (!t->frame || grow_locked(d, 1)) {
@@ -197,9 +196,7 @@ void grant_free_domain(struct domain *d)
 	d->grant = NULL;
 	for (u32 i = 0; i < t->nr_frames; i++) {
 		heap_free(t->frame[i].active);
-		/* Still mapped somewhere: then the last unmapping frees it. */
-		if (frame_unshare(t->frame[i].shared))
-			free_page(t->frame[i].shared);
+		frame_unshare(t->frame[i].shared);
 	}
 	for (u32 i = 0; i < t->nr_maps / MAPS_PER_CHUNK; i++)
 		heap_free(t->map[i]);

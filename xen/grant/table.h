@@ -22,7 +22,6 @@
 #define ENTRIES_PER_FRAME	(PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define MAPS_PER_CHUNK		128
 #define CHUNKS_PER_MAP_FRAME	2	/* max_maptrack counts such frames */
-#define NO_HANDLE		(~0U)
 #define MAX_USERS		0xffff
 
 /*
@@ -55,9 +54,12 @@ struct pin {
 
 /* One handle.  flags 0: free, or being made. */
 struct mapping {
-	struct domain *rd;	/* the lender, referenced */
+	union {
+		struct domain *rd;	/* the lender, referenced */
+		struct mapping *next;	/* free */
+	};
 	struct pin pin;
-	u32 next_free;
+	u32 handle;
 	u16 flags;		/* MAP_KEPT_FLAGS, MAP_BUSY; set last */
 };
 
@@ -66,7 +68,7 @@ struct grant_table {
 	u32 nr_frames, max_frames;
 	struct grant_frame *frame;	/* [max_frames] */
 	u32 nr_maps, max_maps;	/* handles made, limit */
-	u32 free_map;		/* first free handle */
+	struct mapping *free_map;	/* first free handle */
 	u32 release_next;	/* grant_release_mappings(): where it is */
 	struct mapping **map;	/* [max_maps / MAPS_PER_CHUNK], on first use */
 };

@@ -69,9 +69,6 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 	}
 	window_set(v->domain, GDT_VA(v->id), GDT_PAGES, mfns, nr,
 		   virt_to_paddr(zero_page) | MAP_RO);
-	for (i = 0; i < GDT_PAGES; i++)
-		v->gdt_frames[i] = i < nr ? mfns[i] : 0;
-	v->gdt_ents = entries;
 	if (v == current)
 		descr_load(v);
 	return 0;

@@ -18,11 +18,10 @@
 
 static struct { paddr_t start, end; } ranges[2 * E820_MAX] __initdata;
 static unsigned int nr_ranges __initdata;
-static bool allocator_works;
-static bool all_mapped __initdata;
-
 #define SIZE_2M		(1UL << 21)
-#define BOOT_LIMIT	(1UL << 32)
+#define GRANULE		(1UL << 18)	/* frames */
+/* Below this page tables come from early_alloc(); 0: from the allocator. */
+static paddr_t table_limit = 1UL << 32;	/* what the boot's tables reach */
 
 static void __init range_add(paddr_t start, paddr_t end)
 {
@@ -62,11 +61,10 @@ mfn_t table_page(void)
 {
 	void *page;
 
-	if (allocator_works) {
+	if (!table_limit) {
 		page = alloc_page();
 	} else {
-		page = paddr_to_virt(early_alloc(PAGE_SIZE, all_mapped ?
-						 ~0UL : BOOT_LIMIT));
+		page = paddr_to_virt(early_alloc(PAGE_SIZE, table_limit));
 		memset(page, 0, PAGE_SIZE);
 	}
 	return page ? virt_to_mfn(page) : MFN(0);
@@ -93,45 +91,34 @@ void __init for_each_ram(void (*fn)(paddr_t start, paddr_t end))
 
 static void __init ram_count(paddr_t start, paddr_t end)
 {
-	u64 first = start >> PAGE_SHIFT, last = (end >> PAGE_SHIFT) - 1;
-
-	max_mfn = max(max_mfn, last + 1);
-	total_pages += last + 1 - first;
-	for (u64 g = first >> GRANULE_SHIFT; g <= last >> GRANULE_SHIFT; g++)
-		atomic_test_and_set_bit(g, frame_granules);
-}
-
-static void __init frames_own(u64 first, u64 last, domid_t owner)
-{
-	for (u64 m = first; m < last; m++) {
-		mfn_to_frame(MFN(m))->type = 0;
-		mfn_to_frame(MFN(m))->ref = (u64)owner << FRAME_OWNER_SHIFT;
-	}
+	max_mfn = end >> PAGE_SHIFT;
+	total_pages += (end - start) >> PAGE_SHIFT;
 }
 
 static void __init ram_own(paddr_t start, paddr_t end)
 {
-	frames_own(start >> PAGE_SHIFT, end >> PAGE_SHIFT, DOMID_XEN);
+	for (u64 m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
+		mfn_to_frame(MFN(m))->ref = (u64)DOMID_XEN << FRAME_OWNER_SHIFT;
 }
 
 /*
- * Frame table and M2P, granule by granule: 2^18 frames need three large pages
- * of the one and one of the other.  RAM is in the direct map.
+ * Frame table and M2P, holes between RAM included, by granules: 2^18 frames
+ * need three large pages of the one and one of the other.  RAM is in the direct
+ * map.
  */
 static void __init tables_init(void)
 {
-	const u64 size = 1UL << GRANULE_SHIFT;
+	for (u64 m = 0; m < max_mfn; m += GRANULE) {
+		struct frame *f = mfn_to_frame(MFN(m));
+		u64 va = (u64)f, m2p;
 
-	for (u64 m = 0; m < max_mfn; m += size) {
-		u64 va = (u64)mfn_to_frame(MFN(m)), m2p;
-
-		if (!mfn_has_frame(MFN(m)))
-			continue;
-		for (u64 end = va + size * sizeof(struct frame); va < end;
+		for (u64 end = va + GRANULE * sizeof(*f); va < end;
 		     va += SIZE_2M)
 			map_leaf(va, early_alloc(SIZE_2M, ~0UL), 2,
 				 MAP_RW | PTE_G);
-		frames_own(m, m + size, DOMID_IO);
+		for (; f < mfn_to_frame(MFN(m + GRANULE)); f++)
+			*f = (struct frame){
+				.ref = (u64)DOMID_IO << FRAME_OWNER_SHIFT };
 		m2p = early_alloc(SIZE_2M, ~0UL);
 		memset(paddr_to_virt(m2p), 0xff, SIZE_2M);
 		map_leaf(M2P_RO_BASE + m * 8, m2p, 2, MAP_RO | PTE_US | PTE_G);
@@ -140,8 +127,8 @@ static void __init tables_init(void)
 	for_each_ram(ram_own);
 }
 
-_Static_assert(sizeof(struct frame) << GRANULE_SHIFT == 3 * SIZE_2M &&
-	       8UL << GRANULE_SHIFT == SIZE_2M, "large pages, all used");
+_Static_assert(sizeof(struct frame) * GRANULE == 3 * SIZE_2M &&
+	       8 * GRANULE == SIZE_2M, "large pages, all used");
 
 /*
  * [boot 52] Memory: the final page tables, then a struct frame for each frame
@@ -153,12 +140,12 @@ void __init mm_early_init(void)
 	boot_free_ram(range_add);
 	for_each_ram(ram_count);
 	xenmap_init();
-	all_mapped = true;
+	table_limit = ~0UL;
 	tables_init();
 	for (unsigned int i = 0; i < nr_ranges; i++)
 		if (ranges[i].start < ranges[i].end)
 			pages_add(ranges[i].start, ranges[i].end);
-	allocator_works = true;
+	table_limit = 0;
 	log_info("Memory: %lu MiB, %lu MiB free\n", total_pages >> 8,
 		 free_page_count() >> 8);
 }

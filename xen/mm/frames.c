@@ -25,16 +25,14 @@
  * before its content is looked at (XSA-401, XSA-408).
  *
  * Deliberately not here: page-table contents (ptypes.c, l1.c), the free lists
- * and owners' lists (pages.c).
+ * (pages.c).
  */
 #include <mm/internal.h>
 
 u64 max_mfn;
 u64 total_pages;
-u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 
 _Static_assert(sizeof(struct frame) == 24, "struct frame");
-_Static_assert((24UL << GRANULE_SHIFT) % PAGE_SIZE == 0, "granule");
 
 /* One more reference if d owns f and f is in use; false otherwise. */
 bool frame_get(struct frame *f, const struct domain *d)
@@ -141,53 +139,28 @@ void frame_put_type(struct frame *f)
 	(void)type_put(f, &budget);
 }
 
-int frame_get_and_type(struct frame *f, struct domain *d, u64 type)
-{
-	int rc;
-
-	if (!frame_get(f, d))
-		return -XEN_EINVAL;
-	rc = frame_get_type(f, d, type);
-	if (rc)
-		frame_put(f);
-	return rc;
-}
-
-void frame_put_and_type(struct frame *f)
-{
-	frame_put_type(f);
-	frame_put(f);
-}
-
 /*
- * The page becomes d's to map.  A use as TYPE_WRITABLE, or for a read-only
- * page as TYPE_NONE, that never ends meanwhile keeps it from any other type.
+ * The page becomes d's to map.  A use as TYPE_WRITABLE that never ends
+ * meanwhile keeps it from any other type.
  */
-void frame_share(void *page, struct domain *d, bool writable)
+void frame_share(void *page, struct domain *d)
 {
 	struct frame *f = virt_to_frame(page);
-	bool listed = d->id < DOMID_FIRST_RESERVED;
 
 	ASSERT(frame_owner(f) == DOMID_XEN && !(f->ref & FRAME_COUNT_MASK));
 	m2p_set(frame_to_mfn(f), M2P_INVALID);
-	f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | 1;
-	if (listed) {
-		spin_lock(&d->page_lock);
-		if (!(d->shared_pages++ + d->tot_pages))
-			BUG_ON(!domain_hold(d));
-		frame_list_add(&d->xenpage_list, f);
-	}
+	f->type = TYPE_WRITABLE | 1;
+	spin_lock(&d->page_lock);
+	if (!(d->shared_pages++ + d->tot_pages))
+		BUG_ON(!domain_hold(d));
 	store_release(&f->ref, (u64)d->id << FRAME_OWNER_SHIFT |
 		      FRAME_XENHEAP | FRAME_ALLOCATED | 2);
-	if (listed)
-		spin_unlock(&d->page_lock);
+	spin_unlock(&d->page_lock);
 }
 
-/*
- * The page is wanted back.  True: nobody maps it, it is the caller's again.
- * False: it will be freed when the last mapping goes; the caller forgets it.
- */
-bool frame_unshare(void *page)
+/* The caller forgets the page.  It is freed now, or when the last mapping of it
+ * goes. */
+void frame_unshare(void *page)
 {
 	struct frame *f = virt_to_frame(page);
 
@@ -196,10 +169,10 @@ bool frame_unshare(void *page)
 		u64 x = READ_ONCE(f->ref);
 
 		if (!(x & FRAME_XENHEAP))
-			return true;
+			return free_page(page);
 		if ((x & FRAME_COUNT_MASK) &&
 		    cmpxchg(&f->ref, x, x | FRAME_ORPHAN) == x)
-			return false;
+			return;
 		/* Count 0: another CPU is about to make it ours again. */
 		cpu_poll();
 	}

@@ -76,20 +76,6 @@ int copy_to_guest(u64 gva, const void *src, size_t n)
 	return 0;
 }
 
-/* Writes zeros: 0 or -XEN_EFAULT. */
-int clear_guest(u64 gva, size_t n)
-{
-	while (n) {
-		size_t part = min(n, (size_t)PAGE_SIZE);
-
-		if (copy_to_guest(gva, zero_page, part))
-			return -XEN_EFAULT;
-		gva += part;
-		n -= part;
-	}
-	return 0;
-}
-
 /* Eight words of the guest's, without a loop: 0 or -XEN_EFAULT. */
 int get_guest_line(u64 *dst, u64 gva)
 {
@@ -177,17 +163,6 @@ int rdmsr_safe(u32 msr, u64 *val)
 	__asm__ goto(FIXUP("%l[fault]") "rdmsr"
 		     : "=a"(lo), "=d"(hi) : "c"(msr) : "memory" : fault);
 	*val = (u64)hi << 32 | lo;
-	return 0;
-fault:
-	return -XEN_EFAULT;
-}
-
-/* Writes an MSR that may refuse: 0 or -XEN_EFAULT. */
-int wrmsr_safe(u32 msr, u64 val)
-{
-	__asm__ goto(FIXUP("%l[fault]") "wrmsr"
-		     :: "c"(msr), "a"((u32)val), "d"((u32)(val >> 32))
-		     : "memory" : fault);
 	return 0;
 fault:
 	return -XEN_EFAULT;

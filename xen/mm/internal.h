@@ -243,16 +243,17 @@ void frame_last_put(struct frame *f, u64 ref);
 /* Exchange: takes a frame that nobody uses off d, gives it back, or frees it.
  * d's number of pages does not change. */
 bool page_steal(struct domain *d, struct frame *f);
-void page_unsteal(struct domain *d, struct frame *f);
+void page_unsteal(struct frame *f);
 void page_free_stolen(struct frame *f);
 /* Frames of nobody, and making d their owner without counting them. */
 struct frame *pages_take(unsigned int order, u32 flags);
+/* Pfns from pfn on, or M2P_INVALID for all. */
+void m2p_fill(struct frame *f, unsigned int order, u64 pfn);
 void pages_give(struct frame *f, unsigned int order);
 bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
 		  bool count);
 /* Lists of frames by their next and prev: *head is an mfn, or NO_FRAME. */
 void frame_list_add(u32 *head, struct frame *f);
-void frame_list_del(u32 *head, struct frame *f);
 struct frame *frame_list_pop(u32 *head);	/* NULL: empty */
 
 /* --- xenmap.c -------------------------------------------------------- */

@@ -64,12 +64,6 @@ static bool list_ok(u64 list, u64 first, u64 nr)
 			      (nr - first) * sizeof(u64));
 }
 
-static void m2p_fill(const struct frame *f, unsigned int order, u64 pfn)
-{
-	for (u64 i = 0; i < 1UL << order; i++)
-		m2p_set(MFN(frame_to_mfn(f).m + i), pfn + i);
-}
-
 /* --- reservations ---------------------------------------------------- */
 
 /*
@@ -96,11 +90,10 @@ static bool populate_extent(struct domain *d, u64 slot, u64 pfn,
 			    const struct xen_memory_reservation *r)
 {
 	struct frame *f = alloc_domain_pages(d, r->extent_order,
-		ALLOC_BITS(XENMEMF_get_address_bits(r->mem_flags)));
+		ALLOC_BITS(XENMEMF_get_address_bits(r->mem_flags)), pfn);
 
 	if (!f)
 		return false;
-	m2p_fill(f, r->extent_order, pfn);
 	if (!put_guest_u64(slot, frame_to_mfn(f).m))
 		return true;
 	/* Nobody knows of it; who maps it already keeps it. */
@@ -181,12 +174,9 @@ static long exchange_chunk(const struct xen_memory_exchange *x, u64 chunk)
 	}
 	if (rc) {		/* as if nothing had been */
 		while ((f = frame_list_pop(&stolen)) != NULL)
-			page_unsteal(d, f);
-		while ((f = frame_list_pop(&taken)) != NULL) {
-			for (u64 i = 0; i < 1UL << out; i++)
-				m2p_fill(f + i, 0, M2P_INVALID);
+			page_unsteal(f);
+		while ((f = frame_list_pop(&taken)) != NULL)
 			pages_give(f, out);
-		}
 		return rc;
 	}
 	/* Cannot fail from here, but the guest may not get to know of it. */
@@ -252,14 +242,10 @@ static long memory_stat(unsigned int op, u64 arg)
 	rc = target_get(m.domid, &d);
 	if (rc)
 		return rc;
-	if (op == XENMEM_current_reservation)
-		rc = (long)READ_ONCE(d->tot_pages);
-	else if (op == XENMEM_maximum_reservation)
-		rc = (long)READ_ONCE(d->max_pages);
-	else			/* the guest says itself how many it has */
-		rc = (long)READ_ONCE(d->shared_info->arch.max_pfn);
-	if (op == XENMEM_maximum_gpfn && rc > 0)
-		rc--;
+	/* The last: the guest says itself how many it has. */
+	rc = op == XENMEM_current_reservation ? READ_ONCE(d->tot_pages) :
+	     op == XENMEM_maximum_reservation ? READ_ONCE(d->max_pages) :
+	     max(READ_ONCE(d->shared_info->arch.max_pfn), 1UL) - 1;
 	domain_put(d);
 	return rc;
 }

@@ -23,7 +23,7 @@ struct vcpu;
  *   63:48 TYPE_* and state bits.
  *   The first use of a type holds one reference in `ref`.
  *   In a free frame: 7:0 the block's order; 47:28 and TYPE_FREED as below.
- * next, prev: the owner's list of frames, or a free list (mfn, ~0 = end).
+ * next, prev: of a free list, or one of frames on their way (mfn, ~0 = end).
  */
 struct frame {
 	u64 type;
@@ -42,7 +42,6 @@ struct frame {
 #define TYPE_COUNT_MASK		0x0fffffffUL
 #define TYPE_SHIFT		60
 #define TYPE_MASK		(0xfUL << TYPE_SHIFT)
-#define TYPE_NONE		(0UL << TYPE_SHIFT)
 #define TYPE_L1			(1UL << TYPE_SHIFT)
 #define TYPE_L2			(2UL << TYPE_SHIFT)
 #define TYPE_L3			(3UL << TYPE_SHIFT)
@@ -108,24 +107,15 @@ extern u64 total_pages;		/* RAM frames handed to the allocator or used */
  * that boot_free_ram() says is free.  Afterwards everything here works.
  */
 void mm_early_init(void);
-/* Frames come in granules of 1 GiB: the frame table (6 MiB of it each) exists
- * where the bit is set.  In it, what is not RAM belongs to DOMID_IO. */
-#define GRANULE_SHIFT	18
 #define RAM_MFN_LIMIT	(1UL << 30)	/* 4 TiB: one mask bounds an index */
-extern u64 frame_granules[(RAM_MFN_LIMIT >> GRANULE_SHIFT) / 64];
 static always_inline domid_t frame_owner(const struct frame *f)
 {
 	return ((const volatile domid_t *)&f->ref)[FRAME_OWNER_SHIFT / 16];
 }
-static always_inline bool mfn_has_frame(mfn_t mfn)
-{
-	return likely(mfn.m < max_mfn) &&
-	       test_bit(mfn.m >> GRANULE_SHIFT, frame_granules);
-}
-/* RAM with a struct frame behind it. */
+/* RAM.  What else has a struct frame belongs to DOMID_IO. */
 static always_inline bool mfn_valid(mfn_t mfn)
 {
-	return mfn_has_frame(mfn) &&
+	return likely(mfn.m < max_mfn) &&
 	       frame_owner(mfn_to_frame(mfn)) != DOMID_IO;
 }
 /* A reference, if d owns it and it is live. */
@@ -135,32 +125,31 @@ void frame_put(struct frame *f);
 /* Convenience: valid mfn, owned by d, referenced; NULL otherwise. */
 struct frame *__must_check mfn_get(mfn_t mfn, const struct domain *d);
 /*
- * Reference plus type.  TYPE_WRITABLE and TYPE_SEG_DESC here; page-table
- * types validate (ptypes.c).  0; -XEN_EINVAL not valid for the type;
- * -XEN_EBUSY in use as another; -XEN_ERESTART interrupted, try again.
+ * A use as a type, which is a reference as well.  TYPE_WRITABLE and
+ * TYPE_SEG_DESC here; page-table types validate (ptypes.c).  0; -XEN_EINVAL
+ * not valid for the type; -XEN_EBUSY in use as another; -XEN_ERESTART
+ * interrupted, try again.
  */
 int __must_check frame_get_type(struct frame *f, struct domain *d, u64 type);
 void frame_put_type(struct frame *f);
-/* Both in one, for the toolstack and grants. */
-int __must_check frame_get_and_type(struct frame *f, struct domain *d, u64 type);
-void frame_put_and_type(struct frame *f);
 /* Makes one of our pages mappable by d (shared_info, grant frames).  A domain
  * with any frame, shared ones included, is held (domain_hold()). */
-void frame_share(void *page, struct domain *d, bool writable);
-/* Takes it back; false if d still maps it (then freed on the last put). */
-bool frame_unshare(void *page);
+void frame_share(void *page, struct domain *d);
+/* Frees it, when d does not map it any more. */
+void frame_unshare(void *page);
 /* Drops the owner's allocation reference (decrease_reservation, destroy). */
 bool frame_release_allocated(struct frame *f);
 
 /* --- pages.c: the page allocator --------------------------------------------- */
 #define MAX_ORDER	18		/* 1 GiB */
-#define ALLOC_ANY	0U
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
 void pages_add(paddr_t start, paddr_t end);	/* boot: gives RAM */
-/* Owned by d, counted in d->tot_pages, on its list, one reference each
- * (FRAME_ALLOCATED), contents zero.  NULL: none left or d->max_pages. */
-struct frame *alloc_domain_pages(struct domain *d, unsigned int order, u32 flags);
+/* Owned by d, counted in d->tot_pages, one reference each (FRAME_ALLOCATED),
+ * contents zero, pfns from pfn on in the M2P.  NULL: none left, d->max_pages,
+ * or dying. */
+struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
+				 u32 flags, u64 pfn);
 /* Ours, zeroed, through the direct map. */
 void *alloc_pages(unsigned int order, u32 flags);
 void free_pages(void *p, unsigned int order);
@@ -169,7 +158,7 @@ static inline void free_page(void *p) { free_pages(p, 0); }
 u64 free_page_count(void);
 /*
  * Destroy: takes every frame from d, pins, half-built tables and shared pages
- * included; what others still map stays on d's list until they let go.
+ * included; what others still map stays d's until they let go.
  * d is dying, its vCPUs hold no tables.  0, or -XEN_ERESTART after a batch.
  */
 int domain_relinquish_pages(struct domain *d);
@@ -202,12 +191,11 @@ extern u64 idle_l4[512];	/* the hypervisor's own top level */
 void xenmap_init(void);		/* final tables: W^X image, direct map */
 extern const u8 zero_page[PAGE_SIZE];
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags); /* 4 KiB each */
-void unmap_pages(u64 va, u64 nr);
 /* Device memory or ACPI tables, forever.  flags MAP_RW|PTE_PCD|PTE_PWT for
  * registers.  Never NULL: panics when the range is used up at boot. */
 void *map_io(paddr_t pa, size_t len, u64 pte_flags);
-/* The per-domain slot: room for GDT and LDT of max_vcpus. */
-int perdomain_create(struct domain *d);
+/* The per-domain slot: a new vCPU's GDT and LDT; with the domain all go. */
+int perdomain_add_vcpu(const struct vcpu *v);
 void perdomain_destroy(struct domain *d);
 /* The entry that maps va, which lies in one of d's windows.  Who changes it
  * knows who may have used the old one, and flushes. */
@@ -239,7 +227,7 @@ static always_inline u32 tlb_clock(void)
  * (debug key, sysctl debug_keys, after tests).
  */
 unsigned long frames_recount(void);
-int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type);
+int ptype_pin(struct domain *owner, mfn_t mfn, u64 type);
 int ptype_unpin(struct domain *owner, mfn_t mfn);
 /*
  * Grants: installs or removes one L1 entry of the current address space (or,
@@ -277,7 +265,6 @@ bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code);
  */
 int __must_check copy_from_guest(void *dst, u64 gva, size_t n);
 int __must_check copy_to_guest(u64 gva, const void *src, size_t n);
-int __must_check clear_guest(u64 gva, size_t n);
 /* For bounce frames and instruction fetch: same, byte count not copied. */
 size_t copy_from_guest_partial(void *dst, u64 gva, size_t n);
 /* One naturally aligned word. */
@@ -304,7 +291,6 @@ struct fixup { s32 insn, target; };	/* relative; section .fixup_table */
 	"771: "
 /* Ring-0 MSR access that may fault: 0 or -XEN_EFAULT. */
 int rdmsr_safe(u32 msr, u64 *val);
-int wrmsr_safe(u32 msr, u64 val);
 
 /* Fault in ring 0 or by the guest on a hypervisor mapping that is stale. */
 bool spurious_fault(u64 cr2, u32 error_code);

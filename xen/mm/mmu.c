@@ -217,10 +217,10 @@ static noinline int update_any(struct batch *b, const struct mmu_update *r)
 		if (!type) {
 			/* Like a store of the guest's to its memory. */
 			if (!mfn_valid(mfn) ||
-			    frame_get_and_type(f, b->owner, TYPE_WRITABLE))
+			    frame_get_type(f, b->owner, TYPE_WRITABLE))
 				return -XEN_EINVAL;
 			WRITE_ONCE(*slot, val);
-			frame_put_and_type(f);
+			frame_put_type(f);
 			return 0;
 		}
 		b->l1 = f;
@@ -304,16 +304,10 @@ static int ext_one(struct batch *b, const void *item)
 	case MMUEXT_PIN_L2_TABLE:
 	case MMUEXT_PIN_L3_TABLE:
 	case MMUEXT_PIN_L4_TABLE:
-		rc = ptype_pin(d, b->fg, MFN(arg), (op->cmd + 1UL)
-						   << TYPE_SHIFT);
+		rc = ptype_pin(b->fg, MFN(arg), (op->cmd + 1UL) << TYPE_SHIFT);
 		break;
 	case MMUEXT_UNPIN_TABLE:
 		rc = ptype_unpin(b->fg, MFN(arg));
-		/* The pin is gone; what is left is for batch_run(). */
-		if (rc == -XEN_ERESTART) {
-			reap_note(v, mfn_to_frame(MFN(arg)));
-			rc = 0;
-		}
 		break;
 	case MMUEXT_NEW_BASEPTR: rc = vcpu_set_kernel_l4(v, MFN(arg)); break;
 	case MMUEXT_NEW_USER_BASEPTR:

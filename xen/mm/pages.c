@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page allocator, and domains' lists of their frames.
+ * The page allocator, and how frames become and cease to be a domain's.
  *
  * A buddy allocator: free blocks of 2^order frames, aligned to their size, in
  * lists by zone and order.  Zone z holds the blocks whose first mfn has its
@@ -11,21 +11,20 @@
  * may still translate to it have flushed (its stamp), and before its content
  * is gone (it is zeroed when given out).  A domain that owns a frame exists.
  *
- * Locks: domain.page_lock for its list and numbers; pages_lock for the free
- * lists.  Freeing may happen under most locks: see frame_put().
+ * Locks: domain.page_lock for its numbers; pages_lock for the free lists.
+ *  Freeing may happen under most locks: see frame_put().
  *
  * A hostile guest may hold memory it gave back by mapping it, let others map
  * it, or die with half-built tables: frames leave a dead domain one by one,
- * resumably, and late ones when their last reference goes.
+ * resumably, and late ones when their last reference goes.  There is no list of
+ * a domain's frames: the one time it is needed, all of the machine are looked
+ * at.
  */
 #include <mm/internal.h>
+#include <entry/entry.h>
 
 #define NR_ZONES	31
-/* Frames per call of domain_relinquish_pages(). */
-#define RELINQUISH_BATCH	1024
-/* domain.relinquish_state, else the mfn of the next frame, which is held. */
-#define RELINQUISH_START	0U
-#define RELINQUISH_DONE		NO_FRAME
+#define RELINQUISH_BATCH	1024	/* frames between two looks for work */
 
 static struct spinlock pages_lock = SPINLOCK(LOCK_PAGES);
 static u32 free_head[NR_ZONES][MAX_ORDER + 1] = {
@@ -54,7 +53,7 @@ void frame_list_add(u32 *head, struct frame *f)
 		frame_at(f->next)->prev = *head;
 }
 
-void frame_list_del(u32 *head, struct frame *f)
+static void frame_list_del(u32 *head, struct frame *f)
 {
 	if (f->prev == NO_FRAME)
 		*head = f->next;
@@ -95,19 +94,26 @@ static void block_del_locked(struct frame *f, unsigned int order)
 	f->type &= TYPE_STAMP_MASK | TYPE_FREED;
 }
 
+void m2p_fill(struct frame *f, unsigned int order, u64 pfn)
+{
+	for (u64 i = 0; i < 1UL << order; i++)
+		m2p_set(frame_to_mfn(f + i),
+			pfn == M2P_INVALID ? pfn : pfn + i);
+}
+
 /* Undoes pages_take().  Each frame's type has its stamp, or nothing. */
 void pages_give(struct frame *f, unsigned int order)
 {
 	u64 mfn = frame_to_mfn(f).m;
 
+	m2p_fill(f, order, M2P_INVALID);
 	spin_lock(&pages_lock);
 	free_count += 1UL << order;
 	for (; order < MAX_ORDER; order++) {
 		u64 other = mfn ^ 1UL << order;
 
 		/* Another zone's is not a buddy: both are its lowest bits. */
-		if (!mfn_has_frame(MFN(other)) ||
-		    head_of(other, 0) != head_of(mfn, 0))
+		if (other >= max_mfn || head_of(other, 0) != head_of(mfn, 0))
 			break;
 		f = mfn_to_frame(MFN(other));
 		if (!(f->ref & FRAME_FREE) || (f->type & 0xff) != order)
@@ -223,18 +229,17 @@ bool pages_assign(struct domain *d, struct frame *f, unsigned int order,
 			(d->tot_pages + d->shared_pages || domain_hold(d)));
 	if (ok && count)
 		d->tot_pages += n;
-	for (u64 i = n; ok && i-- > 0;) {
-		frame_list_add(&d->page_list, &f[i]);
+	for (u64 i = 0; ok && i < n; i++)
 		store_release(&f[i].ref, (u64)d->id << FRAME_OWNER_SHIFT |
 			      FRAME_ALLOCATED | 1);
-	}
 	spin_unlock(&d->page_lock);
 	return ok;
 }
 
-/* See mm.h.  Not above d's limit; not for the dying. */
+/* See mm.h.  Not above d's limit; not for the dying.  The M2P is right before
+ * the frames are the guest's, who may give them away at once. */
 struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
-				 u32 flags)
+				 u32 flags, u64 pfn)
 {
 	struct frame *f;
 
@@ -243,11 +248,13 @@ struct frame *alloc_domain_pages(struct domain *d, unsigned int order,
 	    READ_ONCE(d->tot_pages) + (1UL << order) > READ_ONCE(d->max_pages))
 		return NULL;
 	f = pages_take(order, flags);
-	if (f && !pages_assign(d, f, order, true)) {
-		pages_give(f, order);
-		f = NULL;
-	}
-	return f;
+	if (!f)
+		return NULL;
+	m2p_fill(f, order, pfn);
+	if (pages_assign(d, f, order, true))
+		return f;
+	pages_give(f, order);
+	return NULL;
 }
 
 /* A guest's frame, unlinked and with count 0, becomes free. */
@@ -259,7 +266,6 @@ void page_free_stolen(struct frame *f)
 	/* XSA-402: nobody gets memory whose cached content is older. */
 	if (unlikely(f->ref & FRAME_UNCACHED))
 		frame_writeback(f);
-	m2p_set(frame_to_mfn(f), M2P_INVALID);
 	f->ref = (u64)DOMID_INVALID << FRAME_OWNER_SHIFT;
 	f->type = (u64)tlb_clock() << TYPE_STAMP_SHIFT | TYPE_FREED;
 	pages_give(f, 0);
@@ -279,11 +285,7 @@ void frame_last_put(struct frame *f, u64 ref)
 	BUG_ON(!d && !shared);
 	if (d) {
 		spin_lock(&d->page_lock);
-		frame_list_del(shared ? &d->xenpage_list : &d->page_list, f);
-		if (shared)
-			d->shared_pages--;
-		else
-			d->tot_pages--;
+		--*(shared ? &d->shared_pages : &d->tot_pages);
 		last = !(d->shared_pages + d->tot_pages);
 		spin_unlock(&d->page_lock);
 	}
@@ -311,75 +313,55 @@ bool page_steal(struct domain *d, struct frame *f)
 	u64 base = (u64)d->id << FRAME_OWNER_SHIFT;
 	u64 x = READ_ONCE(f->ref);
 
-	if ((x & ~FRAME_UNCACHED) != (base | FRAME_ALLOCATED | 1) ||
-	    cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) != x)
-		return false;
-	spin_lock(&d->page_lock);
-	frame_list_del(&d->page_list, f);
-	spin_unlock(&d->page_lock);
-	return true;
+	return (x & ~FRAME_UNCACHED) == (base | FRAME_ALLOCATED | 1) &&
+	       cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) == x;
 }
 
-void page_unsteal(struct domain *d, struct frame *f)
+void page_unsteal(struct frame *f)
 {
-	spin_lock(&d->page_lock);
-	frame_list_add(&d->page_list, f);
-	spin_unlock(&d->page_lock);
 	store_release(&f->ref, f->ref | FRAME_ALLOCATED | 1);
 }
 
 /* --- the end of a domain --------------------------------------------- */
 
-/* The first frame of the list at *link that has a reference to give: another
- * CPU may have dropped a frame's last one, and want our lock. */
-static u32 hold_next(struct domain *d, const u32 *link)
+/* Even at the limit of what guests may count up to: there is room above. */
+static bool frame_hold(struct frame *f, const struct domain *d)
 {
-	bool ok;
-	u32 mfn;
+	u64 x = READ_ONCE(f->ref);
 
-	do {
-		cpu_poll();
-		spin_lock(&d->page_lock);
-		mfn = *link;
-		ok = mfn == NO_FRAME || frame_get(frame_at(mfn), d);
-		spin_unlock(&d->page_lock);
-	} while (!ok);
-	return mfn;
+	while (x & FRAME_COUNT_MASK &&
+	       (domid_t)(x >> FRAME_OWNER_SHIFT) == d->id)
+		if (try_cmpxchg(&f->ref, &x, x + 1))
+			return true;
+	return false;
 }
 
-/* Frame by frame, whatever keeps it in existence on behalf of its owner. */
+/*
+ * Frame by frame of the machine, whatever keeps it in existence on behalf of
+ * its owner.  Nobody gives the dying frames any more.
+ */
 int domain_relinquish_pages(struct domain *d)
 {
-	u32 mfn = d->relinquish_state, n = 0;
+	u64 start = d->relinquish_next, *mfn = &d->relinquish_next;
 	int budget = TABLE_BUDGET, rc = 0;
-	struct frame *f;
 
-	if (mfn == RELINQUISH_DONE)
-		return 0;
-	if (mfn == RELINQUISH_START) {
-		mfn = hold_next(d, &d->xenpage_list);
-		while (mfn != NO_FRAME) {
-			f = frame_at(mfn);
-			frame_release_allocated(f);
-			mfn = hold_next(d, &f->next);
-			frame_put(f);
-		}
-		mfn = hold_next(d, &d->page_list);
-	}
-	while (mfn != NO_FRAME) {
-		f = frame_at(mfn);
-		if (n++ == RELINQUISH_BATCH)
-			rc = -XEN_ERESTART;
-		if (!rc && atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
+	for (; *mfn < max_mfn; ++*mfn) {
+		struct frame *f = mfn_to_frame(MFN(*mfn));
+
+		if (*mfn % RELINQUISH_BATCH == 0 && *mfn != start &&
+		    preempt_check())
+			return -XEN_ERESTART;
+		if (!frame_hold(f, d))
+			continue;
+		if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
 			rc = type_put(f, &budget);
 		if (!rc)
 			rc = type_reap(f, &budget);
-		if (rc)
-			break;
-		frame_release_allocated(f);
-		mfn = hold_next(d, &f->next);
+		if (!rc)
+			frame_release_allocated(f);
 		frame_put(f);
+		if (rc)
+			return rc;
 	}
-	d->relinquish_state = mfn;	/* NO_FRAME is RELINQUISH_DONE */
-	return rc;
+	return 0;
 }

@@ -336,10 +336,10 @@ static int new_budget(void)
 }
 
 /*
- * owner's frame is a table of that type until ptype_unpin(), on behalf of d.
+ * owner's frame is a table of that type until ptype_unpin().
  * -XEN_EINVAL: not possible, or pinned already; -XEN_EBUSY; -XEN_ERESTART.
  */
-int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type)
+int ptype_pin(struct domain *owner, mfn_t mfn, u64 type)
 {
 	struct frame *f = mfn_to_frame(mfn);
 	int budget = new_budget(), rc = mfn_type_get(mfn, owner, type, &budget);
@@ -359,7 +359,7 @@ int ptype_pin(struct domain *d, struct domain *owner, mfn_t mfn, u64 type)
 	return 0;
 }
 
-/* -XEN_EINVAL: not pinned.  -XEN_ERESTART: it no longer is, but call again. */
+/* 0, or -XEN_EINVAL: not pinned. */
 int ptype_unpin(struct domain *owner, mfn_t mfn)
 {
 	int budget = new_budget(), rc = -XEN_EINVAL;
@@ -367,10 +367,10 @@ int ptype_unpin(struct domain *owner, mfn_t mfn)
 
 	if (!f)
 		return rc;
-	if (READ_ONCE(f->type) & TYPE_PARTIAL)
-		rc = type_reap(f, &budget);
-	else if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
-		rc = type_put(f, &budget);
+	if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED) {
+		put_later(current, f, &budget);
+		rc = 0;
+	}
 	frame_put(f);
 	return rc;
 }

@@ -27,7 +27,7 @@
 /* References in the upper half, uses in the lower, of the frames from base to
  * base + nr - 1. */
 static u64 *tally, base, nr;
-static u64 frames, free_frames;
+static u64 frames, free_frames, guests_frames;
 static unsigned long differ;
 
 static void compare(const char *what, u64 id, u64 stored, u64 counted)
@@ -106,28 +106,12 @@ static void count_vcpu(const struct vcpu *v)
 		if (e & PTE_RW)
 			add(pte_mfn(e), 0, TYPE_SEG_DESC);
 	}
-	add(v->vcpu_info_mfn, 1, TYPE_WRITABLE);
+	add(v->vcpu_info_mfn, 0, TYPE_WRITABLE);
 }
 
-/* The frames of a list of d's, whose number should be n. */
-static void count_list(const char *what, const struct domain *d, u32 mfn, u64 n)
+static void count_grant(struct domain *mapper, u64 mfn, bool writable)
 {
-	u64 found = 0;
-
-	for (; mfn != NO_FRAME && found <= max_mfn; found++) {
-		struct frame *f = mfn_to_frame(MFN(mfn));
-
-		if (frame_owner(f) != d->id)
-			break;
-		mfn = f->next;
-	}
-	compare(what, d->id, n, found);
-}
-
-static void count_grant(struct domain *mapper, u64 mfn, bool writable,
-			void *unused)
-{
-	add(MFN(mfn), 1, writable ? TYPE_WRITABLE : 0);
+	add(MFN(mfn), !writable, writable ? TYPE_WRITABLE : 0);
 }
 
 /* --- comparing ------------------------------------------------------- */
@@ -140,6 +124,7 @@ static void compare_frame(struct frame *f)
 	if (!t)
 		return;
 	frames++;
+	guests_frames += guests && ref;
 	if (f->ref & FRAME_FREE)
 		free_frames += 1UL << (f->type & 0xff);
 	/* Ours, or free: the type word is used for something else. */
@@ -151,10 +136,7 @@ static void compare_frame(struct frame *f)
 static void for_each_frame(void (*fn)(struct frame *f))
 {
 	for (u64 m = 0; m < max_mfn; m++)
-		if (mfn_has_frame(MFN(m)))
-			fn(mfn_to_frame(MFN(m)));
-		else
-			m |= (1UL << GRANULE_SHIFT) - 1;
+		fn(mfn_to_frame(MFN(m)));
 }
 
 /*
@@ -165,6 +147,7 @@ unsigned long frames_recount(void)
 {
 	unsigned int order = WINDOW_ORDER + 1;
 	struct domain *d;
+	u64 owned = 0;
 	struct vcpu *v;
 
 	do
@@ -175,27 +158,20 @@ unsigned long frames_recount(void)
 		return ~0UL;
 	}
 	nr = (PAGE_SIZE << order) / sizeof(*tally);
-	frames = free_frames = differ = 0;
-	for_each_domain(d) {
-		count_list("pages of domain", d, d->page_list, d->tot_pages);
-		count_list("shared pages of domain", d, d->xenpage_list,
-			   d->shared_pages);
-	}
+	frames = free_frames = guests_frames = differ = 0;
+	for_each_domain(d)
+		owned += d->tot_pages + d->shared_pages;
 	for (base = 0; base < max_mfn; base += nr) {
 		memset(tally, 0, nr * sizeof(*tally));
 		for_each_frame(count_frame);
-		for_each_domain(d) {
-			/* An interrupted destruction keeps its place. */
-			if (d->relinquish_state &&
-			    d->relinquish_state != NO_FRAME)
-				add(MFN(d->relinquish_state), 1, 0);
+		for_each_domain(d)
 			for_each_vcpu(d, v)
 				count_vcpu(v);
-		}
-		grant_for_each_mapping(count_grant, NULL);
+		grant_for_each_mapping(count_grant);
 		for_each_frame(compare_frame);
 		cpu_poll();
 	}
+	compare("frames of domains", 0, owned, guests_frames);
 	compare("free frames", 0, free_page_count(), free_frames);
 	free_pages(tally, order);
 	printk("recount: %lu frames, %lu differ\n", frames, differ);

@@ -70,7 +70,7 @@ void __init map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags)
 	*slot = pa | flags | (level > 1 ? PTE_PSE : 0);
 }
 
-/* 0, or -XEN_ENOMEM with some pages mapped. */
+/* 0, or -XEN_ENOMEM with some mapped.  No flags: unmapped, but not flushed. */
 int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 {
 	for (u64 i = 0; i < nr; i++) {
@@ -82,13 +82,6 @@ int map_pages(u64 va, mfn_t mfn, u64 nr, u64 pte_flags)
 					      pte_flags : 0);
 	}
 	return 0;
-}
-
-/* What was mapped is gone on all CPUs when it returns. */
-void unmap_pages(u64 va, u64 nr)
-{
-	map_pages(va, MFN(0), nr, 0);
-	tlb_flush_mask(cpus_online, nr == 1 ? va : FLUSH_ALL_VA);
 }
 
 /* See mm.h.  Also while guests run: Dom0's devices appear when it finds them. */
@@ -176,23 +169,21 @@ u64 *perdomain_slot(const struct domain *d, u64 va)
 }
 
 /*
- * 0 or -XEN_ENOMEM; then perdomain_destroy() still cleans up.  The guest's GDT
- * pages read as zeros, so any selector in them is refused by the processor,
- * not a page fault.
+ * v's windows: 0 or -XEN_ENOMEM.  The guest's GDT pages read as zeros, so any
+ * selector in them is refused by the processor, not a page fault.
  */
-int perdomain_create(struct domain *d)
+int perdomain_add_vcpu(const struct vcpu *v)
 {
-	d->perdomain_l3 = alloc_page();
-	for (unsigned int v = 0; v < d->max_vcpus; v++)
-		for (u64 i = 0; i < GDT_RESERVED_PAGE; i++) {
-			u64 *slot = d->perdomain_l3 ?
-				    perdomain_slot(d, GDT_VA(v) +
-						      i * PAGE_SIZE) : NULL;
+	for (u64 i = 0; i <= GDT_RESERVED_PAGE; i++) {
+		u64 *slot = perdomain_slot(v->domain,
+					   GDT_VA(v->id) + i * PAGE_SIZE);
 
-			if (!slot)
-				return -XEN_ENOMEM;
-			*slot = virt_to_paddr(zero_page) | MAP_RO;
-		}
+		if (!slot)
+			return -XEN_ENOMEM;
+		*slot = MAP_RO | (i < GDT_RESERVED_PAGE ?
+				  virt_to_paddr(zero_page) :
+				  gdt_reserved_mfn.m << PAGE_SHIFT);
+	}
 	return 0;
 }
 

@@ -93,12 +93,9 @@ u64 ns_to_tsc(u64 ns)
  */
 static u64 cmos_seconds(void)
 {
-	static const u16 days_before[16] = {
-		0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334
-	};
 	static const u8 regs[] = { 0, 2, 4, 7, 8, 9, 11, 10 };
 	u8 old[8], f[8] = { 0 };
-	u64 days;
+	u64 days, month, year;
 
 	/* Twice the same: no update happened in between; nor begins one, as
 	 * the top bit of status A says. */
@@ -113,8 +110,10 @@ static u64 cmos_seconds(void)
 	}
 	for (unsigned int i = 0; i < 6 && !(f[6] & 4); i++)
 		f[i] = (f[i] >> 4) * 10 + (f[i] & 15);
-	days = 10957 + f[5] * 365 + (f[5] + 3) / 4 + days_before[f[4] & 15] +
-	       (f[4] > 2 && f[5] % 4 == 0) + f[3] - 1;
+	/* Years from March on, so that the odd day is their last. */
+	month = (f[4] + 9) % 12;
+	year = 100 + f[5] - month / 10;
+	days = year * 365 + year / 4 + (month * 306 + 5) / 10 + f[3] - 25509;
 	return ((days * 24 + f[2]) * 60 + f[1]) * 60 + f[0];
 }
 
@@ -124,8 +123,6 @@ void domain_wallclock_update(struct domain *d)
 	struct shared_info *si = d->shared_info;
 	u64 ns;
 
-	if (!si)
-		return;
 	spin_lock(&wall_lock);
 	ns = wall_base_ns + (u64)d->time_offset * NS_PER_SEC;
 	WRITE_ONCE(si->wc_version, si->wc_version | 1);

@@ -54,7 +54,6 @@
  */
 #include <domain/domain.h>
 #include <entry/entry.h>
-#include <hypercall-abi/sysctl.h>
 
 #define WEIGHT_DEFAULT	256
 #define CAP_WINDOW	(30 * NS_PER_MS)
@@ -683,8 +682,8 @@ void sched_init_cpu(unsigned int cpu)
 	spin_unlock(&sched_lock);
 }
 
-/* v, a guest's, is new and not runnable yet; it may run anywhere.  0. */
-int sched_init_vcpu(struct vcpu *v)
+/* v, a guest's, is new and not runnable yet; it may run anywhere. */
+void sched_init_vcpu(struct vcpu *v)
 {
 	v->sched.affinity = v->sched.soft_affinity = ~(cpumask_t)0;
 	/* Somewhere online; the first wake-up looks for an idle CPU. */
@@ -695,7 +694,6 @@ int sched_init_vcpu(struct vcpu *v)
 	timer_init(&v->timers.periodic, periodic_fired, v);
 	timer_init(&v->timers.poll, poll_fired, v);
 	v->timers.period_ns = 10 * NS_PER_MS;
-	return 0;
 }
 
 /* v is paused for good and does not run. */
@@ -709,13 +707,12 @@ void sched_destroy_vcpu(struct vcpu *v)
 }
 
 /* Weight 256, no cap, no watchdog. */
-int sched_init_domain(struct domain *d)
+void sched_init_domain(struct domain *d)
 {
 	d->sched.weight = WEIGHT_DEFAULT;
 	timer_init(&d->sched.refill, refill_fired, d);
 	timer_init(&d->sched.watchdog[0], watchdog_fired, d);
 	timer_init(&d->sched.watchdog[1], watchdog_fired, d);
-	return 0;
 }
 
 /* d's vCPUs do not run any more; call it again, it does not mind. */
@@ -750,10 +747,8 @@ int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft)
  * the structure in and out.  Weight 0 and cap ~0 keep what was.  The change
  * counts from the next charge on; a new cap starts with a full budget.
  */
-int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
+int sched_domain_adjust(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
-	struct xen_domctl_scheduler_op *op = xen_domctl_scheduler_op;
-
 	bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putinfo;
 
 	if (op->sched_id != XEN_SCHEDULER_CREDIT ||
@@ -779,9 +774,8 @@ int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op)
  * XEN_SYSCTL_scheduler_op: slice and rate limit of the one pool.  Slice 1 ms
  * to 1 s; rate limit none, or 100 us up to the slice or 0.5 s.
  */
-int sched_adjust_global(void *xen_sysctl_scheduler_op)
+int sched_adjust_global(struct xen_sysctl_scheduler_op *op)
 {
-	struct xen_sysctl_scheduler_op *op = xen_sysctl_scheduler_op;
 	struct xen_sysctl_credit_schedule *p = &op->u.sched_credit;
 	bool put = op->cmd == XEN_SYSCTL_SCHEDOP_putinfo;
 	u64 limit = p->ratelimit_us;

@@ -6,6 +6,7 @@
 #include <lib/lib.h>
 #include <cpu/cpu.h>
 #include <hypercall-abi/sched.h>
+#include <hypercall-abi/sysctl.h>
 #include <hypercall-abi/vcpu.h>
 
 struct vcpu;
@@ -77,9 +78,9 @@ struct domain_sched {
 
 /* --- sched.c ------------------------------------------------------------- */
 void sched_init_cpu(unsigned int cpu);	/* its curr is idle */
-int sched_init_vcpu(struct vcpu *v);	/* timers, initial CPU; not runnable */
+void sched_init_vcpu(struct vcpu *v);	/* timers, initial CPU; not runnable */
 void sched_destroy_vcpu(struct vcpu *v);
-int sched_init_domain(struct domain *d);
+void sched_init_domain(struct domain *d);
 void sched_destroy_domain(struct domain *d);
 /* WORK_SCHED: picks the next vCPU and context_switch()es to it. */
 void schedule(void);
@@ -100,14 +101,12 @@ void vcpu_runstate(const struct vcpu *v, struct vcpu_runstate_info *out);
 /* Writes the registered runstate area of current, called at switch-in. */
 void vcpu_runstate_publish(struct vcpu *v);
 /* domctl/sysctl scheduler operations: ABI structures, 0/-errno. */
-int sched_domain_adjust(struct domain *d, void *xen_domctl_scheduler_op);
-int sched_adjust_global(void *xen_sysctl_scheduler_op);
+int sched_domain_adjust(struct domain *d, struct xen_domctl_scheduler_op *op);
+int sched_adjust_global(struct xen_sysctl_scheduler_op *op);
 /* A vCPU polled ports: event/ asks whether this port ends the poll.  Called
  * only while d->sched.polling has a bit set. */
 void vcpu_poll_wake(struct domain *d, unsigned int port);
 
-long do_sched_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long do_set_timer_op(u64 timeout, u64, u64, u64, u64, u64);
 /* The VCPUOP_ timer sub-operations, called from domain/vcpu.c. */
 long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg);
 
