@@ -77,8 +77,11 @@ struct wire_perm {
 struct wire_in {			/* one message being received */
 	unsigned int used;
 	union {
-		struct xsd_sockmsg hdr;
 		char bytes[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+		struct {
+			struct xsd_sockmsg hdr;
+			char payload[XENSTORE_PAYLOAD_MAX];
+		};
 	};
 };
 #define WIRE_HASH	2166136261u
@@ -86,8 +89,6 @@ uint32_t wire_hash(uint32_t h, const char *p, size_t len);
 const char *wire_error_name(int error);
 int wire_error_number(const char *name);
 unsigned int wire_wanted(const struct wire_in *in);
-bool wire_complete(const struct wire_in *in);
-const char *wire_payload(const struct wire_in *in);
 int wire_strings(const char *data, unsigned int len, const char **strings,
 		 unsigned int max);
 int wire_parse_perm(const char *s, struct wire_perm *perm);

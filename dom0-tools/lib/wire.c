@@ -55,8 +55,9 @@ int wire_error_number(const char *name)
 
 /*
  * How many bytes the message in `in` lacks: first up to the end of its
- * header, then up to the end of its payload.  ~0u if its length is forbidden:
- * the sender is out of step and the connection of no more use.
+ * header, then up to the end of its payload; 0 if it is whole.  ~0u if its
+ * length is forbidden: the sender is out of step and the connection of no
+ * more use.
  */
 unsigned int wire_wanted(const struct wire_in *in)
 {
@@ -65,18 +66,6 @@ unsigned int wire_wanted(const struct wire_in *in)
 	if (in->hdr.len > XENSTORE_PAYLOAD_MAX)
 		return ~0u;
 	return sizeof(in->hdr) + in->hdr.len - in->used;
-}
-
-/* True if `in` holds a whole message. */
-bool wire_complete(const struct wire_in *in)
-{
-	return in->used >= sizeof(in->hdr) && !wire_wanted(in);
-}
-
-/* The payload, hdr.len bytes, of a whole message. */
-const char *wire_payload(const struct wire_in *in)
-{
-	return in->bytes + sizeof(in->hdr);
 }
 
 /*

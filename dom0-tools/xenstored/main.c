@@ -13,7 +13,6 @@
 #include "xenstored.h"
 
 #define RUN_DIR		"/run/xenstored"
-#define ROUND_CONNS	64	/* rings served before answers go out */
 
 static const char usage[] =
 "usage: xenstored [OPTION...]\n"
@@ -69,60 +68,42 @@ static const char *run_file(const char *name)
 static bool round_robin(void)
 {
 	struct conn *c, *next;
-	unsigned int n;
+	bool more = false;
 
-	for (n = 0; n < ROUND_CONNS && (c = conn_next_active()); n++)
-		if (ring_receive(c))
-			conn_activate(c);
-	for (c = conns; c; c = c->next)
+	for (c = conns; c; c = c->next) {
+		if (c->active)
+			ring_receive(c);
 		if (c->nr_owed && !c->out)
 			watch_pay(c);
+	}
 	state_commit();
 	for (c = conns; c; c = next) {
 		next = c->next;
 		if (c->domain)
 			ring_send(c);
-		else
+		more = more || c->active;
+		if (!c->domain)
 			sock_send(c);
-		if (!c->domain && c->dead)
-			sock_close(c);
 	}
-	return conn_any_active();
-}
-
-static void make_first_nodes(void)
-{
-	struct perms *perms = tree_main.root->perms;
-
-	if (tree_make(&tree_main, "/tool/xenstored", perms))
-		fatalx("no memory");
+	return more;
 }
 
 /* Goes on with the rings that an earlier daemon served. */
-static void resume_domains(void)
+static void start_domains(void)
 {
 	unsigned int i;
-	int rc;
+	int rc = 0;
 
+	ring_start();
 	for (i = 0; i < domains_end; i++) {
-		if (!domains[i] || !domains[i]->introduced)
-			continue;
-		rc = ring_attach(domains[i]);
-		if (!rc)
+		if (!domains[i] || !domains[i]->conn ||
+		    !ring_attach(domains[i]))
 			continue;
 		log_warn("domain %u: its ring is gone", i);
 		domain_release(i);
 	}
-}
-
-static void start_domains(void)
-{
-	int rc = 0;
-
-	ring_start();
-	resume_domains();
-	if (!domains[0] || !domains[0]->introduced)
-		rc = domain_introduce(0, 0, 0);
+	if (!domains[0] || !domains[0]->conn)
+		rc = domain_introduce(0, 0);
 	if (rc) {
 		errno = -rc;
 		fatal("the ring of the control domain's kernel");
@@ -148,12 +129,12 @@ int main(int argc, char **argv)
 	daemon_single(run_file("lock"));
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	tree_clock_start((uint64_t)now.tv_sec << 30);
+	tree_clock = (uint64_t)now.tv_sec << 30;
 	if (tree_init(&tree_main) || watch_init())
 		fatalx("no memory");
 	resumed = state_load(run_file("state"));
-	if (!resumed)
-		make_first_nodes();
+	if (tree_make(&tree_main, "/tool/xenstored", tree_main.root->perms))
+		fatalx("no memory");
 	if (!opt.no_domains)
 		start_domains();
 	state_open(run_file("state"));
