@@ -111,8 +111,6 @@ int store_mkdir(struct store *s, uint32_t tx, const char *path);
 int store_rm(struct store *s, uint32_t tx, const char *path);
 char **store_list(struct store *s, struct arena *a, uint32_t tx,
 		  const char *path, unsigned int *n);
-int store_get_perms(struct store *s, uint32_t tx, const char *path,
-		    struct wire_perm *perms, unsigned int max);
 int store_set_perms(struct store *s, uint32_t tx, const char *path,
 		    const struct wire_perm *perms, unsigned int n);
 int store_begin(struct store *s, uint32_t *tx);
@@ -123,7 +121,6 @@ void store_unwatch(struct store *s, struct store_watch *w);
 int store_introduce(struct store *s, domid_t domid, uint64_t gfn,
 		    uint32_t port);
 int store_release(struct store *s, domid_t domid);
-int store_is_introduced(struct store *s, domid_t domid);
 char *store_control(struct store *s, struct arena *a, const char *command);
 
 /* hyper.c: hypercalls and other domains' memory. */
