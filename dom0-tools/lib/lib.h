@@ -100,7 +100,6 @@ struct store;
 struct store_watch;
 typedef void store_watch_fn(void *arg, const char *path);
 struct store *store_open(void);
-void store_close(struct store *s);
 char *store_read(struct store *s, struct arena *a, uint32_t tx,
 		 const char *path, unsigned int *len);
 int store_write(struct store *s, uint32_t tx, const char *path,

@@ -30,7 +30,7 @@
 
 struct store_event {
 	struct store_event *next;
-	unsigned int id;	/* of the watch */
+	const char *token;	/* of the watch; behind the path's NUL */
 	char path[];
 };
 
@@ -38,8 +38,7 @@ struct store_watch {
 	struct store_watch *next;
 	store_watch_fn *fn;
 	void *arg;
-	unsigned int id;
-	char token[12];		/* the id in decimal */
+	char token[12];		/* a number */
 	char path[];
 };
 
@@ -55,9 +54,6 @@ struct store {
 };
 
 static void store_readable(void *arg, unsigned int events);
-static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
-			   const struct iovec *v, int n);
-
 static void store_disconnect(struct store *s)
 {
 	if (s->fd < 0)
@@ -68,69 +64,19 @@ static void store_disconnect(struct store *s)
 	s->in.used = s->done = 0;
 }
 
-static int store_connect(struct store *s)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	const char *path = getenv("XENSTORED_SOCKET");
-	int rc;
-
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return -errno;
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s",
-		 path ? path : STORE_SOCKET);
-	rc = connect(s->fd, (struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
-	if (!rc)
-		rc = loop_add(s->fd, LOOP_IN, store_readable, s);
-	if (rc)
-		store_disconnect(s);
-	return rc;
-}
-
-static int store_talk_watch(struct store *s, uint32_t type,
-			    const struct store_watch *w)
-{
-	const struct iovec v[2] = { STRING(w->path), STRING(w->token) };
-
-	return store_talk_once(s, type, 0, v, 2);
-}
-
-/* Connects if need be, patiently, and restores the watches. */
-static int store_ensure(struct store *s)
-{
-	uint64_t end = s->fd < 0 ? loop_now() + STORE_PATIENCE : 0;
-	struct store_watch *w;
-	int rc;
-
-	while (s->fd < 0) {
-		rc = store_connect(s);
-		if (rc && loop_now() >= end)
-			return rc;
-		if (rc)
-			usleep(20000);
-		for (w = s->watches; w && s->fd >= 0; w = w->next)
-			store_talk_watch(s, XS_WATCH, w);
-	}
-	return 0;
-}
-
 static void store_queue_event(struct store *s)
 {
-	struct store_event *e;
+	struct store_event *e = malloc(sizeof(*e) + s->in.hdr.len);
 	const char *part[2];
-	uint32_t id;
 
-	if (wire_strings(s->in.payload, s->in.hdr.len, part, 2) < 2 ||
-	    !wire_parse_u32(part[1], UINT32_MAX, &id))
-		return;
-	e = malloc(sizeof(*e) + strlen(part[0]) + 1);
-	if (!e) {
-		log_warn("no memory: an event on %s is lost", part[0]);
+	if (!e || wire_strings(s->in.payload, s->in.hdr.len, part, 2) < 2) {
+		log_warn("an event is lost");
+		free(e);
 		return;
 	}
+	memcpy(e->path, s->in.payload, s->in.hdr.len);
+	e->token = e->path + (part[1] - part[0]);
 	e->next = NULL;
-	e->id = id;
-	strcpy(e->path, part[0]);
 	*s->events_end = e;
 	s->events_end = &e->next;
 	loop_timer_set(&s->tell, 0);
@@ -168,6 +114,83 @@ static int store_receive(struct store *s)
 	return -EPIPE;
 }
 
+/* Sends and waits; the answer stays in s->in.  -EPIPE: the daemon is gone. */
+static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
+			   const struct iovec *v, int n)
+{
+	struct xsd_sockmsg hdr = {
+		.type = type, .req_id = ++s->next_req, .tx_id = tx,
+	};
+	char buf[sizeof(hdr) + XENSTORE_PAYLOAD_MAX];
+	size_t len = sizeof(hdr), done;
+	ssize_t r;
+
+	for (; n; n--, v++) {
+		if (v->iov_len > sizeof(buf) - len)
+			return -E2BIG;
+		memcpy(buf + len, v->iov_base, v->iov_len);
+		len += v->iov_len;
+	}
+	hdr.len = len - sizeof(hdr);
+	memcpy(buf, &hdr, sizeof(hdr));
+	for (done = 0; done < len; done += r) {
+		r = send(s->fd, buf + done, len - done, MSG_NOSIGNAL);
+		if (r < 0 && errno != EINTR) {
+			store_disconnect(s);
+			return -EPIPE;
+		}
+		r = r < 0 ? 0 : r;
+	}
+	do {
+		if (store_receive(s))
+			return -EPIPE;
+		if (s->in.hdr.type == XS_WATCH_EVENT)
+			store_queue_event(s);
+	} while (s->in.hdr.type == XS_WATCH_EVENT ||
+		 s->in.hdr.req_id != s->next_req);
+	if (s->in.used > s->done)
+		loop_timer_set(&s->tell, 0);
+	if (s->in.hdr.type == type)
+		return 0;
+	if (s->in.hdr.type != XS_ERROR ||
+	    !memchr(s->in.payload, 0, s->in.hdr.len))
+		return -EIO;
+	return -wire_error_number(s->in.payload);
+}
+
+/* Connects if need be, patiently (ms), and restores the watches. */
+static int store_ensure(struct store *s, unsigned int patience)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const char *path = getenv("XENSTORED_SOCKET");
+	struct store_watch *w;
+	uint64_t end;
+	int rc;
+
+	if (s->fd >= 0)
+		return 0;
+	end = loop_now() + patience;
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s",
+		 path ? path : STORE_SOCKET);
+	while (s->fd < 0) {
+		s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		rc = s->fd < 0 || connect(s->fd, (struct sockaddr *)&to,
+					  sizeof(to)) ? -errno : 0;
+		if (!rc)
+			rc = loop_add(s->fd, LOOP_IN, store_readable, s);
+		if (rc) {
+			store_disconnect(s);
+			if (loop_now() >= end)
+				return rc;
+			usleep(20000);
+		}
+		for (w = s->watches; w && s->fd >= 0; w = w->next)
+			store_talk_once(s, XS_WATCH, 0, (struct iovec[2]){
+				STRING(w->path), STRING(w->token) }, 2);
+	}
+	return 0;
+}
+
 static void store_readable(void *arg, unsigned int events)
 {
 	struct store *s = arg;
@@ -175,7 +198,7 @@ static void store_readable(void *arg, unsigned int events)
 	(void)events;
 	do {
 		if (store_receive(s)) {
-			if (store_ensure(s))
+			if (store_ensure(s, STORE_PATIENCE))
 				fatalx("xenstored is gone and does not come "
 				       "back");
 			return;
@@ -197,7 +220,7 @@ static void store_tell(void *arg)
 		s->events = e->next;
 		if (!s->events)
 			s->events_end = &s->events;
-		for (w = s->watches; w && w->id != e->id;)
+		for (w = s->watches; w && strcmp(w->token, e->token);)
 			w = w->next;
 		if (w)
 			w->fn(w->arg, e->path);
@@ -213,91 +236,16 @@ struct store *store_open(void)
 
 	if (!s)
 		return NULL;
+	s->fd = -1;
 	s->events_end = &s->events;
-	s->next_watch = 1;
 	s->tell.fn = store_tell;
 	s->tell.arg = s;
-	rc = store_connect(s);
+	rc = store_ensure(s, 0);
 	if (!rc)
 		return s;
 	free(s);
 	errno = -rc;
 	return NULL;
-}
-
-/* Ends it; events not yet told are lost. */
-void store_close(struct store *s)
-{
-	struct store_event *e;
-	struct store_watch *w;
-
-	loop_timer_clear(&s->tell);
-	while ((e = s->events)) {
-		s->events = e->next;
-		free(e);
-	}
-	while ((w = s->watches)) {
-		s->watches = w->next;
-		free(w);
-	}
-	store_disconnect(s);
-	free(s);
-}
-
-static int store_send(struct store *s, uint32_t type, uint32_t tx,
-		      const struct iovec *v, int n)
-{
-	struct xsd_sockmsg hdr = {
-		.type = type, .req_id = ++s->next_req, .tx_id = tx,
-	};
-	char buf[sizeof(hdr) + XENSTORE_PAYLOAD_MAX];
-	size_t len = sizeof(hdr), done;
-	ssize_t r;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		if (v[i].iov_len > sizeof(buf) - len)
-			return -E2BIG;
-		memcpy(buf + len, v[i].iov_base, v[i].iov_len);
-		len += v[i].iov_len;
-	}
-	hdr.len = len - sizeof(hdr);
-	memcpy(buf, &hdr, sizeof(hdr));
-	for (done = 0; done < len; done += r) {
-		r = send(s->fd, buf + done, len - done, MSG_NOSIGNAL);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-		if (r < 0) {
-			store_disconnect(s);
-			return -EPIPE;
-		}
-	}
-	return 0;
-}
-
-/* Sends and waits; the answer stays in s->in.  -EPIPE: the daemon is gone. */
-static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
-			   const struct iovec *v, int n)
-{
-	int rc = store_send(s, type, tx, v, n);
-
-	while (!rc) {
-		rc = store_receive(s);
-		if (!rc && s->in.hdr.type == XS_WATCH_EVENT)
-			store_queue_event(s);
-		else if (!rc && s->in.hdr.req_id == s->next_req)
-			break;
-	}
-	if (rc)
-		return rc;
-	if (s->in.used > s->done)
-		loop_timer_set(&s->tell, 0);
-	if (s->in.hdr.type == type)
-		return 0;
-	if (s->in.hdr.type != XS_ERROR ||
-	    !memchr(s->in.payload, 0, s->in.hdr.len))
-		return -EIO;
-	return -wire_error_number(s->in.payload);
 }
 
 static int store_talk(struct store *s, uint32_t type, uint32_t tx,
@@ -308,7 +256,7 @@ static int store_talk(struct store *s, uint32_t type, uint32_t tx,
 	do {
 		if (s->fd < 0 && tx)
 			return -EAGAIN;
-		rc = store_ensure(s);
+		rc = store_ensure(s, STORE_PATIENCE);
 		if (!rc)
 			rc = store_talk_once(s, type, tx, v, n);
 	} while (rc == -EPIPE);
@@ -380,64 +328,43 @@ int store_rm(struct store *s, uint32_t tx, const char *path)
 	return store_talk_string(s, XS_RM, tx, path);
 }
 
-/* Long lists come in parts; begins again if the node changes in between. */
-static char *store_list_parts(struct store *s, struct arena *a, uint32_t tx,
-			      const char *path, unsigned int *len)
-{
-	char *list = NULL, *more, generation[32] = "", offset[16];
-	unsigned int head, n;
-	int rc;
-
-	for (*len = 0;;) {
-		snprintf(offset, sizeof(offset), "%u", *len);
-		rc = store_talk(s, XS_DIRECTORY_PART, tx, (struct iovec[2]){
-				STRING(path), STRING(offset) }, 2);
-		head = rc ? 0 : strnlen(s->in.payload, s->in.hdr.len) + 1;
-		if (!rc && (head >= s->in.hdr.len || head > sizeof(offset) * 2))
-			rc = -EIO;
-		if (rc) {
-			errno = -rc;
-			return NULL;
-		}
-		if (*len && strcmp(generation, s->in.payload)) {
-			*len = 0;
-			continue;
-		}
-		strcpy(generation, s->in.payload);
-		n = s->in.hdr.len - head;
-		more = arena_alloc(a, *len + n + 1);
-		if (!more)
-			return NULL;
-		if (*len)
-			memcpy(more, list, *len);
-		memcpy(more + *len, s->in.payload + head, n);
-		list = more;
-		*len += n;
-		/* The empty name at the end. */
-		if (!list[*len - 1] && (*len == 1 || !list[*len - 2])) {
-			--*len;
-			return list;
-		}
-	}
-}
-
 /*
- * The names of a node's children: *n pointers, in the arena.  NULL with
- * errno.
+ * The names of a node's children: *n pointers, in the arena.  They come in
+ * parts, and all over again if the node changes in between.  NULL with errno.
  */
 char **store_list(struct store *s, struct arena *a, uint32_t tx,
 		  const char *path, unsigned int *n)
 {
-	int rc = store_talk_string(s, XS_DIRECTORY, tx, path);
-	unsigned int len = s->in.hdr.len, i;
+	char *list = NULL, *more, generation[32], offset[16];
+	unsigned int len = 0, head, part;
 	const char **names;
-	char *list = rc == -E2BIG ? store_list_parts(s, a, tx, path, &len)
-				  : store_answer(s, a, rc);
+	int rc;
 
-	if (!list)
-		return NULL;
-	for (*n = 0, i = 0; i < len; i++)
-		*n += !list[i];
+	do {
+		snprintf(offset, sizeof(offset), "%u", len);
+		rc = store_talk(s, XS_DIRECTORY_PART, tx, (struct iovec[2]){
+				STRING(path), STRING(offset) }, 2);
+		head = rc ? 0 : strnlen(s->in.payload, s->in.hdr.len) + 1;
+		if (rc || head >= s->in.hdr.len || head > sizeof(generation)) {
+			errno = rc ? -rc : EIO;
+			return NULL;
+		}
+		part = s->in.hdr.len - head;
+		if (len && strcmp(generation, s->in.payload))
+			part = len = 0;
+		strcpy(generation, s->in.payload);
+		more = arena_alloc(a, len + part + 1);
+		if (!more)
+			return NULL;
+		if (len)
+			memcpy(more, list, len);
+		memcpy(more + len, s->in.payload + head, part);
+		list = more;
+		len += part;
+		/* An empty name marks the end. */
+	} while (!len || list[len - 1] || (len > 1 && list[len - 2]));
+	len--;
+	*n = wire_strings(list, len, NULL, 0);
 	names = arena_alloc(a, (*n + 1) * sizeof(*names));
 	if (names)
 		wire_strings(list, len, names, *n);
@@ -496,13 +423,9 @@ struct store_watch *store_watch(struct store *s, const char *path,
 	strcpy(w->path, path);
 	w->fn = fn;
 	w->arg = arg;
-	w->id = s->next_watch++;
-	snprintf(w->token, sizeof(w->token), "%u", w->id);
-	do {
-		rc = store_ensure(s);
-		if (!rc)
-			rc = store_talk_watch(s, XS_WATCH, w);
-	} while (rc == -EPIPE);
+	snprintf(w->token, sizeof(w->token), "%u", s->next_watch++);
+	rc = store_talk(s, XS_WATCH, 0, (struct iovec[2]){
+			STRING(w->path), STRING(w->token) }, 2);
 	if (rc) {
 		free(w);
 		errno = -rc;
@@ -523,7 +446,8 @@ void store_unwatch(struct store *s, struct store_watch *w)
 	*p = w->next;
 	/* If the daemon is gone so is the watch. */
 	if (s->fd >= 0)
-		store_talk_watch(s, XS_UNWATCH, w);
+		store_talk_once(s, XS_UNWATCH, 0, (struct iovec[2]){
+				STRING(w->path), STRING(w->token) }, 2);
 	free(w);
 }
 

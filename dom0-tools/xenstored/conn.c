@@ -119,12 +119,22 @@ int conn_feed(struct conn *c, const char *p, size_t len)
 	return taken;
 }
 
-static void conn_queue(struct conn *c, struct msg *m, struct watch *w)
+/* Fills m and queues it: a header, and the strings or bytes a and b. */
+static void conn_queue(struct conn *c, struct msg *m, struct watch *w,
+		       const struct xsd_sockmsg *hdr, const void *a,
+		       unsigned int a_len, const char *b)
 {
+	char *p = mempcpy(m->bytes, hdr, sizeof(*hdr));
+
+	if (a_len)
+		p = mempcpy(p, a, a_len);
+	if (b)
+		strcpy(p, b);
 	m->next = NULL;
 	m->watch = w;
-	m->event = w;
+	m->event = hdr->type == XS_WATCH_EVENT;
 	m->sent = 0;
+	m->len = sizeof(*hdr) + hdr->len;
 	*c->out_end = m;
 	c->out_end = &m->next;
 	c->out_bytes += m->len;
@@ -148,11 +158,7 @@ int conn_reply(struct conn *c, uint32_t type, const void *data,
 		c->spare = NULL;
 	hdr.type = type;
 	hdr.len = len;
-	m->len = sizeof(hdr) + len;
-	memcpy(m->bytes, &hdr, sizeof(hdr));
-	if (len)
-		memcpy(m->bytes + sizeof(hdr), data, len);
-	conn_queue(c, m, NULL);
+	conn_queue(c, m, NULL, &hdr, data, len, NULL);
 	return 1;
 }
 
@@ -188,35 +194,23 @@ bool conn_event(struct conn *c, struct watch *w, const char *path)
 	m = msg_new(hdr.len);
 	if (!m)
 		return false;
-	m->len = sizeof(hdr) + hdr.len;
-	memcpy(m->bytes, &hdr, sizeof(hdr));
-	memcpy(m->bytes + sizeof(hdr), seen, path_len);
-	strcpy(m->bytes + sizeof(hdr) + path_len, w->token);
 	if (w->queued)
 		w->queued->watch = NULL;
 	w->queued = m;
-	conn_queue(c, m, w);
+	conn_queue(c, m, w, &hdr, seen, path_len, w->token);
 	return true;
 }
 
 /* Queues a message that an earlier daemon had queued, and sent in part. */
-bool conn_requeue(struct conn *c, const char *bytes, unsigned int len,
+bool conn_requeue(struct conn *c, const struct xsd_sockmsg *hdr,
 		  unsigned int sent)
 {
-	struct msg *m = malloc(sizeof(*m) + len);
-	struct xsd_sockmsg hdr;
+	struct msg *m = msg_new(hdr->len);
 
 	if (!m)
 		return false;
-	memcpy(&hdr, bytes, sizeof(hdr));
-	memcpy(m->bytes, bytes, len);
-	m->len = len;
-	conn_queue(c, m, NULL);
+	conn_queue(c, m, NULL, hdr, hdr + 1, hdr->len, NULL);
 	m->sent = sent;
-	if (hdr.type == XS_WATCH_EVENT) {
-		m->event = true;
-		c->replies--;
-	}
 	return true;
 }
 

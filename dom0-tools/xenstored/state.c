@@ -4,7 +4,7 @@
  * any instruction and started again without any guest noticing.
  *
  *	file:    header | record ... COMMIT record ... COMMIT ...
- *	record:  type, lengths of three parts | part | part | part
+ *	record:  type, lengths of three parts | part | part | part | padding
  *
  * All that one round of requests caused ends in one COMMIT; only when that is
  * in the file do answers and events leave, and the indices of rings move.  A
@@ -36,6 +36,7 @@
 #include "xenstored.h"
 
 #define STATE_HEADER	"XSJ3 "		/* another when records change */
+#define STATE_ALIGN	sizeof(uint32_t)
 #define STATE_MIN	(1u << 20)	/* not written anew below this size */
 #define STATE_RETRY	1000		/* ms after a failure */
 
@@ -82,11 +83,15 @@ static void state_put(enum state_type type, const struct iovec v[3])
 	if (!state_file)
 		return;
 	fwrite_unlocked(&h, sizeof(h), 1, state_file);
+	state_size += sizeof(h);
 	for (i = 0; i < 3; i++)
-		if (h.len[i])
+		if (h.len[i]) {
 			fwrite_unlocked(v[i].iov_base, h.len[i], 1,
 					state_file);
-	state_size += sizeof(h) + h.len[0] + h.len[1] + h.len[2];
+			state_size += h.len[i];
+		}
+	for (; state_size % STATE_ALIGN; state_size++)
+		putc_unlocked(0, state_file);
 	state_dirty = true;
 }
 
@@ -159,17 +164,18 @@ void state_quota(unsigned int i)
 }
 
 /* The file's first bytes; others are not from this boot, or not for us. */
-static const char *state_header(void)
-{
-	static char header[64] = STATE_HEADER;
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+static char state_header[64];
 
-	if (f && !fgets(header + strlen(STATE_HEADER),
-			sizeof(header) - strlen(STATE_HEADER), f))
+static void state_make_header(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char boot[40] = "";
+
+	if (!f || !fgets(boot, sizeof(boot), f))
 		log_warn("no boot id");
 	if (f)
 		fclose(f);
-	return header;
+	snprintf(state_header, sizeof(state_header), STATE_HEADER "%s", boot);
 }
 
 static bool state_dump_node(void *arg, const char *path, const struct node *n)
@@ -186,7 +192,9 @@ static void state_dump(void)
 	const struct conn *c;
 	unsigned int i;
 
-	state_size = fprintf(state_file, "%s", state_header());
+	state_make_header();
+	fwrite_unlocked(state_header, sizeof(state_header), 1, state_file);
+	state_size = sizeof(state_header);
 	for (i = 0; i < Q_COUNT; i++)
 		state_quota(i);
 	for (i = 0; i < ARRAY_SIZE(specials); i++)
@@ -261,24 +269,9 @@ void state_commit(void)
 }
 
 /*
- * Reading it back.  A part is checked before it is looked into; each loader
- * returns false if its record makes no sense or there is no memory.
+ * Reading it back.  The table at the end says what is checked first; each
+ * loader returns false if its record makes no sense or there is no memory.
  */
-static bool part_string(const struct iovec *v)
-{
-	const char *s = v->iov_base;
-
-	return v->iov_len && !s[v->iov_len - 1];
-}
-
-static bool part_is(const struct iovec *v, void *to, size_t len)
-{
-	if (v->iov_len != len)
-		return false;
-	memcpy(to, v->iov_base, len);
-	return true;
-}
-
 static struct conn *state_conn(unsigned int domid)
 {
 	struct domain *d = domid < DOMID_FIRST_RESERVED ? domains[domid]
@@ -289,42 +282,42 @@ static struct conn *state_conn(unsigned int domid)
 
 static bool load_quota(const struct iovec *v)
 {
-	struct rec_quota r;
+	const struct rec_quota *r = v[0].iov_base;
 
-	if (!part_is(&v[0], &r, sizeof(r)) || r.i >= Q_COUNT)
+	if (r->i >= Q_COUNT)
 		return false;
-	quotas[r.i].value = r.value;
+	quotas[r->i].value = r->value;
 	return true;
 }
 
 static bool load_domain(const struct iovec *v)
 {
-	struct rec_domain r;
+	const struct rec_domain *r = v[0].iov_base;
 	struct domain *d;
 	struct conn *c;
 
-	if (!part_is(&v[0], &r, sizeof(r)) || r.domid >= DOMID_FIRST_RESERVED)
+	if (r->domid >= DOMID_FIRST_RESERVED)
 		return false;
-	if (r.op == STATE_GONE) {
-		domain_drop(r.domid);
+	if (r->op == STATE_GONE) {
+		domain_drop(r->domid);
 		return true;
 	}
-	d = domain_get(r.domid);
+	d = domain_get(r->domid);
 	if (d && !d->conn)
 		d->conn = conn_new(-1, d);
 	if (!d || !d->conn || v[1].iov_len > sizeof(d->conn->in.bytes))
 		return false;
 	c = d->conn;
-	if (r.op == STATE_NEW)
+	if (r->op == STATE_NEW)
 		conn_reset(c);
 	else
-		conn_sent(c, r.rsp_prod - d->rsp_prod);
-	d->shutdown = r.shutdown;
-	d->remote_port = r.remote_port;
-	d->req_cons = r.req_cons;
-	d->rsp_prod = r.rsp_prod;
-	c->who.target = r.target;
-	c->next_tx = c->old_tx = r.next_tx;
+		conn_sent(c, r->rsp_prod - d->rsp_prod);
+	d->shutdown = r->shutdown;
+	d->remote_port = r->remote_port;
+	d->req_cons = r->req_cons;
+	d->rsp_prod = r->rsp_prod;
+	c->who.target = r->target;
+	c->next_tx = c->old_tx = r->next_tx;
 	memcpy(c->in.bytes, v[1].iov_base, v[1].iov_len);
 	c->in.used = v[1].iov_len;
 	return true;
@@ -332,118 +325,119 @@ static bool load_domain(const struct iovec *v)
 
 static bool load_watch(const struct iovec *v)
 {
+	const struct rec_watch *r = v[0].iov_base;
 	const char *path = v[1].iov_base, *token = v[2].iov_base;
-	struct rec_watch r;
-	struct conn *c;
-	struct watch *w;
+	struct conn *c = state_conn(r->domid);
+	struct watch *w = c ? watch_find(c, path, token) : NULL;
 
-	if (!part_is(&v[0], &r, sizeof(r)) || !part_string(&v[1]) ||
-	    !part_string(&v[2]) || r.relative > strlen(path))
+	if (!c || r->relative > strlen(path))
 		return false;
-	c = state_conn(r.domid);
-	if (!c)
-		return false;
-	w = watch_find(c, path, token);
-	if (r.op == STATE_GONE) {
+	if (r->op == STATE_GONE) {
 		if (w)
 			watch_del(w);
 		return true;
 	}
 	if (!w)
-		w = watch_add(c, path, token, r.relative);
+		w = watch_add(c, path, token, r->relative);
 	if (w)
-		watch_owe(w, r.owed);
+		watch_owe(w, r->owed);
 	return w;
 }
 
 static bool load_out(const struct iovec *v)
 {
-	struct rec_out r;
+	const struct rec_out *r = v[0].iov_base;
+	const struct xsd_sockmsg *hdr = v[1].iov_base;
+	struct conn *c = state_conn(r->domid);
 
-	return part_is(&v[0], &r, sizeof(r)) && state_conn(r.domid) &&
-	       v[1].iov_len >= sizeof(struct xsd_sockmsg) &&
-	       r.sent < v[1].iov_len &&
-	       conn_requeue(state_conn(r.domid), v[1].iov_base, v[1].iov_len,
-			    r.sent);
-}
-
-static int load_perms(const char *path, struct blob *perms,
-		      struct blob *value)
-{
-	struct special *special = watch_special(path);
-	unsigned int i;
-	int rc;
-
-	/* Domains that are gone are noticed, and cleaned up, at the next
-	 * scan. */
-	for (i = 0; i < perms_count(perms); i++)
-		if (perms->perm[i].domid >= DOMID_FIRST_RESERVED ||
-		    !domain_get(perms->perm[i].domid))
-			return -EINVAL;
-	if (special) {
-		blob_put(special->perms);
-		special->perms = blob_get(perms);
-		return 0;
-	}
-	if (!path_valid(path))
-		return -EINVAL;
-	rc = tree_make(&tree_main, path, perms);
-	if (!rc)
-		rc = tree_set_perms(&tree_main, path, perms);
-	return rc ? rc : tree_set_value(&tree_main, path, value);
+	return c && v[1].iov_len >= sizeof(*hdr) &&
+	       v[1].iov_len == sizeof(*hdr) + hdr->len &&
+	       r->sent < v[1].iov_len && conn_requeue(c, hdr, r->sent);
 }
 
 static bool load_node(const struct iovec *v)
 {
 	const char *path = v[0].iov_base;
-	struct blob *perms, *value;
-	int rc = -ENOMEM;
+	struct special *special = watch_special(path);
+	struct blob *value, *perms = NULL;
+	unsigned int i, n = v[1].iov_len / sizeof(perms->perm[0]);
+	bool ok;
 
-	if (!part_string(&v[0]) || v[1].iov_len % sizeof(struct wire_perm))
+	if (!special && !path_valid(path))
 		return false;
-	if (!v[1].iov_len)
-		return path_valid(path) && path[1] &&
+	if (!n)
+		return !special && path[1] &&
 		       (!tree_find(tree_main.root, path) ||
 			!tree_remove(&tree_main, path));
-	perms = blob_new(v[1].iov_base, v[1].iov_len);
+	perms = blob_new(v[1].iov_base, n * sizeof(perms->perm[0]));
 	value = blob_new(v[2].iov_base, v[2].iov_len);
-	if (perms && value)
-		rc = load_perms(path, perms, value);
+	ok = perms && value;
+	/* A domain that is gone is noticed, and cleaned up, at the next
+	 * scan. */
+	for (i = 0; ok && i < n; i++)
+		ok = perms->perm[i].domid < DOMID_FIRST_RESERVED &&
+		     domain_get(perms->perm[i].domid);
+	if (ok && special) {
+		blob_put(special->perms);
+		special->perms = blob_get(perms);
+	} else if (ok) {
+		ok = !tree_make(&tree_main, path, perms) &&
+		     !tree_set_perms(&tree_main, path, perms) &&
+		     !tree_set_value(&tree_main, path, value);
+	}
 	blob_put(value);
 	blob_put(perms);
-	return !rc;
+	return ok;
 }
 
-static bool load_commit(const struct iovec *v)
-{
-	(void)v;
-	return true;
-}
-
-static bool (*const state_loaders[])(const struct iovec *v) = {
-	[R_COMMIT] = load_commit, [R_QUOTA] = load_quota,
-	[R_DOMAIN] = load_domain, [R_WATCH] = load_watch,
-	[R_OUT] = load_out,	  [R_NODE] = load_node,
+static const struct {
+	bool (*load)(const struct iovec *v);
+	unsigned int size;	/* of the first part; 0: a string */
+	bool strings;		/* the other two are strings */
+} state_loaders[] = {
+	[R_QUOTA] = { load_quota, sizeof(struct rec_quota) },
+	[R_DOMAIN] = { load_domain, sizeof(struct rec_domain) },
+	[R_WATCH] = { load_watch, sizeof(struct rec_watch), true },
+	[R_OUT] = { load_out, sizeof(struct rec_out) },
+	[R_NODE] = { load_node },
 };
 
-/* The record at p; returns where the next one is.  NULL: it is cut off. */
-static char *state_next(char *p, char *end, uint32_t *type, struct iovec v[3])
+static bool state_string(const struct iovec *v)
 {
-	struct state_head h;
+	return v->iov_len && !((char *)v->iov_base)[v->iov_len - 1];
+}
+
+static void state_load_record(uint32_t type, const struct iovec v[3])
+{
+	if (type == R_COMMIT)
+		return;
+	if (type >= ARRAY_SIZE(state_loaders) || !state_loaders[type].load ||
+	    (state_loaders[type].size ? v[0].iov_len != state_loaders[type].size
+				      : !state_string(&v[0])) ||
+	    (state_loaders[type].strings &&
+	     (!state_string(&v[1]) || !state_string(&v[2]))) ||
+	    !state_loaders[type].load(v))
+		fatalx("%s: a damaged record", state_path);
+}
+
+/* Splits the record at p; returns where the next one is.  NULL: it is cut
+ * off. */
+static char *state_next(char *p, const char *end, struct iovec v[3])
+{
+	const struct state_head *h = (void *)p;
 	int i;
 
-	if ((size_t)(end - p) < sizeof(h))
+	if ((size_t)(end - p) < sizeof(*h))
 		return NULL;
-	memcpy(&h, p, sizeof(h));
-	p += sizeof(h);
+	p += sizeof(*h);
 	for (i = 0; i < 3; i++) {
-		if ((size_t)(end - p) < h.len[i])
+		if ((size_t)(end - p) < h->len[i])
 			return NULL;
-		v[i] = (struct iovec){ p, h.len[i] };
-		p += h.len[i];
+		v[i] = (struct iovec){ p, h->len[i] };
+		p += h->len[i];
 	}
-	*type = h.type;
-	return p;
+	p += -(uintptr_t)p % STATE_ALIGN;
+	return p <= end ? p : NULL;
 }
 
 /*
@@ -452,30 +446,28 @@ static char *state_next(char *p, char *end, uint32_t *type, struct iovec v[3])
  */
 bool state_load(const char *path)
 {
-	const char *header = state_header();
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *file = MAP_FAILED, *p, *at, *end = NULL;
+	char *file = MAP_FAILED, *p, *next, *end = NULL;
 	struct stat st = { .st_size = 0 };
 	struct iovec v[3];
-	uint32_t type = 0;
 
 	if (fd < 0)
 		return false;
-	if (!fstat(fd, &st) && (size_t)st.st_size > strlen(header))
+	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(state_header))
 		file = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (file == MAP_FAILED)
 		return false;
-	at = p = file + strlen(header);
-	if (!memcmp(file, header, strlen(header)))
-		while ((p = state_next(p, file + st.st_size, &type, v)))
-			if (type == R_COMMIT)
-				end = p;
-	while (end && at < end) {
-		at = state_next(at, end, &type, v);
-		if (type >= ARRAY_SIZE(state_loaders) ||
-		    !state_loaders[type] || !state_loaders[type](v))
-			fatalx("%s: a damaged record", path);
+	state_path = path;
+	state_make_header();
+	if (!memcmp(file, state_header, sizeof(state_header)))
+		for (p = file + sizeof(state_header);
+		     (next = state_next(p, file + st.st_size, v)); p = next)
+			if (*(uint32_t *)p == R_COMMIT)
+				end = next;
+	for (p = file + sizeof(state_header); end && p < end; p = next) {
+		next = state_next(p, end, v);
+		state_load_record(*(uint32_t *)p, v);
 	}
 	munmap(file, st.st_size);
 	return end;

@@ -163,36 +163,27 @@ static bool txn_conflicts(const struct txn *t)
 	return false;
 }
 
-/* Puts the final state of one path on top of another tree. */
-static int txn_rebase_node(const struct txn *t, const struct access *a,
-			   struct tree *to)
-{
-	const struct node *n = tree_find(t->tree.root, a->path);
-	int rc = 0;
-
-	if (!n)
-		return 0;
-	if (a->flags & TXN_MADE)
-		rc = tree_make(to, a->path, n->perms);
-	if (!rc && a->flags & (TXN_MADE | TXN_SET_PERMS))
-		rc = tree_set_perms(to, a->path, n->perms);
-	if (!rc && a->flags & (TXN_MADE | TXN_SET_VALUE))
-		rc = tree_set_value(to, a->path, n->value);
-	return rc;
-}
-
-/* Replaces t's tree by the present one with t's changes. */
+/* Replaces t's tree by the present one with the final state of all that t
+ * changed put on top. */
 static int txn_rebase(struct txn *t)
 {
 	struct tree to = { .root = node_get(tree_main.root) };
 	const struct access *a;
+	const struct node *n;
 	int rc = 0;
 
 	for (a = t->access; a && !rc; a = a->next)
 		if (a->flags & TXN_REMOVED && tree_find(to.root, a->path))
 			rc = tree_remove(&to, a->path);
-	for (a = t->access; a && !rc; a = a->next)
-		rc = txn_rebase_node(t, a, &to);
+	for (a = t->access; a && !rc; a = a->next) {
+		n = tree_find(t->tree.root, a->path);
+		if (n && a->flags & TXN_MADE)
+			rc = tree_make(&to, a->path, n->perms);
+		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_PERMS))
+			rc = tree_set_perms(&to, a->path, n->perms);
+		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_VALUE))
+			rc = tree_set_value(&to, a->path, n->value);
+	}
 	if (rc) {
 		tree_destroy(&to);
 		return rc;

@@ -144,7 +144,7 @@ int conn_reply(struct conn *c, uint32_t type, const void *data,
 	       unsigned int len);
 int conn_error(struct conn *c, int rc);
 bool conn_event(struct conn *c, struct watch *w, const char *path);
-bool conn_requeue(struct conn *c, const char *bytes, unsigned int len,
+bool conn_requeue(struct conn *c, const struct xsd_sockmsg *hdr,
 		  unsigned int sent);
 void conn_sent(struct conn *c, unsigned int len);
 

@@ -154,7 +154,6 @@ static void survives_kills(void)
 	CHECK_EQ(number(client, &a, "/k/b"), step - 1);
 	CHECK(!strcmp(store_control(client, &a, "check"), "OK"));
 	arena_release(&a);
-	store_close(client);
 }
 
 int main(int argc, char **argv)
