@@ -120,7 +120,6 @@ void store_unwatch(struct store *s, struct store_watch *w);
 int store_introduce(struct store *s, domid_t domid, uint64_t gfn,
 		    uint32_t port);
 int store_release(struct store *s, domid_t domid);
-char *store_control(struct store *s, struct arena *a, const char *command);
 
 /* hyper.c: hypercalls and other domains' memory. */
 int hyper_open(void);

@@ -269,14 +269,6 @@ static int store_talk_string(struct store *s, uint32_t type, uint32_t tx,
 	return store_talk(s, type, tx, &(struct iovec)STRING(string), 1);
 }
 
-/* The answer with a NUL behind it, in the arena; NULL, with errno, if it is
- * an error. */
-static char *store_answer(struct store *s, struct arena *a, int rc)
-{
-	errno = -rc;
-	return rc ? NULL : arena_copy(a, s->in.payload, s->in.hdr.len);
-}
-
 /*
  * The value of a node, with a NUL behind it, in the arena; *len (unless NULL)
  * is its length.  NULL with errno.
@@ -288,7 +280,8 @@ char *store_read(struct store *s, struct arena *a, uint32_t tx,
 
 	if (len && !rc)
 		*len = s->in.hdr.len;
-	return store_answer(s, a, rc);
+	errno = -rc;
+	return rc ? NULL : arena_copy(a, s->in.payload, s->in.hdr.len);
 }
 
 /* Writes a node, creating it and its parents if need be. */
@@ -470,11 +463,4 @@ int store_release(struct store *s, domid_t domid)
 
 	snprintf(text, sizeof(text), "%u", domid);
 	return store_talk_string(s, XS_RELEASE, 0, text);
-}
-
-/* The daemon's answer to a control command, in the arena. */
-char *store_control(struct store *s, struct arena *a, const char *command)
-{
-	return store_answer(s, a, store_talk_string(s, XS_CONTROL, 0,
-						    command));
 }

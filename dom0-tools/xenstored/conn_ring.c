@@ -36,6 +36,11 @@ static void ring_store(uint32_t *index, uint32_t value)
 	__atomic_store_n(index, value, __ATOMIC_RELEASE);
 }
 
+static uint32_t ring_min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Opens what leads to the hypervisor; nothing is bound yet. */
 void ring_open(void)
 {
@@ -207,8 +212,7 @@ void ring_receive(struct conn *c)
 			ring_fail(d, XENSTORE_ERROR_RINGIDX);
 			break;
 		}
-		if (avail > XENSTORE_RING_SIZE - at)
-			avail = XENSTORE_RING_SIZE - at;
+		avail = ring_min(avail, XENSTORE_RING_SIZE - at);
 		if (!avail && wire_wanted(&c->in))
 			break;
 		taken = conn_feed(c, d->page->req + at, avail);
@@ -223,53 +227,41 @@ void ring_receive(struct conn *c)
 	c->active = n == RING_BATCH;
 }
 
-/* As much as fits; a guest that made room meanwhile does not say so. */
-static bool ring_give(struct conn *c)
-{
-	struct domain *d = c->domain;
-	uint32_t used, at, len, from = d->rsp_prod, shown = from;
-
-	for (;;) {
-		used = d->rsp_prod - ring_load(&d->page->rsp_cons);
-		at = MASK_XENSTORE_IDX(d->rsp_prod);
-		if (used > XENSTORE_RING_SIZE) {
-			ring_fail(d, XENSTORE_ERROR_RINGIDX);
-			break;
-		}
-		len = c->out ? c->out->len - c->out->sent : 0;
-		if (len > XENSTORE_RING_SIZE - used)
-			len = XENSTORE_RING_SIZE - used;
-		if (len > XENSTORE_RING_SIZE - at)
-			len = XENSTORE_RING_SIZE - at;
-		if (!len && shown == d->rsp_prod)
-			break;
-		if (len) {
-			memcpy(d->page->rsp + at, c->out->bytes + c->out->sent,
-			       len);
-			d->rsp_prod += len;
-			conn_sent(c, len);
-			continue;
-		}
-		ring_store(&d->page->rsp_prod, d->rsp_prod);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		shown = d->rsp_prod;
-	}
-	return shown != from;
-}
-
 /*
- * Moves what fits to the guest; the journal already has it.  A guest sends
- * no event for a request that it adds before it sees the one in front taken:
- * look once more after showing that.
+ * Moves what fits to the guest; the journal already has it.  A guest that
+ * made room meanwhile does not say so, and sends no event for a request that
+ * it adds before it sees the one in front taken: look once more after showing
+ * either.
  */
 void ring_send(struct conn *c)
 {
 	struct domain *d = c->domain;
-	bool was_blocked = conn_blocked(c), moved;
+	bool was_blocked = conn_blocked(c), given = true, moved = false;
+	uint32_t room, at, len;
 
 	if (c->dead || (!c->out && d->told_cons == d->req_cons))
 		return;
-	moved = ring_give(c);
+	while (given && c->out) {
+		room = XENSTORE_RING_SIZE -
+		       (d->rsp_prod - ring_load(&d->page->rsp_cons));
+		if (room > XENSTORE_RING_SIZE) {
+			ring_fail(d, XENSTORE_ERROR_RINGIDX);
+			return;
+		}
+		for (given = false; room && c->out; given = moved = true) {
+			at = MASK_XENSTORE_IDX(d->rsp_prod);
+			len = ring_min(ring_min(c->out->len - c->out->sent,
+						room),
+				       XENSTORE_RING_SIZE - at);
+			memcpy(d->page->rsp + at, c->out->bytes + c->out->sent,
+			       len);
+			d->rsp_prod += len;
+			room -= len;
+			conn_sent(c, len);
+		}
+		ring_store(&d->page->rsp_prod, d->rsp_prod);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
 	if (d->told_cons != d->req_cons) {
 		ring_store(&d->page->req_cons, d->req_cons);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);

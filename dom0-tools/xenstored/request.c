@@ -43,6 +43,8 @@ struct request {
 	const struct node *node;	/* NULL: there is none */
 	const struct node *near;	/* it, or the nearest above */
 	size_t near_len;		/* of its path */
+	uint32_t domid;			/* that the first string is */
+	struct domain *domain;		/* it, if introduced */
 };
 
 /* Expands `name` to the absolute path of a node. */
@@ -86,42 +88,37 @@ static int request_node(struct request *r, const char *name,
 	return have == perm || (have && !r->node) ? 0 : -EACCES;
 }
 
+/*
+ * The children's names; for XS_DIRECTORY_PART behind the list's generation,
+ * from an offset on and as far as there is room: an empty name marks the end.
+ */
 static int do_directory(struct request *r)
 {
-	char list[XENSTORE_PAYLOAD_MAX], *p = list;
+	bool part = r->nr_args == 2;
 	const struct node *n = r->node;
-	unsigned int i;
-
-	if (n->list_len > sizeof(list))
-		return -E2BIG;
-	for (i = 0; i < n->nr_children; i++)
-		p = mempcpy(p, n->child[i]->name, n->child[i]->name_len + 1);
-	return conn_reply(r->c, XS_DIRECTORY, list, p - list);
-}
-
-/* From an offset on, whole names only; an empty name marks the end. */
-static int do_directory_part(struct request *r)
-{
-	unsigned int at, i, len, pos = 0;
-	const struct node *n = r->node;
+	unsigned int at = 0, i, len, pos = 0;
 	char reply[XENSTORE_PAYLOAD_MAX];
-	uint32_t offset;
+	uint32_t offset = 0;
 
-	if (!wire_parse_u32(r->arg[1], UINT32_MAX, &offset))
+	if (part && !wire_parse_u32(r->arg[1], UINT32_MAX, &offset))
 		return -EINVAL;
-	at = sprintf(reply, "%llu", (unsigned long long)n->list_gen) + 1;
+	if (!part && n->list_len > sizeof(reply))
+		return -E2BIG;
+	if (part)
+		at = sprintf(reply, "%llu",
+			     (unsigned long long)n->list_gen) + 1;
 	for (i = 0; i < n->nr_children; i++, pos += len) {
 		len = n->child[i]->name_len + 1;
 		if (pos < offset)
 			continue;
-		if (len >= sizeof(reply) - at)
+		if (len + part > sizeof(reply) - at)
 			break;
 		memcpy(reply + at, n->child[i]->name, len);
 		at += len;
 	}
-	if (i == n->nr_children)
+	if (part && i == n->nr_children)
 		reply[at++] = 0;
-	return conn_reply(r->c, XS_DIRECTORY_PART, reply, at);
+	return conn_reply(r->c, r->c->in.hdr.type, reply, at);
 }
 
 static int do_read(struct request *r)
@@ -159,12 +156,13 @@ static void request_changed(struct request *r, const struct node *old,
 	watch_fire(r->path, old, how & TXN_REMOVED);
 }
 
-/* Is a node, with so many bytes more, larger than the client may make it? */
+/* Is a node (NULL: a new one), with so many bytes more, larger than the client may make it? */
 static bool request_too_large(const struct request *r, unsigned int more,
 			      const struct node *n)
 {
-	return !r->c->who.privileged &&
-	       more + n->list_len + n->perms->len > quotas[Q_NODE_SIZE].value;
+	if (n)
+		more += n->list_len + n->perms->len;
+	return !r->c->who.privileged && more > quotas[Q_NODE_SIZE].value;
 }
 
 /* Creates r->path, which does not exist, with what is missing above it. */
@@ -205,8 +203,7 @@ static int do_write(struct request *r)
 	struct blob *value;
 	int rc;
 
-	if (r->node ? request_too_large(r, len, r->node)
-		    : len > quotas[Q_NODE_SIZE].value && !r->c->who.privileged)
+	if (request_too_large(r, len, r->node))
 		return -ENOSPC;
 	if (conn_over_quota(r->c, len))
 		return -ENOMEM;
@@ -406,114 +403,74 @@ static int do_transaction_end(struct request *r)
 	return rc;
 }
 
-static bool request_domid(const char *s, uint32_t *domid)
-{
-	return wire_parse_u32(s, DOMID_FIRST_RESERVED - 1, domid);
-}
-
 /* domid, frame, port.  The ring is mapped by its reserved grant, not by the
  * frame. */
 static int do_introduce(struct request *r)
 {
-	uint32_t domid, port;
+	uint32_t port;
 	char *end;
 
 	/* Old tools send the frame signed. */
 	strtoull(r->arg[1], &end, 10);
-	if (!request_domid(r->arg[0], &domid) || !domid || *end ||
+	if (!r->domid || r->domid >= DOMID_FIRST_RESERVED || *end ||
 	    end == r->arg[1] || !wire_parse_u32(r->arg[2], INT32_MAX, &port) ||
 	    !port)
 		return -EINVAL;
-	return domain_introduce(domid, port);
-}
-
-/* The introduced domain, not the control domain, that arg[i] names. */
-static int request_domain(struct request *r, int i, struct domain **d)
-{
-	uint32_t domid;
-
-	if (!request_domid(r->arg[i], &domid) || !domid)
-		return -EINVAL;
-	*d = domains[domid];
-	return *d && (*d)->conn ? 0 : -ENOENT;
+	return domain_introduce(r->domid, port);
 }
 
 static int do_release(struct request *r)
 {
-	struct domain *d;
-	int rc = request_domain(r, 0, &d);
-
-	if (!rc)
-		domain_release(d->domid);
-	return rc;
+	domain_release(r->domid);
+	return 0;
 }
 
 static int do_resume(struct request *r)
 {
-	struct domain *d;
-	int rc = request_domain(r, 0, &d);
-
-	if (rc)
-		return rc;
-	d->shutdown = false;
-	state_domain(d, STATE_SAME);
+	r->domain->shutdown = false;
+	state_domain(r->domain, STATE_SAME);
 	return 0;
 }
 
 static int do_set_target(struct request *r)
 {
-	struct domain *d, *target;
-	int rc = request_domain(r, 0, &d);
+	uint32_t target;
 
-	if (!rc)
-		rc = request_domain(r, 1, &target);
-	if (rc)
-		return rc;
-	d->conn->who.target = target->domid;
-	state_domain(d, STATE_SAME);
+	if (!wire_parse_u32(r->arg[1], DOMID_FIRST_RESERVED - 1, &target))
+		return -EINVAL;
+	if (!domains[target] || !domains[target]->conn)
+		return -ENOENT;
+	r->domain->conn->who.target = target;
+	state_domain(r->domain, STATE_SAME);
 	return 0;
 }
 
 static int do_get_domain_path(struct request *r)
 {
-	uint32_t domid;
 	char path[32];
 
-	if (!wire_parse_u32(r->arg[0], 0xffff, &domid))
-		return -EINVAL;
 	return conn_reply(r->c, XS_GET_DOMAIN_PATH, path,
-			  sprintf(path, "/local/domain/%u", domid) + 1);
+			  sprintf(path, "/local/domain/%u", r->domid) + 1);
 }
 
 static int do_is_domain_introduced(struct request *r)
 {
-	uint32_t domid;
-	bool yes;
-
-	if (!wire_parse_u32(r->arg[0], 0xffff, &domid))
-		return -EINVAL;
-	yes = domid == DOMID_SELF ||
-	      (domid < DOMID_FIRST_RESERVED && domains[domid] &&
-	       domains[domid]->conn);
-	return conn_reply(r->c, XS_IS_DOMAIN_INTRODUCED, yes ? "T" : "F", 2);
+	return conn_reply(r->c, XS_IS_DOMAIN_INTRODUCED,
+			  r->domain || r->domid == DOMID_SELF ? "T" : "F", 2);
 }
 
-/* "check": is the book-keeping right?  "quota set NAME VALUE". */
+/* "quota set NAME VALUE": until the daemon ends. */
 static int do_control(struct request *r)
 {
 	uint32_t value;
 	int i;
 
-	if (r->nr_args == 1 && !strcmp(r->arg[0], "check"))
-		return tree_recount(&tree_main) ? 0 : -EIO;
-	if (r->nr_args != 4 || strcmp(r->arg[0], "quota") ||
-	    strcmp(r->arg[1], "set") ||
+	if (strcmp(r->arg[0], "quota") || strcmp(r->arg[1], "set") ||
 	    !wire_parse_u32(r->arg[3], INT32_MAX, &value))
 		return -EINVAL;
 	for (i = 0; i < Q_COUNT; i++)
 		if (!strcmp(r->arg[2], quotas[i].name)) {
 			quotas[i].value = value;
-			state_quota(i);
 			return 0;
 		}
 	return -EINVAL;
@@ -521,6 +478,12 @@ static int do_control(struct request *r)
 
 #define BYTES	0	/* after the first string */
 #define MANY	255
+
+enum first_domid {
+	NO_DOMID,
+	ANY_DOMID,	/* the first string is a domain's number */
+	GUEST,		/* ... and it is introduced, and not the control's */
+};
 
 static const struct op {
 	int (*fn)(struct request *r);
@@ -530,11 +493,12 @@ static const struct op {
 	 * (without exists: to create it), what a transaction depends on. */
 	uint8_t perm, depends;
 	bool exists;
+	enum first_domid domid;
 } ops[] = {
 	[XS_DIRECTORY] = { do_directory, 1, 1, false, PERM_READ, TXN_LIST,
 			   true },
-	[XS_DIRECTORY_PART] = { do_directory_part, 2, 2, false, PERM_READ,
-				TXN_LIST, true },
+	[XS_DIRECTORY_PART] = { do_directory, 2, 2, false, PERM_READ, TXN_LIST,
+				true },
 	[XS_READ] = { do_read, 1, 1, false, PERM_READ, TXN_VALUE, true },
 	[XS_GET_PERMS] = { do_get_perms, 1, 1, false, PERM_READ, 0, true },
 	[XS_WRITE] = { do_write, 1, BYTES, false, PERM_WRITE, TXN_VALUE },
@@ -546,13 +510,15 @@ static const struct op {
 	[XS_RESET_WATCHES] = { do_reset_watches, 0, MANY },
 	[XS_TRANSACTION_START] = { do_transaction_start, 0, MANY },
 	[XS_TRANSACTION_END] = { do_transaction_end, 1, 1 },
-	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1 },
-	[XS_CONTROL] = { do_control, 1, MANY, true },
-	[XS_INTRODUCE] = { do_introduce, 3, MANY, true },
-	[XS_RELEASE] = { do_release, 1, 1, true },
-	[XS_RESUME] = { do_resume, 1, 1, true },
-	[XS_SET_TARGET] = { do_set_target, 2, MANY, true },
-	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1, true },
+	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1,
+				 .domid = ANY_DOMID },
+	[XS_CONTROL] = { do_control, 4, 4, true },
+	[XS_INTRODUCE] = { do_introduce, 3, MANY, true, .domid = ANY_DOMID },
+	[XS_RELEASE] = { do_release, 1, 1, true, .domid = GUEST },
+	[XS_RESUME] = { do_resume, 1, 1, true, .domid = GUEST },
+	[XS_SET_TARGET] = { do_set_target, 2, MANY, true, .domid = GUEST },
+	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1, true,
+				      .domid = ANY_DOMID },
 };
 
 static int request_check(struct request *r, uint32_t type, uint32_t tx)
@@ -571,6 +537,19 @@ static int request_check(struct request *r, uint32_t type, uint32_t tx)
 	if (op->max == BYTES ? !r->arg[0]
 			     : r->nr_args < op->min || r->nr_args > op->max)
 		return -EINVAL;
+	if (op->domid) {
+		if (!wire_parse_u32(r->arg[0], 0xffff, &r->domid))
+			return -EINVAL;
+		r->domain = r->domid < DOMID_FIRST_RESERVED ?
+			    domains[r->domid] : NULL;
+		if (r->domain && !r->domain->conn)
+			r->domain = NULL;
+	}
+	if (op->domid == GUEST &&
+	    (!r->domid || r->domid >= DOMID_FIRST_RESERVED))
+		return -EINVAL;
+	if (op->domid == GUEST && !r->domain)
+		return -ENOENT;
 	if (op->perm)
 		rc = request_node(r, r->arg[0], op->perm, op->depends);
 	if (!rc && op->exists && !r->node)

@@ -14,8 +14,8 @@
  * each byte of an answer arrives once: the ring page itself says how many
  * were put there.
  *
- * The file is meant for a memory file system: it survives the process, not
- * the machine.  It carries the boot's id, and one of another boot is ignored.
+ * The file is meant for /run, a memory file system: it survives the process,
+ * not the machine.
  *
  * When the file has grown to several times what is known it is written anew,
  * the same records for the present state, beside the old one, and renamed.
@@ -35,7 +35,7 @@
 #include <unistd.h>
 #include "xenstored.h"
 
-#define STATE_HEADER	"XSJ3 "		/* another when records change */
+#define STATE_HEADER	"XSJ3..."	/* another when records change */
 #define STATE_ALIGN	sizeof(uint32_t)
 #define STATE_MIN	(1u << 20)	/* not written anew below this size */
 #define STATE_RETRY	1000		/* ms after a failure */
@@ -43,7 +43,6 @@
 /* Records, and what their parts are. */
 enum state_type {
 	R_COMMIT = 1,
-	R_QUOTA,	/* struct rec_quota */
 	R_DOMAIN,	/* struct rec_domain, part of a request */
 	R_WATCH,	/* struct rec_watch, path, token */
 	R_OUT,		/* struct rec_out, message */
@@ -51,9 +50,6 @@ enum state_type {
 };
 struct state_head {
 	uint32_t type, len[3];
-};
-struct rec_quota {
-	uint32_t i, value;
 };
 struct rec_domain {
 	uint32_t op;
@@ -155,29 +151,6 @@ void state_out(const struct domain *d, const struct msg *m)
 	RECORD(R_OUT, PART(r), { (void *)m->bytes, m->len });
 }
 
-/* A quota was set. */
-void state_quota(unsigned int i)
-{
-	struct rec_quota r = { i, quotas[i].value };
-
-	RECORD(R_QUOTA, PART(r));
-}
-
-/* The file's first bytes; others are not from this boot, or not for us. */
-static char state_header[64];
-
-static void state_make_header(void)
-{
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char boot[40] = "";
-
-	if (!f || !fgets(boot, sizeof(boot), f))
-		log_warn("no boot id");
-	if (f)
-		fclose(f);
-	snprintf(state_header, sizeof(state_header), STATE_HEADER "%s", boot);
-}
-
 static bool state_dump_node(void *arg, const char *path, const struct node *n)
 {
 	(void)arg;
@@ -192,11 +165,8 @@ static void state_dump(void)
 	const struct conn *c;
 	unsigned int i;
 
-	state_make_header();
-	fwrite_unlocked(state_header, sizeof(state_header), 1, state_file);
-	state_size = sizeof(state_header);
-	for (i = 0; i < Q_COUNT; i++)
-		state_quota(i);
+	fwrite_unlocked(STATE_HEADER, sizeof(STATE_HEADER), 1, state_file);
+	state_size = sizeof(STATE_HEADER);
 	for (i = 0; i < ARRAY_SIZE(specials); i++)
 		state_special(&specials[i]);
 	for (c = conns; c; c = c->next) {
@@ -278,16 +248,6 @@ static struct conn *state_conn(unsigned int domid)
 							 : NULL;
 
 	return d ? d->conn : NULL;
-}
-
-static bool load_quota(const struct iovec *v)
-{
-	const struct rec_quota *r = v[0].iov_base;
-
-	if (r->i >= Q_COUNT)
-		return false;
-	quotas[r->i].value = r->value;
-	return true;
 }
 
 static bool load_domain(const struct iovec *v)
@@ -395,7 +355,6 @@ static const struct {
 	unsigned int size;	/* of the first part; 0: a string */
 	bool strings;		/* the other two are strings */
 } state_loaders[] = {
-	[R_QUOTA] = { load_quota, sizeof(struct rec_quota) },
 	[R_DOMAIN] = { load_domain, sizeof(struct rec_domain) },
 	[R_WATCH] = { load_watch, sizeof(struct rec_watch), true },
 	[R_OUT] = { load_out, sizeof(struct rec_out) },
@@ -441,7 +400,7 @@ static char *state_next(char *p, const char *end, struct iovec v[3])
 }
 
 /*
- * Takes over what an earlier daemon of this boot left in the file.  False if
+ * Takes over what an earlier daemon left in the file.  False if
  * there is none.
  */
 bool state_load(const char *path)
@@ -453,19 +412,18 @@ bool state_load(const char *path)
 
 	if (fd < 0)
 		return false;
-	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(state_header))
+	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(STATE_HEADER))
 		file = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (file == MAP_FAILED)
 		return false;
 	state_path = path;
-	state_make_header();
-	if (!memcmp(file, state_header, sizeof(state_header)))
-		for (p = file + sizeof(state_header);
+	if (!memcmp(file, STATE_HEADER, sizeof(STATE_HEADER)))
+		for (p = file + sizeof(STATE_HEADER);
 		     (next = state_next(p, file + st.st_size, v)); p = next)
 			if (*(uint32_t *)p == R_COMMIT)
 				end = next;
-	for (p = file + sizeof(state_header); end && p < end; p = next) {
+	for (p = file + sizeof(STATE_HEADER); end && p < end; p = next) {
 		next = state_next(p, end, v);
 		state_load_record(*(uint32_t *)p, v);
 	}

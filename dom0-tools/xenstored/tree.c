@@ -133,7 +133,7 @@ struct blob *perms_without(const struct blob *perms, domid_t domid)
 }
 
 /* What the owner of a node is charged for it. */
-static long node_bytes(const struct node *n)
+long node_bytes(const struct node *n)
 {
 	return sizeof(*n) + sizeof(n) + n->name_len + n->perms->len +
 	       (n->value ? n->value->len : 0);
@@ -208,13 +208,12 @@ void node_put(struct node *n)
 	}
 }
 
-/* Where the child `name` is among n's, or would be. */
-static unsigned int node_slot(const struct node *n, const char *name,
-			      size_t len, bool *found)
+/* Where the child `name` is among n's; or, if there is none, -1 minus where
+ * it would be. */
+static int node_slot(const struct node *n, const char *name, size_t len)
 {
-	unsigned int low = 0, high = n->nr_children, mid;
+	int low = 0, high = n->nr_children, mid, order;
 	const struct node *c;
-	int order;
 
 	while (low < high) {
 		mid = (low + high) / 2;
@@ -223,30 +222,26 @@ static unsigned int node_slot(const struct node *n, const char *name,
 			       len < c->name_len ? len : c->name_len);
 		if (!order)
 			order = (len > c->name_len) - (len < c->name_len);
-		if (!order) {
-			*found = true;
+		if (!order)
 			return mid;
-		}
 		if (order < 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
-	*found = false;
-	return low;
+	return -1 - low;
 }
 
 static int node_insert(struct node *parent, struct node *n)
 {
 	struct node **child = realloc(parent->child,
 				      (parent->nr_children + 1) * sizeof(n));
-	unsigned int slot;
-	bool found;
+	int slot;
 
 	if (!child)
 		return -ENOMEM;
 	parent->child = child;
-	slot = node_slot(parent, n->name, n->name_len, &found);
+	slot = -1 - node_slot(parent, n->name, n->name_len);
 	memmove(&child[slot + 1], &child[slot],
 		(parent->nr_children++ - slot) * sizeof(n));
 	child[slot] = n;
@@ -296,14 +291,13 @@ const struct node *tree_find_near(const struct node *root, const char *path,
 				  size_t *len)
 {
 	const char *p = path;
-	unsigned int slot;
 	size_t n;
-	bool found;
+	int slot;
 
 	while (p[0] && p[1]) {
 		n = component(p + 1);
-		slot = node_slot(root, p + 1, n, &found);
-		if (!found)
+		slot = node_slot(root, p + 1, n);
+		if (slot < 0)
 			break;
 		root = root->child[slot];
 		p += 1 + n;
@@ -330,7 +324,6 @@ static struct node *tree_touch(struct tree *t, const char *path, size_t len)
 	const char *p = path, *end = path + len;
 	struct node **slot = &t->root, *n;
 	size_t part;
-	bool found;
 
 	for (;;) {
 		n = *slot;
@@ -344,7 +337,7 @@ static struct node *tree_touch(struct tree *t, const char *path, size_t len)
 		if (p >= end || !p[1])
 			return n;
 		part = component(p + 1);
-		slot = &n->child[node_slot(n, p + 1, part, &found)];
+		slot = &n->child[node_slot(n, p + 1, part)];
 		p += 1 + part;
 	}
 }
@@ -507,12 +500,11 @@ int tree_remove(struct tree *t, const char *path)
 	struct tally_walk count = { &t->tally, 0 };
 	size_t up = path_parent(path);
 	struct node *parent = tree_touch(t, path, up), *n;
-	unsigned int slot;
-	bool found;
+	int slot;
 
 	if (!parent)
 		return -ENOMEM;
-	slot = node_slot(parent, path + up + 1, strlen(path + up + 1), &found);
+	slot = node_slot(parent, path + up + 1, strlen(path + up + 1));
 	n = parent->child[slot];
 	if (!tree_walk(n, path, tally_add_fn, &count))
 		return -ENOMEM;
@@ -561,23 +553,4 @@ bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 		s[1].len = s->len + 1 + n->name_len;
 		s++;
 	}
-}
-
-/* True if the tally of the main tree is what counting again gives. */
-bool tree_recount(const struct tree *t)
-{
-	struct tally now = { 0 };
-	bool ok = tree_walk(t->root, "/", tally_add_fn,
-			    &(struct tally_walk){ &now, 1 });
-	unsigned int i;
-
-	for (i = 0; i < t->tally.n && ok; i++) {
-		struct tally_entry is = t->tally.e[i];
-		struct tally_entry *e = tally_get(&now, is.domid);
-
-		ok = e && e->nodes == is.nodes && e->bytes == is.bytes;
-	}
-	ok = ok && now.n == t->tally.n;
-	free(now.e);
-	return ok;
 }

@@ -87,6 +87,7 @@ int tree_init(struct tree *t);
 void tree_destroy(struct tree *t);
 struct node *node_get(struct node *n);
 void node_put(struct node *n);
+long node_bytes(const struct node *n);
 bool path_valid(const char *path);
 size_t path_parent(const char *path);
 const struct node *tree_find(const struct node *root, const char *path);
@@ -101,7 +102,6 @@ bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 struct tally_entry *tally_get(struct tally *t, domid_t domid);
 struct tally_entry tally_of(const struct tally *t, domid_t domid);
 void tally_forget(struct tally *t, domid_t domid);
-bool tree_recount(const struct tree *t);
 
 /* conn.c */
 struct msg {			/* to be sent */
@@ -248,7 +248,6 @@ void state_special(const struct special *s);
 void state_domain(const struct domain *d, enum state_op op);
 void state_watch(const struct watch *w, enum state_op op);
 void state_out(const struct domain *d, const struct msg *m);
-void state_quota(unsigned int i);
 void state_commit(void);
 
 /* conn_ring.c; replaced in tests */

@@ -246,3 +246,31 @@ void world_drain(struct conn *c)
 	while (c->out)
 		conn_sent(c, c->out->len - c->out->sent);
 }
+
+static bool recount(void *arg, const char *path, const struct node *n)
+{
+	struct tally_entry *e = tally_get(arg, n->perms->perm[0].domid);
+
+	(void)path;
+	e->nodes++;
+	e->bytes += node_bytes(n);
+	return true;
+}
+
+bool tree_recount(const struct tree *t)
+{
+	struct tally now = { 0 };
+	struct tally_entry *e, is;
+	bool ok = true;
+	unsigned int i;
+
+	tree_walk(t->root, "/", recount, &now);
+	for (i = 0; i < t->tally.n; i++) {
+		is = t->tally.e[i];
+		e = tally_get(&now, is.domid);
+		ok = ok && e->nodes == is.nodes && e->bytes == is.bytes;
+	}
+	ok = ok && now.n == t->tally.n;
+	free(now.e);
+	return ok;
+}
