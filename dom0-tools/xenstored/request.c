@@ -47,20 +47,19 @@ struct request {
 	struct domain *domain;		/* it, if introduced */
 };
 
-/* Expands `name` to the absolute path of a node. */
-static int request_path(struct request *r, const char *name)
+/* Expands `name` to the absolute path of a node; special ones stay. */
+static int request_path(struct request *r, const char *name, bool special)
 {
 	size_t len = strlen(name), from = 0;
 
-	if (name[0] != '/')
+	if (name[0] != '/' && name[0] != '@')
 		from = sprintf(r->path, "/local/domain/%u/",
 			       r->c->who.domid);
-	if (len > (from ? XENSTORE_REL_PATH_MAX : XENSTORE_ABS_PATH_MAX) ||
-	    name[0] == '@')
+	if (len > (from ? XENSTORE_REL_PATH_MAX : XENSTORE_ABS_PATH_MAX))
 		return -EINVAL;
 	memcpy(r->path + from, name, len + 1);
 	r->relative = from;
-	return path_valid(r->path) ? 0 : -EINVAL;
+	return (special && name[0] == '@') || path_valid(r->path) ? 0 : -EINVAL;
 }
 
 /*
@@ -72,7 +71,7 @@ static int request_node(struct request *r, const char *name,
 			unsigned int perm, unsigned int depends)
 {
 	unsigned int have;
-	int rc = request_path(r, name);
+	int rc = request_path(r, name, false);
 
 	if (rc)
 		return rc;
@@ -291,7 +290,7 @@ static int do_set_perms(struct request *r)
 		     : perms_for(old.perms, &r->c->who) & PERM_OWNER ? 0
 								     : -EACCES;
 	} else {
-		rc = request_node(r, r->arg[0], PERM_WRITE | PERM_OWNER, 0);
+		rc = request_node(r, r->arg[0], WIRE_WRITE | PERM_OWNER, 0);
 		if (!rc && !r->node)
 			rc = -ENOENT;
 		old.perms = rc ? NULL : blob_get(r->node->perms);
@@ -316,17 +315,10 @@ static int do_set_perms(struct request *r)
 /* Finds the watch that path and token name; -EINVAL or 0. */
 static int request_watch(struct request *r, struct watch **w)
 {
-	const char *path = r->arg[0];
-	int rc = path[0] == '@' ? 0 : request_path(r, path);
+	int rc = request_path(r, r->arg[0], true);
 
-	if (rc || strlen(path) > XENSTORE_ABS_PATH_MAX)
-		return -EINVAL;
-	if (path[0] == '@') {
-		strcpy(r->path, path);
-		r->relative = 0;
-	}
-	*w = watch_find(r->c, r->path, r->arg[1]);
-	return 0;
+	*w = rc ? NULL : watch_find(r->c, r->path, r->arg[1]);
+	return rc;
 }
 
 static int do_watch(struct request *r)
@@ -489,41 +481,47 @@ static const struct op {
 	int (*fn)(struct request *r);
 	uint8_t min, max;	/* strings in the payload */
 	bool tools;		/* only for the control domain and the tools */
-	/* If not 0, the first string is a node's path: the rights needed
-	 * (without exists: to create it), what a transaction depends on. */
-	uint8_t perm, depends;
-	bool exists;
 	enum first_domid domid;
+	uint8_t perm;		/* the first string is a node's path, and these
+				 * rights are needed, or to create it; ... */
+	bool exists;		/* ... unless it has to exist already */
+	uint8_t depends;	/* what a transaction depends on there */
 } ops[] = {
-	[XS_DIRECTORY] = { do_directory, 1, 1, false, PERM_READ, TXN_LIST,
-			   true },
-	[XS_DIRECTORY_PART] = { do_directory, 2, 2, false, PERM_READ, TXN_LIST,
-				true },
-	[XS_READ] = { do_read, 1, 1, false, PERM_READ, TXN_VALUE, true },
-	[XS_GET_PERMS] = { do_get_perms, 1, 1, false, PERM_READ, 0, true },
-	[XS_WRITE] = { do_write, 1, BYTES, false, PERM_WRITE, TXN_VALUE },
-	[XS_MKDIR] = { do_mkdir, 1, 1, false, PERM_WRITE, 0 },
-	[XS_RM] = { do_rm, 1, 1, false, PERM_WRITE, TXN_TREE },
-	[XS_SET_PERMS] = { do_set_perms, 2, MANY },
-	[XS_WATCH] = { do_watch, 2, 2 },
-	[XS_UNWATCH] = { do_unwatch, 2, 2 },
-	[XS_RESET_WATCHES] = { do_reset_watches, 0, MANY },
-	[XS_TRANSACTION_START] = { do_transaction_start, 0, MANY },
-	[XS_TRANSACTION_END] = { do_transaction_end, 1, 1 },
+	[XS_DIRECTORY] = { do_directory, 1, 1, .perm = WIRE_READ,
+			   .exists = true, .depends = TXN_LIST },
+	[XS_DIRECTORY_PART] = { do_directory, 2, 2, .perm = WIRE_READ,
+				.exists = true, .depends = TXN_LIST },
+	[XS_READ] = { do_read, 1, 1, .perm = WIRE_READ, .exists = true,
+		      .depends = TXN_VALUE },
+	[XS_GET_PERMS] = { do_get_perms, 1, 1, .perm = WIRE_READ,
+			   .exists = true },
+	[XS_WRITE] = { do_write, 1, BYTES, .perm = WIRE_WRITE,
+		       .depends = TXN_VALUE },
+	[XS_MKDIR] = { do_mkdir, 1, 1, .perm = WIRE_WRITE },
+	[XS_RM] = { do_rm, 1, 1, .perm = WIRE_WRITE, .depends = TXN_TREE },
+	[XS_SET_PERMS] = { do_set_perms, 2, .max = MANY },
+	[XS_WATCH] = { do_watch, 2, .max = 2 },
+	[XS_UNWATCH] = { do_unwatch, 2, .max = 2 },
+	[XS_RESET_WATCHES] = { do_reset_watches, 0, .max = MANY },
+	[XS_TRANSACTION_START] = { do_transaction_start, 0, .max = MANY },
+	[XS_TRANSACTION_END] = { do_transaction_end, 1, .max = 1 },
 	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1,
 				 .domid = ANY_DOMID },
-	[XS_CONTROL] = { do_control, 4, 4, true },
-	[XS_INTRODUCE] = { do_introduce, 3, MANY, true, .domid = ANY_DOMID },
-	[XS_RELEASE] = { do_release, 1, 1, true, .domid = GUEST },
-	[XS_RESUME] = { do_resume, 1, 1, true, .domid = GUEST },
-	[XS_SET_TARGET] = { do_set_target, 2, MANY, true, .domid = GUEST },
-	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1, true,
-				      .domid = ANY_DOMID },
+	[XS_CONTROL] = { do_control, 4, 4, .tools = true },
+	[XS_INTRODUCE] = { do_introduce, 3, MANY, .tools = true,
+			   .domid = ANY_DOMID },
+	[XS_RELEASE] = { do_release, 1, 1, .tools = true, .domid = GUEST },
+	[XS_RESUME] = { do_resume, 1, 1, .tools = true, .domid = GUEST },
+	[XS_SET_TARGET] = { do_set_target, 2, MANY, .tools = true,
+			    .domid = GUEST },
+	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1,
+				      .tools = true, .domid = ANY_DOMID },
 };
 
 static int request_check(struct request *r, uint32_t type, uint32_t tx)
 {
 	const struct op *op = &ops[type];
+	struct domain *d;
 	int rc = 0;
 
 	if (tx && type != XS_WATCH && type != XS_UNWATCH) {
@@ -538,18 +536,15 @@ static int request_check(struct request *r, uint32_t type, uint32_t tx)
 			     : r->nr_args < op->min || r->nr_args > op->max)
 		return -EINVAL;
 	if (op->domid) {
-		if (!wire_parse_u32(r->arg[0], 0xffff, &r->domid))
+		if (!wire_parse_u32(r->arg[0], op->domid == GUEST ?
+				    DOMID_FIRST_RESERVED - 1 : 0xffff,
+				    &r->domid))
 			return -EINVAL;
-		r->domain = r->domid < DOMID_FIRST_RESERVED ?
-			    domains[r->domid] : NULL;
-		if (r->domain && !r->domain->conn)
-			r->domain = NULL;
+		d = r->domid < DOMID_FIRST_RESERVED ? domains[r->domid] : NULL;
+		r->domain = d && d->conn ? d : NULL;
+		if (op->domid == GUEST && (!r->domid || !r->domain))
+			return r->domid ? -ENOENT : -EINVAL;
 	}
-	if (op->domid == GUEST &&
-	    (!r->domid || r->domid >= DOMID_FIRST_RESERVED))
-		return -EINVAL;
-	if (op->domid == GUEST && !r->domain)
-		return -ENOENT;
 	if (op->perm)
 		rc = request_node(r, r->arg[0], op->perm, op->depends);
 	if (!rc && op->exists && !r->node)

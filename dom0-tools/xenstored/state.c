@@ -205,8 +205,7 @@ static bool state_rewrite(void)
 	state_file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (state_file) {
 		state_dump();
-		state_limit = state_size * 4 > STATE_MIN ? state_size * 4
-							 : STATE_MIN;
+		state_limit = state_size * 4 + STATE_MIN;
 		if (state_seal() && !rename(path, state_path))
 			return true;
 		fclose(state_file);
@@ -350,15 +349,15 @@ static bool load_node(const struct iovec *v)
 	return ok;
 }
 
-static const struct {
+static const struct state_loader {
 	bool (*load)(const struct iovec *v);
 	unsigned int size;	/* of the first part; 0: a string */
 	bool strings;		/* the other two are strings */
 } state_loaders[] = {
-	[R_DOMAIN] = { load_domain, sizeof(struct rec_domain) },
+	[R_DOMAIN] = { load_domain, .size = sizeof(struct rec_domain) },
 	[R_WATCH] = { load_watch, sizeof(struct rec_watch), true },
-	[R_OUT] = { load_out, sizeof(struct rec_out) },
-	[R_NODE] = { load_node },
+	[R_OUT] = { load_out, .size = sizeof(struct rec_out) },
+	[R_NODE] = { .load = load_node },
 };
 
 static bool state_string(const struct iovec *v)
@@ -366,17 +365,15 @@ static bool state_string(const struct iovec *v)
 	return v->iov_len && !((char *)v->iov_base)[v->iov_len - 1];
 }
 
-static void state_load_record(uint32_t type, const struct iovec v[3])
+static bool state_load_record(uint32_t type, const struct iovec v[3])
 {
-	if (type == R_COMMIT)
-		return;
-	if (type >= ARRAY_SIZE(state_loaders) || !state_loaders[type].load ||
-	    (state_loaders[type].size ? v[0].iov_len != state_loaders[type].size
-				      : !state_string(&v[0])) ||
-	    (state_loaders[type].strings &&
-	     (!state_string(&v[1]) || !state_string(&v[2]))) ||
-	    !state_loaders[type].load(v))
-		fatalx("%s: a damaged record", state_path);
+	const struct state_loader *l = &state_loaders[type];
+
+	return type == R_COMMIT ||
+	       (type < ARRAY_SIZE(state_loaders) && l->load &&
+		(l->size ? v[0].iov_len == l->size : state_string(&v[0])) &&
+		(!l->strings || (state_string(&v[1]) && state_string(&v[2]))) &&
+		l->load(v));
 }
 
 /* Splits the record at p; returns where the next one is.  NULL: it is cut
@@ -417,7 +414,6 @@ bool state_load(const char *path)
 	close(fd);
 	if (file == MAP_FAILED)
 		return false;
-	state_path = path;
 	if (!memcmp(file, STATE_HEADER, sizeof(STATE_HEADER)))
 		for (p = file + sizeof(STATE_HEADER);
 		     (next = state_next(p, file + st.st_size, v)); p = next)
@@ -425,7 +421,8 @@ bool state_load(const char *path)
 				end = next;
 	for (p = file + sizeof(STATE_HEADER); end && p < end; p = next) {
 		next = state_next(p, end, v);
-		state_load_record(*(uint32_t *)p, v);
+		if (!state_load_record(*(uint32_t *)p, v))
+			fatalx("%s: a damaged record", path);
 	}
 	munmap(file, st.st_size);
 	return end;

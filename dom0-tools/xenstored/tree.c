@@ -87,12 +87,12 @@ unsigned int perms_for(const struct blob *perms, const struct subject *who)
 	unsigned int i, n = perms_count(perms);
 
 	if (who->privileged)
-		return PERM_READ | PERM_WRITE | PERM_OWNER;
+		return WIRE_READ | WIRE_WRITE | PERM_OWNER;
 	for (i = 0; i < n; i++)
 		if (perms->perm[i].domid == who->domid ||
 		    perms->perm[i].domid == who->target)
 			break;
-	return i == 0 ? PERM_READ | PERM_WRITE | PERM_OWNER
+	return i == 0 ? WIRE_READ | WIRE_WRITE | PERM_OWNER
 		      : perms->perm[i < n ? i : 0].access;
 }
 
@@ -163,8 +163,8 @@ static struct node *node_clone(const struct node *from)
 	if (!n)
 		return NULL;
 	memcpy(n, from, size);
-	n->child = list ? malloc(list) : NULL;
-	if (list && !n->child) {
+	n->child = malloc(list);
+	if (!n->child) {
 		free(n);
 		return NULL;
 	}
@@ -342,15 +342,24 @@ static struct node *tree_touch(struct tree *t, const char *path, size_t len)
 	}
 }
 
+static struct tally_entry *tally_find(const struct tally *t, domid_t domid)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->e[i].domid == domid)
+			return &t->e[i];
+	return NULL;
+}
+
 /* The entry of a domain, made if need be; valid until the next call.  NULL:
  * no memory. */
 struct tally_entry *tally_get(struct tally *t, domid_t domid)
 {
-	struct tally_entry *e;
+	struct tally_entry *e = tally_find(t, domid);
 
-	for (e = t->e; e < t->e + t->n; e++)
-		if (e->domid == domid)
-			return e;
+	if (e)
+		return e;
 	e = realloc(t->e, (t->n + 1) * sizeof(*e));
 	if (!e)
 		return NULL;
@@ -362,22 +371,18 @@ struct tally_entry *tally_get(struct tally *t, domid_t domid)
 /* What a domain owns. */
 struct tally_entry tally_of(const struct tally *t, domid_t domid)
 {
-	unsigned int i;
+	struct tally_entry *e = tally_find(t, domid);
 
-	for (i = 0; i < t->n; i++)
-		if (t->e[i].domid == domid)
-			return t->e[i];
-	return (struct tally_entry){ .domid = domid };
+	return e ? *e : (struct tally_entry){ .domid = domid };
 }
 
 /* A domain that owns nothing any more needs no entry. */
 void tally_forget(struct tally *t, domid_t domid)
 {
-	unsigned int i;
+	struct tally_entry *e = tally_find(t, domid);
 
-	for (i = 0; i < t->n; i++)
-		if (t->e[i].domid == domid)
-			t->e[i] = t->e[--t->n];
+	if (e)
+		*e = t->e[--t->n];
 }
 
 /* Adds node n `sign` times to its owner's count; for 0 makes sure that this

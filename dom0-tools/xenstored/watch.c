@@ -155,7 +155,7 @@ static void watch_fire_at(uint32_t h, const char *at, size_t len,
 			continue;
 		who = &w->conn->who;
 		for (i = 0; i < 3; i++)
-			if (perms[i] && perms_for(perms[i], who) & PERM_READ) {
+			if (perms[i] && perms_for(perms[i], who) & WIRE_READ) {
 				watch_tell(w, path);
 				break;
 			}

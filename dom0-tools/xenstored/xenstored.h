@@ -39,9 +39,7 @@ struct blob {			/* a value or permissions; never changed */
 						   rights of all others */
 	};
 };
-#define PERM_READ	WIRE_READ
-#define PERM_WRITE	WIRE_WRITE
-#define PERM_OWNER	4
+#define PERM_OWNER	4	/* beside WIRE_READ and WIRE_WRITE */
 struct subject {		/* on whose behalf */
 	domid_t domid;
 	domid_t target;		/* whom it may act for, or domid again */
