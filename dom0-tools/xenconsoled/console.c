@@ -380,8 +380,6 @@ void console_start(void)
 		rc = console_gnttab = gnttab_open();
 	if (rc >= 0)
 		rc = loop_add(console_evtchn, LOOP_IN, console_events, NULL);
-	if (rc < 0) {
-		errno = -rc;
+	if (rc < 0)
 		fatal("not in the control domain of a hypervisor");
-	}
 }

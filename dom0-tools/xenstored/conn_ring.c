@@ -50,10 +50,8 @@ void ring_open(void)
 		rc = ring_evtchn = evtchn_open();
 	if (rc >= 0)
 		rc = ring_gnttab = gnttab_open();
-	if (rc < 0) {
-		errno = -rc;
+	if (rc < 0)
 		fatal("not in the control domain of a hypervisor");
-	}
 }
 
 static void ring_events(void *arg, unsigned int events)
@@ -84,10 +82,8 @@ void ring_start(void)
 	ring_virq_port = rc;
 	if (rc >= 0)
 		rc = loop_add(ring_evtchn, LOOP_IN, ring_events, NULL);
-	if (rc < 0) {
-		errno = -rc;
+	if (rc < 0)
 		fatal("VIRQ_DOM_EXC");
-	}
 }
 
 /* The page that our own kernel made for us, and the port on which it waits. */

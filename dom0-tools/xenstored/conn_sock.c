@@ -55,13 +55,9 @@ static void sock_accept(void *arg, unsigned int events)
 void sock_open(const char *path)
 {
 	int fd = daemon_listen(path, 0600);
-	int rc = fd < 0 ? fd : loop_add(fd, LOOP_IN, sock_accept,
-					(void *)(intptr_t)fd);
 
-	if (!rc)
-		return;
-	errno = -rc;
-	fatal("%s", path);
+	if (fd < 0 || loop_add(fd, LOOP_IN, sock_accept, (void *)(intptr_t)fd))
+		fatal("%s", path);
 }
 
 /* Sends what is queued, sees to it that the rest is not forgotten, and ends

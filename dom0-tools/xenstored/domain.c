@@ -90,6 +90,8 @@ void domain_drop(domid_t domid)
 		conn_free(d->conn);
 		ring_detach(d);
 	}
+	d->conn = NULL;
+	state_domain(d, STATE_GONE);
 	domains[domid] = NULL;
 	free(d);
 }
@@ -185,7 +187,6 @@ void domain_release(domid_t domid)
 	struct conn *c;
 	struct txn *t;
 
-	state_domain(domains[domid], STATE_GONE);
 	domain_drop(domid);
 	for (c = conns; c; c = c->next) {
 		if (c->who.target == domid)

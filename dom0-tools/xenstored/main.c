@@ -80,7 +80,6 @@ static bool round_robin(void)
 static void start_domains(void)
 {
 	unsigned int i;
-	int rc = 0;
 
 	ring_start();
 	for (i = 0; i < domains_end; i++) {
@@ -90,18 +89,13 @@ static void start_domains(void)
 		log_warn("domain %u: its ring is gone", i);
 		domain_release(i);
 	}
-	if (!domains[0] || !domains[0]->conn)
-		rc = domain_introduce(0, 0);
-	if (rc) {
-		errno = -rc;
+	if ((!domains[0] || !domains[0]->conn) && domain_introduce(0, 0))
 		fatal("the ring of the control domain's kernel");
-	}
 	domain_scan();
 }
 
 int main(int argc, char **argv)
 {
-	struct timespec now;
 	bool resumed;
 
 	log_open("xenstored", false, false);
@@ -116,10 +110,10 @@ int main(int argc, char **argv)
 		ring_open();		/* before the lock: see daemon.c */
 	daemon_single("lock");
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	tree_clock = (uint64_t)now.tv_sec << 30;
-	if (tree_init(&tree_main) || watch_init())
+	tree_clock = (uint64_t)time(NULL) << 30;
+	if (tree_init(&tree_main))
 		fatalx("no memory");
+	watch_init();
 	resumed = state_load("state");
 	if (tree_make(&tree_main, "/tool/xenstored", tree_main.root->perms))
 		fatalx("no memory");

@@ -276,29 +276,26 @@ static int request_perms(const struct request *r, struct blob **perms)
 
 static int do_set_perms(struct request *r)
 {
+	struct special *special = watch_special(r->arg[0]);
 	struct node old = { .perms = NULL };	/* for watch_fire() */
-	struct special *special = NULL;
 	struct blob *perms;
 	int rc = request_perms(r, &perms);
 
 	if (rc)
 		return rc;
-	if (r->arg[0][0] == '@') {
-		special = watch_special(r->arg[0]);
-		old.perms = special ? blob_get(special->perms) : NULL;
-		rc = !special ? -EINVAL
-		     : perms_for(old.perms, &r->c->who) & PERM_OWNER ? 0
-								     : -EACCES;
-	} else {
+	if (!special)
 		rc = request_node(r, r->arg[0], WIRE_WRITE | PERM_OWNER, 0);
-		if (!rc && !r->node)
-			rc = -ENOENT;
-		old.perms = rc ? NULL : blob_get(r->node->perms);
-	}
-	if (!rc && !r->c->who.privileged &&
-	    perms->perm[0].domid != old.perms->perm[0].domid)
+	if (!rc && !special && !r->node)
+		rc = -ENOENT;
+	if (rc)
+		goto out;
+	old.perms = blob_get(special ? special->perms : r->node->perms);
+	if (!(perms_for(old.perms, &r->c->who) & PERM_OWNER))
+		rc = -EACCES;
+	else if (!r->c->who.privileged &&
+		 perms->perm[0].domid != old.perms->perm[0].domid)
 		rc = -EPERM;
-	if (!rc && !special)
+	else if (!special)
 		rc = tree_set_perms(r->tree, r->path, perms);
 	if (!rc && !special)
 		request_changed(r, &old, TXN_SET_PERMS);
@@ -308,6 +305,7 @@ static int do_set_perms(struct request *r)
 		state_special(special);
 	}
 	blob_put(old.perms);
+out:
 	blob_put(perms);
 	return rc;
 }
@@ -336,7 +334,6 @@ static int do_watch(struct request *r)
 	w = watch_add(c, r->path, r->arg[1], r->relative);
 	if (!w)
 		return -ENOMEM;
-	state_watch(w, STATE_NEW);
 	conn_reply(c, XS_WATCH, "OK", 3);
 	watch_tell(w, w->path);
 	return 1;
@@ -349,17 +346,13 @@ static int do_unwatch(struct request *r)
 
 	if (rc || !w)
 		return rc ? rc : -ENOENT;
-	state_watch(w, STATE_GONE);
 	watch_del(w);
 	return 0;
 }
 
 static int do_reset_watches(struct request *r)
 {
-	while (r->c->watches) {
-		state_watch(r->c->watches, STATE_GONE);
-		watch_del(r->c->watches);
-	}
+	watch_del_all(r->c);
 	txn_end_all(r->c);
 	return 0;
 }

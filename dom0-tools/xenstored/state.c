@@ -238,8 +238,8 @@ void state_commit(void)
 }
 
 /*
- * Reading it back.  The table at the end says what is checked first; each
- * loader returns false if its record makes no sense or there is no memory.
+ * Reading it back.  state_load_record() checks the parts first; each loader
+ * returns false if its record makes no sense or there is no memory.
  */
 static struct conn *state_conn(unsigned int domid)
 {
@@ -349,17 +349,6 @@ static bool load_node(const struct iovec *v)
 	return ok;
 }
 
-static const struct state_loader {
-	bool (*load)(const struct iovec *v);
-	unsigned int size;	/* of the first part; 0: a string */
-	bool strings;		/* the other two are strings */
-} state_loaders[] = {
-	[R_DOMAIN] = { load_domain, .size = sizeof(struct rec_domain) },
-	[R_WATCH] = { load_watch, sizeof(struct rec_watch), true },
-	[R_OUT] = { load_out, .size = sizeof(struct rec_out) },
-	[R_NODE] = { .load = load_node },
-};
-
 static bool state_string(const struct iovec *v)
 {
 	return v->iov_len && !((char *)v->iov_base)[v->iov_len - 1];
@@ -367,13 +356,23 @@ static bool state_string(const struct iovec *v)
 
 static bool state_load_record(uint32_t type, const struct iovec v[3])
 {
-	const struct state_loader *l = &state_loaders[type];
+	size_t len = v[0].iov_len;
 
-	return type == R_COMMIT ||
-	       (type < ARRAY_SIZE(state_loaders) && l->load &&
-		(l->size ? v[0].iov_len == l->size : state_string(&v[0])) &&
-		(!l->strings || (state_string(&v[1]) && state_string(&v[2]))) &&
-		l->load(v));
+	switch (type) {
+	case R_COMMIT:
+		return true;
+	case R_DOMAIN:
+		return len == sizeof(struct rec_domain) && load_domain(v);
+	case R_WATCH:
+		return len == sizeof(struct rec_watch) &&
+		       state_string(&v[1]) && state_string(&v[2]) &&
+		       load_watch(v);
+	case R_OUT:
+		return len == sizeof(struct rec_out) && load_out(v);
+	case R_NODE:
+		return state_string(&v[0]) && load_node(v);
+	}
+	return false;
 }
 
 /* Splits the record at p; returns where the next one is.  NULL: it is cut

@@ -14,7 +14,6 @@
  * fit into its client's queue is owed, and once there is room one event with
  * the watch's own path stands for all that were owed.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "xenstored.h"
@@ -33,14 +32,11 @@ static size_t watch_len(const char *path)
 	return path[1] ? strlen(path) : 0;
 }
 
-/* The special paths: at first only for privileged clients. */
-int watch_init(void)
+/* The special paths: at first only for privileged clients, as the root. */
+void watch_init(void)
 {
-	static const struct wire_perm none = { .domid = 0 };
-
-	specials[0].perms = blob_new(&none, sizeof(none));
-	specials[1].perms = blob_new(&none, sizeof(none));
-	return specials[0].perms && specials[1].perms ? 0 : -ENOMEM;
+	specials[0].perms = blob_get(tree_main.root->perms);
+	specials[1].perms = blob_get(tree_main.root->perms);
 }
 
 /* The special path of this name; NULL if there is no such. */
@@ -93,6 +89,7 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 	c->watches = w;
 	c->nr_watches++;
 	c->held_bytes += watch_bytes(w);
+	state_watch(w, STATE_NEW);
 	return w;
 }
 
@@ -102,6 +99,7 @@ void watch_del(struct watch *w)
 	struct conn *c = w->conn;
 	struct watch **p;
 
+	state_watch(w, STATE_GONE);
 	for (p = &watch_table[w->hash % WATCH_BUCKETS]; *p != w;)
 		p = &(*p)->next_hash;
 	*p = w->next_hash;

@@ -173,7 +173,7 @@ void watch_fire(const char *path, const struct node *old, bool removed);
 void watch_fire_special(const char *name);
 void watch_pay(struct conn *c);
 struct special *watch_special(const char *name);
-int watch_init(void);
+void watch_init(void);
 
 /* txn.c */
 #define TXN_VALUE	0x001	/* depends on the node's value, ... */

@@ -52,8 +52,10 @@ void world_start(void)
 		world_fate[i] = DOMAIN_GONE;
 	world_fate[0] = DOMAIN_RUNS;
 	world_fail_at = 0;
-	if (tree_init(&tree_main) || watch_init() ||
-	    domain_introduce(0, 1))
+	if (tree_init(&tree_main))
+		abort();
+	watch_init();
+	if (domain_introduce(0, 1))
 		abort();
 	snprintf(state_file, sizeof(state_file), STATE, (int)getpid());
 	state_open(state_file);
@@ -97,8 +99,9 @@ bool world_restart(void)
 
 	state_commit();
 	stop();
-	if (tree_init(&tree_main) || watch_init())
+	if (tree_init(&tree_main))
 		abort();
+	watch_init();
 	ok = state_load(state_file);
 	state_open(state_file);
 	return ok;
