@@ -76,9 +76,14 @@ bool conn_over_quota(const struct conn *c, size_t more)
 	       quotas[Q_MEMORY].value;
 }
 
-/* True if c may not own that many more nodes. */
-bool conn_over_nodes(const struct conn *c, int more)
+/* True if c may not own that many nodes more than the main tree has, and a
+ * transaction's tree adds. */
+bool conn_over_nodes(const struct conn *c, const struct tree *t, int more)
 {
+	int added = tally_of(&t->tally, c->who.domid).nodes;
+
+	if (t != &tree_main && added > 0)
+		more += added;
 	return !c->who.privileged && more > 0 &&
 	       tally_of(&tree_main.tally, c->who.domid).nodes + more >
 	       (int)quotas[Q_NODES].value;

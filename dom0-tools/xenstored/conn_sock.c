@@ -5,7 +5,6 @@
  * the daemon grow (conn_blocked()).
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>

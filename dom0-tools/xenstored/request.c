@@ -75,6 +75,7 @@ static int request_node(struct request *r, const char *name,
 
 	if (rc)
 		return rc;
+	r->near_len = strlen(r->path);
 	r->near = tree_find_near(r->tree->root, r->path, &r->near_len);
 	r->node = r->path[r->near_len] && r->path[r->near_len + 1] ? NULL
 								    : r->near;
@@ -170,23 +171,21 @@ static int request_create(struct request *r)
 	size_t len = strlen(r->path), i;
 	const struct node *near = r->near;
 	struct blob *perms;
-	int rc, count = 0, before = 0;
+	int rc, count = 0;
 
 	if (request_too_large(r, (near->value ? near->value->len : 0) +
 			      strcspn(r->path + r->near_len + 1, "/"), near))
-		return -ENOSPC;
-	for (i = r->near_len; i < len; i++)
-		count += r->path[i] == '/';
-	if (r->txn)
-		before = tally_of(&r->tree->tally, r->c->who.domid).nodes;
-	if (conn_over_nodes(r->c, count + (before > 0 ? before : 0)))
 		return -ENOSPC;
 	if (conn_over_quota(r->c, len))
 		return -ENOMEM;
 	rc = txn_note(r->txn, r->path, r->near_len, TXN_PERMS);
 	for (i = r->near_len + 1; i <= len && !rc; i++)
-		if (i == len || r->path[i] == '/')
+		if (i == len || r->path[i] == '/') {
 			rc = txn_note(r->txn, r->path, i, TXN_MADE);
+			count++;
+		}
+	if (!rc && conn_over_nodes(r->c, r->tree, count))
+		rc = -ENOSPC;
 	if (rc)
 		return rc;
 	perms = perms_inherit(near->perms, &r->c->who);
@@ -461,59 +460,48 @@ static int do_control(struct request *r)
 	return -EINVAL;
 }
 
-#define BYTES	0	/* after the first string */
+#define BYTES	0		/* may follow the first string */
 #define MANY	255
 
-enum first_domid {
-	NO_DOMID,
-	ANY_DOMID,	/* the first string is a domain's number */
-	GUEST,		/* ... and it is introduced, and not the control's */
-};
+/* Beside TXN_*, on which a transaction depends: */
+#define READ	0x01000	/* the first string names a node, to be read */
+#define WRITE	0x02000	/* the same, to be written, or made */
+#define DOMID	0x04000	/* the first string is a domain's number */
+#define GUEST	0x0c000	/* ... and it is introduced, and not the control's */
+#define TOOLS	0x10000	/* only for the control domain and the tools */
 
 static const struct op {
 	int (*fn)(struct request *r);
 	uint8_t min, max;	/* strings in the payload */
-	bool tools;		/* only for the control domain and the tools */
-	enum first_domid domid;
-	uint8_t perm;		/* the first string is a node's path, and these
-				 * rights are needed, or to create it; ... */
-	bool exists;		/* ... unless it has to exist already */
-	uint8_t depends;	/* what a transaction depends on there */
+	unsigned int flags;
 } ops[] = {
-	[XS_DIRECTORY] = { do_directory, 1, 1, .perm = WIRE_READ,
-			   .exists = true, .depends = TXN_LIST },
-	[XS_DIRECTORY_PART] = { do_directory, 2, 2, .perm = WIRE_READ,
-				.exists = true, .depends = TXN_LIST },
-	[XS_READ] = { do_read, 1, 1, .perm = WIRE_READ, .exists = true,
-		      .depends = TXN_VALUE },
-	[XS_GET_PERMS] = { do_get_perms, 1, 1, .perm = WIRE_READ,
-			   .exists = true },
-	[XS_WRITE] = { do_write, 1, BYTES, .perm = WIRE_WRITE,
-		       .depends = TXN_VALUE },
-	[XS_MKDIR] = { do_mkdir, 1, 1, .perm = WIRE_WRITE },
-	[XS_RM] = { do_rm, 1, 1, .perm = WIRE_WRITE, .depends = TXN_TREE },
-	[XS_SET_PERMS] = { do_set_perms, 2, .max = MANY },
-	[XS_WATCH] = { do_watch, 2, .max = 2 },
-	[XS_UNWATCH] = { do_unwatch, 2, .max = 2 },
-	[XS_RESET_WATCHES] = { do_reset_watches, 0, .max = MANY },
-	[XS_TRANSACTION_START] = { do_transaction_start, 0, .max = MANY },
-	[XS_TRANSACTION_END] = { do_transaction_end, 1, .max = 1 },
-	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1,
-				 .domid = ANY_DOMID },
-	[XS_CONTROL] = { do_control, 4, 4, .tools = true },
-	[XS_INTRODUCE] = { do_introduce, 3, MANY, .tools = true,
-			   .domid = ANY_DOMID },
-	[XS_RELEASE] = { do_release, 1, 1, .tools = true, .domid = GUEST },
-	[XS_RESUME] = { do_resume, 1, 1, .tools = true, .domid = GUEST },
-	[XS_SET_TARGET] = { do_set_target, 2, MANY, .tools = true,
-			    .domid = GUEST },
+	[XS_DIRECTORY] = { do_directory, 1, 1, READ | TXN_LIST },
+	[XS_DIRECTORY_PART] = { do_directory, 2, 2, READ | TXN_LIST },
+	[XS_READ] = { do_read, 1, 1, READ | TXN_VALUE },
+	[XS_GET_PERMS] = { do_get_perms, 1, 1, READ },
+	[XS_WRITE] = { do_write, 1, BYTES, WRITE | TXN_VALUE },
+	[XS_MKDIR] = { do_mkdir, 1, 1, WRITE },
+	[XS_RM] = { do_rm, 1, 1, WRITE | TXN_TREE },
+	[XS_SET_PERMS] = { do_set_perms, 2, MANY, 0 },
+	[XS_WATCH] = { do_watch, 2, 2, 0 },
+	[XS_UNWATCH] = { do_unwatch, 2, 2, 0 },
+	[XS_RESET_WATCHES] = { do_reset_watches, 0, MANY, 0 },
+	[XS_TRANSACTION_START] = { do_transaction_start, 0, MANY, 0 },
+	[XS_TRANSACTION_END] = { do_transaction_end, 1, 1, 0 },
+	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1, DOMID },
+	[XS_CONTROL] = { do_control, 4, 4, TOOLS },
+	[XS_INTRODUCE] = { do_introduce, 3, MANY, TOOLS | DOMID },
+	[XS_RELEASE] = { do_release, 1, 1, TOOLS | GUEST },
+	[XS_RESUME] = { do_resume, 1, 1, TOOLS | GUEST },
+	[XS_SET_TARGET] = { do_set_target, 2, MANY, TOOLS | GUEST },
 	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1,
-				      .tools = true, .domid = ANY_DOMID },
+				      TOOLS | DOMID },
 };
 
 static int request_check(struct request *r, uint32_t type, uint32_t tx)
 {
 	const struct op *op = &ops[type];
+	bool guest = (op->flags & GUEST) == GUEST;
 	struct domain *d;
 	int rc = 0;
 
@@ -523,24 +511,25 @@ static int request_check(struct request *r, uint32_t type, uint32_t tx)
 			return -ENOENT;
 		r->tree = &r->txn->tree;
 	}
-	if (op->tools && !r->c->who.privileged)
+	if (op->flags & TOOLS && !r->c->who.privileged)
 		return -EACCES;
 	if (op->max == BYTES ? !r->arg[0]
 			     : r->nr_args < op->min || r->nr_args > op->max)
 		return -EINVAL;
-	if (op->domid) {
-		if (!wire_parse_u32(r->arg[0], op->domid == GUEST ?
-				    DOMID_FIRST_RESERVED - 1 : 0xffff,
-				    &r->domid))
+	if (op->flags & DOMID) {
+		if (!wire_parse_u32(r->arg[0], 0xffff, &r->domid) ||
+		    (guest && (!r->domid || r->domid >= DOMID_FIRST_RESERVED)))
 			return -EINVAL;
 		d = r->domid < DOMID_FIRST_RESERVED ? domains[r->domid] : NULL;
 		r->domain = d && d->conn ? d : NULL;
-		if (op->domid == GUEST && (!r->domid || !r->domain))
-			return r->domid ? -ENOENT : -EINVAL;
+		if (guest && !r->domain)
+			return -ENOENT;
 	}
-	if (op->perm)
-		rc = request_node(r, r->arg[0], op->perm, op->depends);
-	if (!rc && op->exists && !r->node)
+	if (op->flags & (READ | WRITE))
+		rc = request_node(r, r->arg[0],
+				  op->flags & READ ? WIRE_READ : WIRE_WRITE,
+				  op->flags & TXN_DEPENDS);
+	if (!rc && op->flags & READ && !r->node)
 		rc = -ENOENT;
 	return rc ? rc : op->fn(r);
 }

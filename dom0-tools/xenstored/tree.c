@@ -284,8 +284,8 @@ static size_t component(const char *p)
 }
 
 /*
- * The node at path or, if there is none, the nearest above; *len is how many
- * bytes of the path lead there (0: the root).
+ * The node at path[0..*len) or, if there is none, the nearest above; *len
+ * becomes how many bytes of the path lead there (0: the root).
  */
 const struct node *tree_find_near(const struct node *root, const char *path,
 				  size_t *len)
@@ -294,7 +294,7 @@ const struct node *tree_find_near(const struct node *root, const char *path,
 	size_t n;
 	int slot;
 
-	while (p[0] && p[1]) {
+	while (p < path + *len && p[1]) {
 		n = component(p + 1);
 		slot = node_slot(root, p + 1, n);
 		if (slot < 0)
@@ -309,7 +309,7 @@ const struct node *tree_find_near(const struct node *root, const char *path,
 /* The node at path, or NULL. */
 const struct node *tree_find(const struct node *root, const char *path)
 {
-	size_t len;
+	size_t len = strlen(path);
 	const struct node *n = tree_find_near(root, path, &len);
 
 	return path[len] && path[len + 1] ? NULL : n;
@@ -441,7 +441,7 @@ void tree_destroy(struct tree *t)
 int tree_make(struct tree *t, const char *path, struct blob *perms)
 {
 	struct node *first = NULL, *n, *parent;
-	size_t len, start, end = strlen(path);
+	size_t len = strlen(path), start, end = len;
 
 	tree_find_near(t->root, path, &len);
 	if (!path[len] || !path[len + 1])

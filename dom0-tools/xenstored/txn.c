@@ -235,8 +235,7 @@ int txn_commit(struct txn *t)
 		return -EAGAIN;
 	if (t->base != old_root)
 		rc = txn_rebase(t);
-	if (!rc && conn_over_nodes(t->conn,
-				   tally_of(more, t->conn->who.domid).nodes))
+	if (!rc && conn_over_nodes(t->conn, &t->tree, 0))
 		rc = -ENOSPC;
 	for (i = 0; i < more->n && !rc; i++)
 		if (!tally_get(&tree_main.tally, more->e[i].domid))

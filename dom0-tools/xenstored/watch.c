@@ -187,17 +187,14 @@ void watch_fire(const char *path, const struct node *old, bool removed)
 	const struct node *now = tree_find(tree_main.root, path);
 	struct blob *perms[3] = { now ? now->perms : NULL,
 				  old ? old->perms : NULL };
-	size_t len = watch_len(path), i, near, start = 0;
+	size_t len = watch_len(path), i, start = 0;
 	uint32_t h = WIRE_HASH;
-	char up[PATH_ROOM];
 
 	if (len) {
 		/* Of the nearest that exists: the parent cannot be read if
 		 * that cannot. */
 		i = path_parent(path);
-		memcpy(up, path, i);
-		up[i] = 0;
-		perms[2] = tree_find_near(tree_main.root, up, &near)->perms;
+		perms[2] = tree_find_near(tree_main.root, path, &i)->perms;
 	}
 	watch_fire_at(h, path, 0, path, perms);
 	for (i = 1; i <= len; i++) {

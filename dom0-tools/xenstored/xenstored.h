@@ -136,7 +136,7 @@ void conn_reset(struct conn *c);
 void conn_free(struct conn *c);
 bool conn_blocked(const struct conn *c);
 bool conn_over_quota(const struct conn *c, size_t more);
-bool conn_over_nodes(const struct conn *c, int more);
+bool conn_over_nodes(const struct conn *c, const struct tree *t, int more);
 int conn_feed(struct conn *c, const char *p, size_t len);
 int conn_reply(struct conn *c, uint32_t type, const void *data,
 	       unsigned int len);
@@ -185,6 +185,7 @@ void watch_init(void);
 #define TXN_SET_PERMS	0x040
 #define TXN_REMOVED	0x080
 #define TXN_TELL	0x100	/* watches fire for it */
+#define TXN_DEPENDS	(TXN_VALUE | TXN_PERMS | TXN_LIST | TXN_TREE)
 #define TXN_CHANGES	(TXN_MADE | TXN_SET_VALUE | TXN_SET_PERMS | TXN_REMOVED)
 struct txn {
 	struct txn *next;
