@@ -139,7 +139,7 @@ static int domain_clean_node(const char *path, domid_t domid)
 		rc = tree_remove(&tree_main, path);
 	} else {
 		rest = perms_without(n->perms, domid);
-		rc = rest ? tree_set_perms(&tree_main, path, rest) : -ENOMEM;
+		rc = rest ? tree_set(&tree_main, path, NULL, rest) : -ENOMEM;
 		blob_put(rest);
 	}
 	if (!rc)

@@ -210,7 +210,7 @@ static int do_write(struct request *r)
 		return -ENOMEM;
 	rc = r->node ? 0 : request_create(r);
 	if (!rc)
-		rc = tree_set_value(r->tree, r->path, value);
+		rc = tree_set(r->tree, r->path, value, NULL);
 	blob_put(value);
 	if (rc)
 		return rc;
@@ -295,7 +295,7 @@ static int do_set_perms(struct request *r)
 		 perms->perm[0].domid != old.perms->perm[0].domid)
 		rc = -EPERM;
 	else if (!special)
-		rc = tree_set_perms(r->tree, r->path, perms);
+		rc = tree_set(r->tree, r->path, NULL, perms);
 	if (!rc && !special)
 		request_changed(r, &old, TXN_SET_PERMS);
 	if (!rc && special) {

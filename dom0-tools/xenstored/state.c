@@ -340,8 +340,7 @@ static bool load_node(const struct iovec *v)
 		special->perms = blob_get(perms);
 	} else if (ok) {
 		ok = !tree_make(&tree_main, path, perms) &&
-		     !tree_set_perms(&tree_main, path, perms) &&
-		     !tree_set_value(&tree_main, path, value);
+		     !tree_set(&tree_main, path, value, perms);
 	}
 	blob_put(value);
 	blob_put(perms);

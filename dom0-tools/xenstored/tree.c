@@ -467,34 +467,30 @@ no_memory:
 	return -ENOMEM;
 }
 
-/* Gives an existing node a value, of which it takes one more reference. */
-int tree_set_value(struct tree *t, const char *path, struct blob *value)
-{
-	struct node *n = tree_touch(t, path, strlen(path));
-
-	if (!n || !tally_add(&t->tally, n, 0))
-		return -ENOMEM;
-	tally_add(&t->tally, n, -1);
-	blob_put(n->value);
-	n->value = value && value->len ? blob_get(value) : NULL;
-	n->value_gen = ++tree_clock;
-	tally_add(&t->tally, n, 1);
-	return 0;
-}
-
-/* Gives an existing node permissions, taking one more reference. */
-int tree_set_perms(struct tree *t, const char *path, struct blob *perms)
+/*
+ * Gives an existing node what is not NULL of a value and permissions, each
+ * with one more reference.
+ */
+int tree_set(struct tree *t, const char *path, struct blob *value,
+	     struct blob *perms)
 {
 	struct node *n = tree_touch(t, path, strlen(path));
 
 	if (!n || !tally_add(&t->tally, n, 0) ||
-	    !tally_get(&t->tally, perms->perm[0].domid))
+	    (perms && !tally_get(&t->tally, perms->perm[0].domid)))
 		return -ENOMEM;
 	tally_add(&t->tally, n, -1);
-	blob_get(perms);
-	blob_put(n->perms);
-	n->perms = perms;
-	n->perms_gen = ++tree_clock;
+	if (value) {
+		blob_put(n->value);
+		n->value = blob_get(value);
+		n->value_gen = ++tree_clock;
+	}
+	if (perms) {
+		blob_get(perms);
+		blob_put(n->perms);
+		n->perms = perms;
+		n->perms_gen = ++tree_clock;
+	}
 	tally_add(&t->tally, n, 1);
 	return 0;
 }

@@ -179,10 +179,11 @@ static int txn_rebase(struct txn *t)
 		n = tree_find(t->tree.root, a->path);
 		if (n && a->flags & TXN_MADE)
 			rc = tree_make(&to, a->path, n->perms);
-		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_PERMS))
-			rc = tree_set_perms(&to, a->path, n->perms);
-		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_VALUE))
-			rc = tree_set_value(&to, a->path, n->value);
+		if (n && !rc && a->flags & TXN_CHANGES)
+			rc = tree_set(&to, a->path,
+				      a->flags & TXN_SET_VALUE ? n->value : NULL,
+				      a->flags & (TXN_MADE | TXN_SET_PERMS) ?
+				      n->perms : NULL);
 	}
 	if (rc) {
 		tree_destroy(&to);

@@ -53,7 +53,7 @@ struct node {
 	uint64_t perms_gen;
 	uint64_t list_gen;
 	struct node *dead;	/* while being freed */
-	struct blob *value;	/* NULL: empty */
+	struct blob *value;	/* NULL: empty, and never set */
 	struct blob *perms;
 	struct node **child;	/* sorted by name */
 	unsigned int name_len;
@@ -92,8 +92,8 @@ const struct node *tree_find(const struct node *root, const char *path);
 const struct node *tree_find_near(const struct node *root, const char *path,
 				  size_t *len);
 int tree_make(struct tree *t, const char *path, struct blob *perms);
-int tree_set_value(struct tree *t, const char *path, struct blob *value);
-int tree_set_perms(struct tree *t, const char *path, struct blob *perms);
+int tree_set(struct tree *t, const char *path, struct blob *value,
+	     struct blob *perms);
 int tree_remove(struct tree *t, const char *path);
 bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 	       void *arg);
