@@ -23,7 +23,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 #include <hypercall-abi/grant_table.h>
 #include <hypercall-abi/io_console.h>
@@ -101,13 +100,11 @@ static unsigned int console_drain(struct console *c)
 /* Drains within the rate; leaves the port masked if that is used up. */
 static void console_work(struct console *c)
 {
-	unsigned int n, all = 0;
+	unsigned int before = c->drained, n;
 
-	while (c->drained < RATE_BYTES && (n = console_drain(c))) {
+	while (c->drained < RATE_BYTES && (n = console_drain(c)))
 		c->drained += n;
-		all += n;
-	}
-	if (all) {
+	if (c->drained != before) {
 		evtchn_notify(console_evtchn, c->port);
 		if (!c->period.armed)
 			loop_timer_set(&c->period, RATE_MS);
@@ -131,14 +128,13 @@ static void console_events(void *arg, unsigned int events)
 {
 	uint32_t ports[32];
 	struct console *c;
-	int i, n;
+	int n = evtchn_pending(console_evtchn, ports, ARRAY_SIZE(ports));
 
 	(void)arg;
 	(void)events;
-	n = evtchn_pending(console_evtchn, ports, ARRAY_SIZE(ports));
-	for (i = 0; i < n; i++)
+	while (n-- > 0)
 		for (c = consoles; c; c = c->next)
-			if (c->page && c->port == ports[i])
+			if (c->page && c->port == ports[n])
 				console_work(c);
 }
 
@@ -195,7 +191,6 @@ static const char *console_socket(const struct console *c)
 
 static int console_make_pty(struct console *c)
 {
-	const char *name;
 	struct termios t;
 	char path[64];
 	int master;
@@ -208,9 +203,8 @@ static int console_make_pty(struct console *c)
 	tcsetattr(c->pty_slave, TCSANOW, &t);
 	if (!viewer_new(c, &c->viewers, master, c->backlog.start))
 		return -ENOMEM;
-	name = ptsname(master);
 	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
-	return store_write(store, 0, path, name, strlen(name));
+	return store_printf(store, 0, path, "%s", ptsname(master));
 }
 
 static void console_disconnect(struct console *c)
