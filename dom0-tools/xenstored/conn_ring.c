@@ -20,7 +20,7 @@
 #include <hypercall-abi/grant_table.h>
 #include "xenstored.h"
 
-#define RING_BATCH	32	/* requests of one guest before the next's turn */
+#define RING_BATCH	32	/* pieces of one guest before the next's turn */
 #define PAGE		4096u
 
 static int ring_evtchn = -1, ring_gnttab = -1;

@@ -156,7 +156,8 @@ static void request_changed(struct request *r, const struct node *old,
 	watch_fire(r->path, old, how & TXN_REMOVED);
 }
 
-/* Is a node (NULL: a new one), with so many bytes more, larger than the client may make it? */
+/* Is a node (NULL: a new one), with so many bytes more, larger than the client
+ * may make it? */
 static bool request_too_large(const struct request *r, unsigned int more,
 			      const struct node *n)
 {

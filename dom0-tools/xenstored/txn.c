@@ -181,7 +181,8 @@ static int txn_rebase(struct txn *t)
 			rc = tree_make(&to, a->path, n->perms);
 		if (n && !rc && a->flags & TXN_CHANGES)
 			rc = tree_set(&to, a->path,
-				      a->flags & TXN_SET_VALUE ? n->value : NULL,
+				      a->flags & TXN_SET_VALUE ? n->value
+							       : NULL,
 				      a->flags & (TXN_MADE | TXN_SET_PERMS) ?
 				      n->perms : NULL);
 	}
