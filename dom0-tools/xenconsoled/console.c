@@ -212,8 +212,7 @@ static void console_disconnect(struct console *c)
 	if (!c->page)
 		return;
 	loop_timer_clear(&c->period);
-	if (c->port)
-		evtchn_unbind(console_evtchn, c->port);
+	evtchn_unbind(console_evtchn, c->port);	/* 0 is none */
 	gnttab_unmap(console_gnttab, c->page);
 	c->page = NULL;
 	c->port = 0;
@@ -323,15 +322,13 @@ static void console_free(struct console **p)
 		store_unwatch(store, c->watch);
 	while (c->viewers)
 		viewer_free(c->viewers, &c->viewers);
-	if (c->pty_slave >= 0)
-		close(c->pty_slave);
+	close(c->pty_slave);	/* -1 is none, as for the log */
 	if (c->listener >= 0) {
 		loop_del(c->listener);
 		close(c->listener);
 		unlink(console_socket(c));
 	}
-	if (c->log.fd >= 0)
-		close(c->log.fd);
+	close(c->log.fd);
 	free(c->backlog.data);
 	free(c);
 }

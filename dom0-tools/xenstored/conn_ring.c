@@ -138,11 +138,10 @@ int ring_attach(struct domain *d)
 /* Undoes it. */
 void ring_detach(struct domain *d)
 {
-	/* If the domain is gone so is the channel. */
-	if (d->local_port)
-		evtchn_unbind(ring_evtchn, d->local_port);
-	if (d->page && d->domid)
-		gnttab_unmap(ring_gnttab, d->page);
+	/* Either may be missing, and if the domain is gone so is the channel:
+	 * then these do nothing. */
+	evtchn_unbind(ring_evtchn, d->local_port);
+	gnttab_unmap(ring_gnttab, d->page);
 	d->local_port = 0;
 	d->page = NULL;
 }
