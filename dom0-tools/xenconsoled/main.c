@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "xenconsoled.h"
@@ -21,7 +22,12 @@ static const char usage[] =
 struct store *store;
 const char *log_dir = "/var/log/xen/console";
 
-int main(int argc, char **argv)
+static struct {
+	bool foreground;
+	const char *pid_file, *log;
+} opt = { .log = "guest" };
+
+static void parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "interactive", no_argument, NULL, 'i' },
@@ -31,40 +37,44 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *pid_file = NULL, *log = "guest";
-	bool foreground = false;
 	int o;
 
-	log_open("xenconsoled", false, false);
 	while ((o = getopt_long(argc, argv, "ih", options, NULL)) >= 0)
 		switch (o) {
-		case 'i': foreground = true; break;
-		case 'p': pid_file = optarg; break;
-		case 'l': log = optarg; break;
+		case 'i': opt.foreground = true; break;
+		case 'p': opt.pid_file = optarg; break;
+		case 'l': opt.log = optarg; break;
 		case 'r': log_dir = optarg; break;
-		case 'h': fputs(usage, stdout); return 0;
-		default:  fputs(usage, stderr); return 2;
+		case 'h': fputs(usage, stdout); exit(0);
+		default:  fputs(usage, stderr); exit(2);
 		}
-	if (!strcmp(log, "none"))
+	if (!strcmp(opt.log, "none"))
 		log_dir = NULL;
-	else if (strcmp(log, "guest"))
-		fatalx("--log=%s: guest or none", log);
+	else if (strcmp(opt.log, "guest"))
+		fatalx("--log=%s: guest or none", opt.log);
 	if (optind < argc)
 		fatalx("unexpected argument '%s'", argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+	log_open("xenconsoled", false, false);
+	parse_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
-	if (!foreground)
+	if (!opt.foreground)
 		daemon_detach();
 	if (mkdir(RUN_DIR, 0755) && errno != EEXIST)
 		fatal("%s", RUN_DIR);
 	console_start();
 	daemon_single(RUN_DIR "/lock");
 	store = store_open();
-	if (!store ||
-	    !store_watch(store, "@introduceDomain", console_scan, NULL) ||
+	if (!store)
+		fatal("the store");
+	if (!store_watch(store, "@introduceDomain", console_scan, NULL) ||
 	    !store_watch(store, "@releaseDomain", console_scan, NULL))
 		fatal("the store");
-	daemon_ready(pid_file);
-	if (!foreground)
+	daemon_ready(opt.pid_file);
+	if (!opt.foreground)
 		log_open("xenconsoled", true, false);
 	loop_run();
 	return 0;

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include "xenstored.h"
@@ -20,6 +21,36 @@ static const char usage[] =
 "  -S, --run-dir=DIR       for socket, state and lock (" RUN_DIR ")\n"
 "  -D, --no-domains        serve the socket only\n"
 "  -h, --help              this text\n";
+
+static struct {
+	bool foreground, no_domains;
+	const char *pid_file, *run_dir;
+} opt = { .run_dir = RUN_DIR };
+
+static void parse_options(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'N' },
+		{ "pid-file", required_argument, NULL, 'P' },
+		{ "run-dir", required_argument, NULL, 'S' },
+		{ "no-domains", no_argument, NULL, 'D' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int o;
+
+	while ((o = getopt_long(argc, argv, "NP:S:Dh", options, NULL)) >= 0)
+		switch (o) {
+		case 'N': opt.foreground = true; break;
+		case 'P': opt.pid_file = optarg; break;
+		case 'S': opt.run_dir = optarg; break;
+		case 'D': opt.no_domains = true; break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default:  fputs(usage, stderr); exit(2);
+		}
+	if (optind < argc)
+		fatalx("unexpected argument '%s'", argv[optind]);
+}
 
 /* Hears everybody who spoke, writes it down, answers. */
 static bool round_robin(void)
@@ -65,54 +96,36 @@ static void start_domains(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "foreground", no_argument, NULL, 'N' },
-		{ "pid-file", required_argument, NULL, 'P' },
-		{ "run-dir", required_argument, NULL, 'S' },
-		{ "no-domains", no_argument, NULL, 'D' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool foreground = false, no_domains = false, resumed;
-	const char *pid_file = NULL, *run_dir = RUN_DIR;
-	int o;
+	struct timespec now;
+	bool resumed;
 
 	log_open("xenstored", false, false);
-	while ((o = getopt_long(argc, argv, "NP:S:Dh", options, NULL)) >= 0)
-		switch (o) {
-		case 'N': foreground = true; break;
-		case 'P': pid_file = optarg; break;
-		case 'S': run_dir = optarg; break;
-		case 'D': no_domains = true; break;
-		case 'h': fputs(usage, stdout); return 0;
-		default:  fputs(usage, stderr); return 2;
-		}
-	if (optind < argc)
-		fatalx("unexpected argument '%s'", argv[optind]);
+	parse_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
-	if (!foreground)
+	if (!opt.foreground)
 		daemon_detach();
-	if ((mkdir(run_dir, 0755) && errno != EEXIST) ||
-	    chdir(run_dir))
-		fatal("%s", run_dir);
-	if (!no_domains)
+	if ((mkdir(opt.run_dir, 0755) && errno != EEXIST) ||
+	    chdir(opt.run_dir))
+		fatal("%s", opt.run_dir);
+	if (!opt.no_domains)
 		ring_open();		/* before the lock: see daemon.c */
 	daemon_single("lock");
 
-	tree_clock = (uint64_t)time(NULL) << 30;
+	clock_gettime(CLOCK_REALTIME, &now);
+	tree_clock = (uint64_t)now.tv_sec << 30;
 	if (tree_init(&tree_main))
 		fatalx("no memory");
 	watch_init();
 	resumed = state_load("state");
 	if (tree_make(&tree_main, "/tool/xenstored", tree_main.root->perms))
 		fatalx("no memory");
-	if (!no_domains)
+	if (!opt.no_domains)
 		start_domains();
 	state_open("state");
 	sock_open("socket");
 	loop_after(round_robin);
-	daemon_ready(pid_file);
-	if (!foreground)
+	daemon_ready(opt.pid_file);
+	if (!opt.foreground)
 		log_open("xenstored", true, false);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
