@@ -331,6 +331,9 @@ def bad_records():
     refused(bad, "cpus", "VM.create", record("x", cpus="1-"))
     refused(bad, "on_crash", "VM.create", record("x", on_crash="laugh"))
     refused(bad, "uuid", "VM.create", record("x", uuid="12"))
+    refused(bad, "uuid", "VM.create", record("x", uuid="../../../etc"))
+    refused(bad, "uuid", "VM.create", record(
+        "x", uuid="01234567-89ab-cdef-0123-456789abcdef0"))
     refused(bad, "vdev", "VM.create", record("x", disk=[{"target": "/x"}]))
     refused(bad, "twice", "VM.create", record("x", disk=2 * [
         {"target": "/x", "vdev": "xvda"}]))
