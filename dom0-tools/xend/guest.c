@@ -87,38 +87,6 @@ static const char *const guests_own[] = {
 	"feature", "attr", "error",
 };
 
-/* [create 20] The domain's folders in the store. */
-static const char *write_folders(struct worker *w)
-{
-	const char *name = value_get_string(w->vm->record, "name", "");
-	const char *vm = arena_printf(&w->a, "/vm/%s", w->vm->uuid);
-	const char *dom = arena_printf(&w->a, "/local/domain/%u", w->domid);
-	const char *ours = arena_printf(&w->a, "/libxl/%u", w->domid);
-	unsigned int i;
-
-	do {
-		nodes_begin(w);
-		node_put(w, NODE_REMOVE, NULL, "%s", dom);
-		node_put(w, NODE_REMOVE, NULL, "%s", vm);
-		node_put(w, NODE_REMOVE, NULL, "%s", ours);
-		node_put(w, NODE_READ, NULL, "%s", dom);
-		node_put(w, NODE_READ, NULL, "%s", vm);
-		node_put(w, NODE_PRIVATE, NULL, "%s", ours);
-		node_put(w, NODE_INHERIT, NULL, "%s/device", ours);
-		node_put(w, NODE_INHERIT, NULL, "%s/device", dom);
-		node_fill(w, ours, "type", "pv", NULL);
-		node_fill(w, vm, "uuid", w->vm->uuid, "name", name, NULL);
-		node_fill(w, dom, "vm", vm, "name", name, "domid",
-			  number(w, w->domid),
-			  "control/platform-feature-multiprocessor-suspend",
-			  "1", "control/platform-feature-xs_reset_watches",
-			  "1", NULL);
-		for (i = 0; i < ARRAY_SIZE(guests_own); i++)
-			node_put(w, NODE_OWN, "", "%s/%s", dom, guests_own[i]);
-	} while (nodes_again(w));
-	return worker_failed(w, w->rc, "the store refuses");
-}
-
 static void put_console(struct worker *w, const struct build *b,
 			const char *dom)
 {
@@ -143,20 +111,45 @@ static void put_console(struct worker *w, const struct build *b,
 		  number(w, b->console_frame), NULL);
 }
 
-/* [create 50] What became of it: memory, vCPUs, rings. */
-static const char *write_facts(struct worker *w, const struct build *b)
+/*
+ * [create 50] The domain's folders in the store, and what became of it:
+ * memory, vCPUs, rings.
+ */
+static const char *write_nodes(struct worker *w, const struct build *b)
 {
 	const struct value *r = w->vm->record;
-	int64_t memory = value_get_int(r, "memory", 0);
-	int64_t vcpus = value_get_int(r, "vcpus", 1), i;
-	const char *dom = arena_printf(&w->a, "/local/domain/%u", w->domid);
+	const char *name = value_get_string(r, "name", "");
 	const char *vm = arena_printf(&w->a, "/vm/%s", w->vm->uuid);
+	const char *dom = arena_printf(&w->a, "/local/domain/%u", w->domid);
+	const char *ours = arena_printf(&w->a, "/libxl/%u", w->domid);
+	uint64_t memory = value_get_int(r, "memory", 0);
+	unsigned int vcpus = value_get_int(r, "vcpus", 1), i;
 	struct timeval now;
 
 	gettimeofday(&now, NULL);
 	do {
 		nodes_begin(w);
-		node_fill(w, dom, "memory/static-max",
+		node_put(w, NODE_REMOVE, NULL, "%s", dom);
+		node_put(w, NODE_REMOVE, NULL, "%s", vm);
+		node_put(w, NODE_REMOVE, NULL, "%s", ours);
+		node_put(w, NODE_READ, NULL, "%s", dom);
+		node_put(w, NODE_READ, NULL, "%s", vm);
+		node_put(w, NODE_PRIVATE, NULL, "%s", ours);
+		node_put(w, NODE_INHERIT, NULL, "%s/device", ours);
+		node_put(w, NODE_INHERIT, NULL, "%s/device", dom);
+		node_fill(w, ours, "type", "pv", NULL);
+		node_fill(w, vm, "uuid", w->vm->uuid, "name", name,
+			  "image/ostype", "linux", "image/kernel", b->kernel,
+			  "image/ramdisk", b->ramdisk, "image/cmdline",
+			  b->cmdline, "start_time",
+			  arena_printf(&w->a, "%lld.%02d",
+				       (long long)now.tv_sec,
+				       (int)now.tv_usec / 10000), NULL);
+		node_fill(w, dom, "vm", vm, "name", name,
+			  "domid", number(w, w->domid),
+			  "control/platform-feature-multiprocessor-suspend",
+			  "1", "control/platform-feature-xs_reset_watches",
+			  "1", "memory/static-max",
 			  number(w, value_get_int(r, "maxmem", memory) << 10),
 			  "memory/target", number(w, memory << 10),
 			  "memory/videoram", "0",
@@ -164,45 +157,35 @@ static const char *write_facts(struct worker *w, const struct build *b)
 			  "store/ring-ref", number(w, b->store_frame), NULL);
 		for (i = 0; i < value_get_int(r, "maxvcpus", vcpus); i++)
 			node_put(w, NODE_INHERIT, i < vcpus ? "online" :
-				 "offline", "%s/cpu/%d/availability", dom,
-				 (int)i);
-		node_fill(w, vm, "image/ostype", "linux",
-			  "image/kernel", b->kernel, "image/ramdisk",
-			  b->ramdisk, "image/cmdline", b->cmdline,
-			  "start_time",
-			  arena_printf(&w->a, "%lld.%02d",
-				       (long long)now.tv_sec,
-				       (int)now.tv_usec / 10000), NULL);
+				 "offline", "%s/cpu/%u/availability", dom, i);
+		for (i = 0; i < ARRAY_SIZE(guests_own); i++)
+			node_put(w, NODE_OWN, "", "%s/%s", dom, guests_own[i]);
 		put_console(w, b, dom);
 	} while (nodes_again(w));
 	return worker_failed(w, w->rc, "the store refuses");
 }
 
 /* --- the whole ------------------------------------------------------- */
-static const char *attach_all(struct worker *w, const char *kind,
-			      const char *key)
-{
-	const struct value *v = value_get(w->vm->record, key);
-	const char *why = NULL;
-
-	for (v = v ? v->first : NULL; v && !why; v = v->next)
-		why = device_attach(w, kind, v);
-	return why;
-}
-
 /* [create 60] The daemons learn of it, the backends, and it may run. */
 static const char *launch(struct worker *w, const struct build *b, bool paused)
 {
-	const char *why;
+	static const char *const kinds[][2] = {
+		{ "vbd", "disk" }, { "vif", "vif" },
+	};
+	const struct value *v;
+	const char *why = NULL;
+	unsigned int i;
 	char mark[32];
 	int rc = store_introduce(xend_store, w->domid, b->store_frame,
 				 b->store_port);
 
 	if (rc)
 		return worker_failed(w, rc, "xenstored refuses it");
-	why = attach_all(w, "vbd", "disk");
-	if (!why)
-		why = attach_all(w, "vif", "vif");
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		v = value_get(w->vm->record, kinds[i][1]);
+		for (v = v ? v->first : NULL; v && !why; v = v->next)
+			why = device_attach(w, kinds[i][0], v);
+	}
 	if (why)
 		return why;
 	worker_progress(0.95);
@@ -235,11 +218,9 @@ const char *guest_start(struct worker *w, bool paused)
 		why = create_domain(w);
 	b.domid = w->domid;
 	if (!why)
-		why = write_folders(w);
-	if (!why)
 		why = build_guest(&w->a, &b);
 	if (!why)
-		why = write_facts(w, &b);
+		why = write_nodes(w, &b);
 	return why ? why : launch(w, &b, paused);
 }
 

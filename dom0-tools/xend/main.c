@@ -6,7 +6,6 @@
  * One event loop that never waits: what takes time is a worker's (job.c).
  * There is no state that a kill could destroy (vm.c).
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -49,12 +48,6 @@ static const char usage[] =
 "  -g, --group=GROUP   its members may connect, like root\n"
 "  -p, --pid-file=FILE (/run/xend.pid)\n"
 "  -h, --help\n";
-
-static void make_folder(const char *path, int mode)
-{
-	if (mkdir(path, mode) && errno != EEXIST)
-		fatal("%s", path);
-}
 
 static void domains_changed(void *arg, const char *path)
 {
@@ -102,10 +95,11 @@ int main(int argc, char **argv)
 		fatalx("no hypervisor: boot under Xenolith, and load xen-privcmd");
 	if (!foreground)
 		daemon_detach();
-	make_folder("/run/xend", 0755);
-	make_folder(RECORD_DIR, 0700);
-	make_folder("/var/cache", 0755);
-	make_folder(CACHE_DIR, 0700);
+	/* Usually they are there; what is missing shows when it is used. */
+	mkdir("/run/xend", 0755);
+	mkdir(RECORD_DIR, 0700);
+	mkdir("/var/cache", 0755);
+	mkdir(CACHE_DIR, 0700);
 	daemon_single("/run/xend/lock");
 	await_workers();
 	xend_store = store_open();

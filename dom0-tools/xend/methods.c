@@ -238,9 +238,6 @@ static void set_running(struct call *c, struct value *v)
 	set_string(c, v, "console_tty",
 		   node_read(&c->a, "/local/domain/%d/console/tty",
 			     c->vm->domid));
-	set_int(c, v, "shutdown_reason",
-		i->flags & XEN_DOMINF_shutdown ?
-		(int64_t)(i->flags >> XEN_DOMINF_shutdownshift & 255) : -1);
 	value_set(v, "vcpus", vcpu_records(c));
 	hyper_sched(c->vm->domid, false, &weight, &cap);
 	set_int(c, sched, "weight", weight);
@@ -323,26 +320,18 @@ static struct value *vm_get_by_name(struct call *c)
 	return list;
 }
 
-static struct value *vm_get_by_uuid(struct call *c)
+static struct value *vm_get_by(struct call *c)
 {
 	const char *uuid = arg_string(c, 1, "");
-	struct vm *vm = vm_find(uuid);
-
-	return vm ? vm_ref(c, vm) :
-	       call_fail(c, "UUID_INVALID", uuid, "no guest has the uuid %s",
-			 uuid);
-}
-
-static struct value *vm_get_by_domid(struct call *c)
-{
 	int64_t domid = arg_int(c, 1, -1);
 	struct vm *vm;
 
 	for (vm = vms; vm; vm = vm->next)
-		if (vm->domid >= 0 && vm->domid == domid)
+		if (!strcmp(c->arg, "uuid") ? !strcmp(vm->uuid, uuid) :
+		    vm->domid >= 0 && vm->domid == domid)
 			return vm_ref(c, vm);
-	return call_fail(c, "HANDLE_INVALID", NULL, "no domain has the id %lld",
-			 (long long)domid);
+	return call_fail(c, "HANDLE_INVALID", NULL, "no guest has this %s",
+			 c->arg);
 }
 
 /* --- life ------------------------------------------------------------ */
@@ -434,21 +423,15 @@ static struct value *vm_ask(struct call *c)
 
 static struct value *vm_pause(struct call *c)
 {
-	int rc = c->vm->domid ? hyper_pause(c->vm->domid) : -EINVAL;
-
-	vms_refresh();
-	return done(c, "pause", rc);
-}
-
-static struct value *vm_unpause(struct call *c)
-{
-	int rc = hyper_unpause(c->vm->domid);
+	int rc = !c->vm->domid ? -EPERM :
+		 c->arg ? hyper_unpause(c->vm->domid) :
+			  hyper_pause(c->vm->domid);
 
 	if (rc == -EINVAL)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
 				 "%s is not paused", vm_name(&c->a, c->vm));
 	vms_refresh();
-	return done(c, "unpause", rc);
+	return done(c, "pause, unpause", rc);
 }
 
 /* --- changes --------------------------------------------------------- */
@@ -716,19 +699,15 @@ static struct value *host_get_record(struct call *c)
 
 static struct value *host_dmesg(struct call *c)
 {
-	struct xen_sysctl op = {
-		.cmd = XEN_SYSCTL_readconsole, .u.readconsole.clear = 1,
-	};
+	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
 	char *text = arena_alloc(&c->a, LOG_MAX + 1);
-	uint32_t index = 0, used = 0;
-	int n = text ? 1 : -ENOMEM;
+	uint32_t index = 0;
+	int n = text ? hyper_read_log(text, LOG_MAX, &index) : -ENOMEM;
 
-	while (used < LOG_MAX && n > 0) {
-		n = hyper_read_log(text + used, LOG_MAX - used, &index);
-		used += n > 0 ? n : 0;
-	}
 	if (n < 0)
 		return done(c, "the hypervisor's log", n);
+	op.u.readconsole.clear = op.u.readconsole.incremental = 1;
+	op.u.readconsole.index = index;		/* up to what was read */
 	if (arg_bool(c, 2))
 		hyper_sysctl(&op);
 	return value_string(&c->a, text);
@@ -755,13 +734,7 @@ static const char *session(void)
 
 static struct value *session_login(struct call *c)
 {
-	return value_string(&c->a, session());
-}
-
-static struct value *session_logout(struct call *c)
-{
-	(void)c;
-	return NULL;
+	return c->arg ? value_string(&c->a, session()) : NULL;
 }
 
 enum needs {
@@ -775,8 +748,8 @@ static const struct {
 	struct value *(*fn)(struct call *c);
 	const char *arg;
 } methods[] = {
-	{ "session.login_with_password", NOTHING, session_login, NULL },
-	{ "session.logout", A_SESSION, session_logout, NULL },
+	{ "session.login_with_password", NOTHING, session_login, "in" },
+	{ "session.logout", A_SESSION, session_login, NULL },
 	{ "host.get_all", A_SESSION, host_get_all, NULL },
 	{ "host.get_record", A_SESSION, host_get_record, NULL },
 	{ "host.dmesg", A_SESSION, host_dmesg, NULL },
@@ -784,8 +757,8 @@ static const struct {
 	{ "VM.get_all", A_SESSION, vm_get_all, NULL },
 	{ "VM.get_all_records", A_SESSION, vm_get_all_records, NULL },
 	{ "VM.get_by_name_label", A_SESSION, vm_get_by_name, NULL },
-	{ "VM.get_by_uuid", A_SESSION, vm_get_by_uuid, NULL },
-	{ "VM.get_by_domid", A_SESSION, vm_get_by_domid, NULL },
+	{ "VM.get_by_uuid", A_SESSION, vm_get_by, "uuid" },
+	{ "VM.get_by_domid", A_SESSION, vm_get_by, "domid" },
 	{ "VM.get_record", A_GUEST, vm_get_record, NULL },
 	{ "VM.create", A_SESSION, vm_create, NULL },
 	{ "VM.start", A_GUEST | IDLE, vm_start, NULL },
@@ -795,7 +768,7 @@ static const struct {
 	{ "VM.hard_shutdown", A_GUEST, vm_hard_shutdown, NULL },
 	{ "VM.destroy", A_GUEST, vm_hard_shutdown, NULL },
 	{ "VM.pause", A_DOMAIN, vm_pause, NULL },
-	{ "VM.unpause", A_DOMAIN, vm_unpause, NULL },
+	{ "VM.unpause", A_DOMAIN, vm_pause, "again" },
 	{ "VM.set_name_label", A_GUEST, vm_set_name, NULL },
 	{ "VM.set_memory", A_DOMAIN, vm_set_memory, "memory" },
 	{ "VM.set_maxmem", A_DOMAIN, vm_set_memory, "maxmem" },

@@ -67,121 +67,107 @@ bool record_cpus(const char *text, uint64_t online, uint64_t *mask)
 }
 
 /* --- checks ---------------------------------------------------------- */
-static const struct {
+struct key {
 	const char *name;
-	int64_t low, high;		/* high 0: a string */
-} keys[] = {
-	{ "memory", 4, 1 << 24 }, { "maxmem", 4, 1 << 24 },
-	{ "vcpus", 1, 64 }, { "maxvcpus", 1, 64 },
-	{ "cpu_weight", 1, 65535 }, { "cap", 0, 6400 },
-	{ "max_grant_frames", 1, 65535 }, { "max_event_channels", 5, 4095 },
-	{ "name", 0, 0 }, { "uuid", 0, 0 }, { "kernel", 0, 0 },
-	{ "ramdisk", 0, 0 }, { "cmdline", 0, 0 }, { "cpus", 0, 0 },
-	{ "on_poweroff", 0, 0 }, { "on_reboot", 0, 0 }, { "on_crash", 0, 0 },
-	{ "on_watchdog", 0, 0 },
+	int64_t low, high;		/* of a number; high 0: a string */
+	const char *words;		/* those that it may be, or NULL */
 };
 
-static const char *const policies[] = {
-	"destroy", "restart", "preserve", "rename-restart", "coredump-destroy",
-	"coredump-restart", NULL,
+#define POLICIES	"destroy restart preserve rename-restart " \
+			"coredump-destroy coredump-restart"
+
+static const struct key record_keys[] = {
+	{ "memory", 4, 1 << 24, NULL }, { "maxmem", 4, 1 << 24, NULL },
+	{ "vcpus", 1, 64, NULL }, { "maxvcpus", 1, 64, NULL },
+	{ "cpu_weight", 1, 65535, NULL }, { "cap", 0, 6400, NULL },
+	{ "max_grant_frames", 1, 65535, NULL },
+	{ "max_event_channels", 5, 4095, NULL },
+	{ "name", 0, 0, NULL }, { "uuid", 0, 0, NULL },
+	{ "kernel", 0, 0, NULL }, { "ramdisk", 0, 0, NULL },
+	{ "cmdline", 0, 0, NULL }, { "cpus", 0, 0, NULL },
+	{ "on_poweroff", 0, 0, POLICIES }, { "on_reboot", 0, 0, POLICIES },
+	{ "on_crash", 0, 0, POLICIES }, { "on_watchdog", 0, 0, POLICIES },
+	{ NULL, 0, 0, NULL },
+}, disk_keys[] = {
+	{ "vdev", 0, 0, NULL }, { "target", 0, 0, NULL },
+	{ "script", 0, 0, NULL }, { "format", 0, 0, "raw" },
+	{ "access", 0, 0, "rw w r ro" }, { "backendtype", 0, 0, "phy" },
+	{ NULL, 0, 0, NULL },
+}, vif_keys[] = {
+	{ "mac", 0, 0, NULL }, { "bridge", 0, 0, NULL },
+	{ "script", 0, 0, NULL }, { "ip", 0, 0, NULL },
+	{ "rate", 0, 0, NULL }, { "vifname", 0, 0, NULL },
+	{ "gatewaydev", 0, 0, NULL }, { NULL, 0, 0, NULL },
 };
 
-static const char *check_types(struct arena *a, const struct value *r)
+/* "" counts as one of the words: it is the same as no value. */
+static bool is_word(const char *s, const char *words)
 {
-	const char *const *p;
-	const struct value *v;
-	unsigned int i;
+	size_t n = strlen(s);
 
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		v = value_get(r, keys[i].name);
-		if (!v)
-			continue;
-		if (keys[i].high && (v->type != VALUE_INT ||
-				     v->i < keys[i].low || v->i > keys[i].high))
+	for (; *words; words += strspn(words, " ")) {
+		if (strcspn(words, " ") == n && !strncmp(words, s, n))
+			return true;
+		words += strcspn(words, " ");
+	}
+	return !n;
+}
+
+/* Strings go into the store as they are, and to shell scripts. */
+static const char *check_keys(struct arena *a, const struct value *r,
+			      const struct key *k)
+{
+	const struct value *v;
+	const char *p;
+
+	if (!r || r->type != VALUE_STRUCT)
+		return "a struct is needed";
+	for (; k->name; k++) {
+		v = value_get(r, k->name);
+		if (v && k->high && (v->type != VALUE_INT || v->i < k->low ||
+				     v->i > k->high))
 			return arena_printf(a, "%s: a number from %lld to %lld",
-					    keys[i].name,
-					    (long long)keys[i].low,
-					    (long long)keys[i].high);
-		if (!keys[i].high && v->type != VALUE_STRING)
-			return arena_printf(a, "%s: has to be a string",
-					    keys[i].name);
-		if (strncmp(keys[i].name, "on_", 3))
+					    k->name, (long long)k->low,
+					    (long long)k->high);
+		if (!v || k->high)
 			continue;
-		for (p = policies; *p && strcmp(*p, v->s); p++)
-			;
-		if (!*p)
-			return arena_printf(a, "%s: destroy, restart or preserve, not %s",
-					    keys[i].name, v->s);
+		for (p = v->type == VALUE_STRING ? v->s : "\n"; *p; p++)
+			if ((unsigned char)*p < ' ' || p - v->s == 1023)
+				return arena_printf(a, "%s: has to be one line of text",
+						    k->name);
+		if (k->words && !is_word(v->s, k->words))
+			return arena_printf(a, "%s: one of %s, not %s", k->name,
+					    k->words, v->s);
 	}
 	return NULL;
-}
-
-static bool name_ok(const char *s)
-{
-	const char *p;
-
-	for (p = s; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr("-_.+:@ ", *p))
-			return false;
-	return *s && p - s < 100;
-}
-
-/* A value that goes into the store as it is, and to shell scripts. */
-static const char *text_of(const struct value *v, const char *key,
-			   const char *otherwise)
-{
-	const struct value *m = value_get(v, key);
-	const char *p;
-
-	if (!m)
-		return otherwise;
-	if (m->type != VALUE_STRING || strlen(m->s) > 1023)
-		return "\n";
-	for (p = m->s; *p; p++)
-		if ((unsigned char)*p < ' ')
-			return "\n";
-	return m->s;
 }
 
 /* One disk's part of a record. */
 const char *record_check_disk(struct arena *a, struct value *disk)
 {
-	const char *vdev = text_of(disk, "vdev", "missing");
-	const char *how = text_of(disk, "access", "rw");
-	const char *backend = text_of(disk, "backendtype", "phy");
+	const char *why = check_keys(a, disk, disk_keys);
+	const char *vdev = value_get_string(disk, "vdev", "missing");
 
+	if (why)
+		return arena_printf(a, "disk: %s", why);
 	if (!record_vdev(vdev))
 		return arena_printf(a, "disk: vdev is %s, has to be like xvda",
 				    vdev);
-	if (*text_of(disk, "target", "") != '/')
-		return arena_printf(a, "disk %s: target has to begin with /",
-				    vdev);
-	if (strcmp(text_of(disk, "format", "raw"), "raw"))
-		return arena_printf(a, "disk %s: only format raw is there",
-				    vdev);
-	if (strcmp(how, "rw") && strcmp(how, "w") && strcmp(how, "r") &&
-	    strcmp(how, "ro"))
-		return arena_printf(a, "disk %s: access is rw or ro", vdev);
-	if (*backend && strcmp(backend, "phy"))
-		return arena_printf(a, "disk %s: only backendtype phy is there",
-				    vdev);
-	return *text_of(disk, "script", "block") == '\n' ?
-	       arena_printf(a, "disk %s: bad script", vdev) : NULL;
+	return *value_get_string(disk, "target", "") == '/' ? NULL :
+	       arena_printf(a, "disk %s: target has to begin with /", vdev);
 }
 
 /* One interface's; it gets an address if it has none. */
 const char *record_check_vif(struct arena *a, struct value *vif)
 {
-	static const char *const texts[] = {
-		"bridge", "script", "ip", "rate", "vifname", "gatewaydev",
-	};
-	const char *mac = text_of(vif, "mac", NULL);
-	unsigned int i, b[6];
+	const char *why = check_keys(a, vif, vif_keys);
+	const char *mac = value_get_string(vif, "mac", NULL);
+	unsigned int b[6];
 	uint8_t id[3];
 	char c;
 
-	if (vif->type != VALUE_STRUCT)
-		return "vif: has to be a struct";
+	if (why)
+		return arena_printf(a, "vif: %s", why);
 	if (!mac) {
 		if (getrandom(id, sizeof(id), 0) != sizeof(id))
 			return "vif: no random numbers for its mac";
@@ -190,12 +176,9 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 	} else if (strlen(mac) != 17 ||
 		   sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1],
 			  &b[2], &b[3], &b[4], &b[5], &c) != 6 || b[0] & 1) {
-		return arena_printf(a, "vif: %s is no address of an interface",
-				    *mac == '\n' ? "mac" : mac);
+		return arena_printf(a, "vif: mac %s is no address of an interface",
+				    mac);
 	}
-	for (i = 0; i < ARRAY_SIZE(texts); i++)
-		if (*text_of(vif, texts[i], "") == '\n')
-			return arena_printf(a, "vif: bad %s", texts[i]);
 	return NULL;
 }
 
@@ -227,16 +210,17 @@ static const char *check_devices(struct arena *a, const struct value *r,
 /* NULL, or which key is wrong and what it should be. */
 const char *record_check(struct arena *a, struct value *r)
 {
-	const char *why;
+	const char *why = check_keys(a, r, record_keys);
+	const char *name = value_get_string(r, "name", ""), *p;
 	uint64_t mask;
 	uuid_t uuid;
 
-	if (!r || r->type != VALUE_STRUCT)
-		return "a struct is needed";
-	why = check_types(a, r);
 	if (why)
 		return why;
-	if (!name_ok(value_get_string(r, "name", "")))
+	for (p = name; isalnum((unsigned char)*p) ||
+	     (*p && strchr("-_.+:@ ", *p)); p++)
+		;
+	if (*p || p == name || p - name > 99)
 		return "name: missing, too long, or with odd characters";
 	if (!value_get(r, "kernel"))
 		return "kernel: missing";
@@ -246,8 +230,6 @@ const char *record_check(struct arena *a, struct value *r)
 		return "maxmem: is less than memory";
 	if (value_get_int(r, "maxvcpus", 64) < value_get_int(r, "vcpus", 1))
 		return "maxvcpus: is less than vcpus";
-	if (strlen(value_get_string(r, "cmdline", "")) > 1023)
-		return "cmdline: is too long";
 	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
 		return "cpus: has to be like 0-2,^1";
 	if (uuid_parse(value_get_string(r, "uuid", ""), uuid))

@@ -20,6 +20,7 @@
 #include "xend.h"
 
 #define CALLS		128
+#define REQUEST_MAX	(RPC_CALL_MAX + HTTP_HEAD_MAX)
 
 struct call *calls;
 static unsigned int server_calls;
@@ -73,7 +74,8 @@ static void call_answer(struct call *c, int status, const char *body,
 			size_t len)
 {
 	c->out = c->fd < 0 ? NULL :
-		 http_response(&c->a, status, body, len, false, &c->out_len);
+		 http_response(&c->a, body ? status : 500, body ? body : "",
+			       body ? len : 0, false, &c->out_len);
 	if (c->out)
 		call_send(c);
 	else
@@ -97,11 +99,11 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 /* Answers a call, which is gone then: result, or the failure it has. */
 void call_end(struct call *c, struct value *result)
 {
-	size_t len = 0;
+	size_t len;
 	char *body = rpc_format_reply(&c->a, c->failure ? c->failure :
 				      rpc_success(&c->a, result), &len);
 
-	call_answer(c, body ? 200 : 500, body ? body : "", len);
+	call_answer(c, 200, body, len);
 }
 
 /* --- requests -------------------------------------------------------- */
@@ -112,30 +114,13 @@ static void call_request(struct call *c, const char *body, size_t len)
 
 	if (why) {
 		body = rpc_format_fault(&c->a, -32700, why, &len);
-		call_answer(c, body ? 200 : 400, body ? body : "",
-			    body ? len : 0);
+		call_answer(c, 200, body, len);
 		return;
 	}
 	c->params = params;
 	result = method_call(c);
 	if (!c->later)
 		call_end(c, result);
-}
-
-static bool call_room(struct call *c)
-{
-	size_t room = c->room ? c->room * 2 : 4096;
-	char *in;
-
-	if (c->used < c->room)
-		return true;
-	in = c->room < RPC_CALL_MAX + HTTP_HEAD_MAX ? realloc(c->in, room)
-						    : NULL;
-	if (!in)
-		return false;
-	c->in = in;
-	c->room = room;
-	return true;
 }
 
 /* What comes behind a request is dropped: the answer says "close". */
@@ -153,8 +138,8 @@ static void call_event(void *arg, unsigned int events)
 	}
 	if (c->method)
 		c->used = 0;
-	if (call_room(c))
-		r = recv(c->fd, c->in + c->used, c->room - c->used, 0);
+	if (c->used < REQUEST_MAX)
+		r = recv(c->fd, c->in + c->used, REQUEST_MAX - c->used, 0);
 	if (r < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (r <= 0 && c->later && !c->waiting)
@@ -208,11 +193,12 @@ static void server_accept(void *arg, unsigned int events)
 		close(fd);
 		return;
 	}
+	c->in = malloc(REQUEST_MAX);	/* pages not used cost nothing */
 	c->fd = fd;
 	c->next = calls;
 	calls = c;
 	server_calls++;
-	if (loop_add(fd, LOOP_IN, call_event, c))
+	if (!c->in || loop_add(fd, LOOP_IN, call_event, c))
 		call_free(c);
 }
 

@@ -88,10 +88,10 @@ struct call {
 	uint64_t since;
 	struct loop_timer timer;
 	/* private */
-	char *in;			/* what came of the request */
-	size_t used, room;
 	char *out;			/* the answer */
 	size_t out_at, out_len;
+	char *in;			/* the request */
+	size_t used;
 };
 extern struct call *calls;
 void server_start(const char *group);
