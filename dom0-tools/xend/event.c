@@ -47,7 +47,6 @@ static uint64_t next_wanted(const struct call *c, uint64_t i)
 
 static struct value *answer(struct call *c)
 {
-	struct value *answer = value_struct(&c->a), *v;
 	struct value *list = value_array(&c->a);
 	const struct event *e;
 	uint64_t i;
@@ -57,17 +56,14 @@ static struct value *answer(struct call *c)
 	for (i = next_wanted(c, c->since); i < event_count;
 	     i = next_wanted(c, i + 1)) {
 		e = &events[i % EVENTS];
-		v = value_struct(&c->a);
-		value_set(v, "class", value_string(&c->a, e->class));
-		value_set(v, "operation", value_string(&c->a, e->operation));
-		value_set(v, "ref", value_string(&c->a, e->ref));
-		value_set(v, "timestamp", value_double(&c->a, e->when));
-		value_append(list, v);
+		value_append(list, record_of(c, "class", text(c, e->class),
+			"operation", text(c, e->operation),
+			"ref", text(c, e->ref),
+			"timestamp", real(c, e->when), NULL));
 	}
-	value_set(answer, "events", list);
-	value_set(answer, "token", value_printf(&c->a, "%llu",
-						(unsigned long long)i));
-	return answer;
+	return record_of(c, "events", list, "token",
+			 value_printf(&c->a, "%llu", (unsigned long long)i),
+			 NULL);
 }
 
 static void tell(void *arg)
@@ -161,7 +157,7 @@ void task_report(struct task *t, struct report r, bool ended)
 struct value *task_get_record(struct call *c)
 {
 	const struct value *ref = value_item(c->params, 1);
-	struct value *v = value_struct(&c->a), *error = value_array(&c->a);
+	struct value *error = value_array(&c->a);
 	const struct task *t;
 
 	for (t = tasks; t < tasks + TASKS; t++)
@@ -171,17 +167,13 @@ struct value *task_get_record(struct call *c)
 	if (t == tasks + TASKS)
 		return call_fail(c, "HANDLE_INVALID", "task", "no such task");
 	if (t->report.failed) {
-		value_append(error, value_string(&c->a, t->report.code));
-		value_append(error, value_string(&c->a, t->report.text));
+		value_append(error, text(c, t->report.code));
+		value_append(error, text(c, t->report.text));
 	}
-	value_set(v, "uuid", value_string(&c->a, t->ref + strlen(REF)));
-	value_set(v, "name_label", value_string(&c->a, "VM.start"));
-	value_set(v, "status", value_string(&c->a, !t->ended ? "pending" :
-					    t->report.failed ? "failure"
-							     : "success"));
-	value_set(v, "progress", value_double(&c->a, t->ended ? 1 :
-					      t->report.progress));
-	value_set(v, "created", value_double(&c->a, t->created));
-	value_set(v, "error_info", error);
-	return v;
+	return record_of(c, "uuid", text(c, t->ref + strlen(REF)),
+		"name_label", text(c, "VM.start"),
+		"status", text(c, !t->ended ? "pending" :
+			       t->report.failed ? "failure" : "success"),
+		"progress", real(c, t->ended ? 1 : t->report.progress),
+		"created", real(c, t->created), "error_info", error, NULL);
 }

@@ -74,7 +74,7 @@ static const char *create_domain(struct worker *w)
 }
 
 /* --- nodes ----------------------------------------------------------- */
-static const char *number(struct worker *w, uint64_t n)
+static const char *decimal(struct worker *w, uint64_t n)
 {
 	return arena_printf(&w->a, "%llu", (unsigned long long)n);
 }
@@ -102,13 +102,13 @@ static void put_console(struct worker *w, const struct build *b,
 	node_put(w, NODE_READ, NULL, "%s", back);
 	for (i = 0; i < ARRAY_SIZE(folders); i++)
 		node_fill(w, folders[i], "frontend", front, "frontend-id",
-			  number(w, w->domid), "online", "1", "state", "1",
+			  decimal(w, w->domid), "online", "1", "state", "1",
 			  "protocol", "vt100", NULL);
 	node_fill(w, ours, "backend", back, NULL);
 	node_fill(w, front, "backend", back, "backend-id", "0", "limit",
 		  "1048576", "type", "xenconsoled", "output", "pty", "tty", "",
-		  "port", number(w, b->console_port), "ring-ref",
-		  number(w, b->console_frame), NULL);
+		  "port", decimal(w, b->console_port), "ring-ref",
+		  decimal(w, b->console_frame), NULL);
 }
 
 /*
@@ -146,15 +146,15 @@ static const char *write_nodes(struct worker *w, const struct build *b)
 				       (long long)now.tv_sec,
 				       (int)now.tv_usec / 10000), NULL);
 		node_fill(w, dom, "vm", vm, "name", name,
-			  "domid", number(w, w->domid),
+			  "domid", decimal(w, w->domid),
 			  "control/platform-feature-multiprocessor-suspend",
 			  "1", "control/platform-feature-xs_reset_watches",
 			  "1", "memory/static-max",
-			  number(w, value_get_int(r, "maxmem", memory) << 10),
-			  "memory/target", number(w, memory << 10),
+			  decimal(w, value_get_int(r, "maxmem", memory) << 10),
+			  "memory/target", decimal(w, memory << 10),
 			  "memory/videoram", "0",
-			  "store/port", number(w, b->store_port),
-			  "store/ring-ref", number(w, b->store_frame), NULL);
+			  "store/port", decimal(w, b->store_port),
+			  "store/ring-ref", decimal(w, b->store_frame), NULL);
 		for (i = 0; i < value_get_int(r, "maxvcpus", vcpus); i++)
 			node_put(w, NODE_INHERIT, i < vcpus ? "online" :
 				 "offline", "%s/cpu/%u/availability", dom, i);

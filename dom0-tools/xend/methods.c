@@ -6,6 +6,7 @@
  * arguments, the first of which became c->vm if the method is for a guest.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,30 +58,48 @@ static struct value *done(struct call *c, const char *what, int rc)
 				  strerror(-rc)) : NULL;
 }
 
+struct value *text(struct call *c, const char *s)
+{
+	return value_string(&c->a, s);
+}
+
+struct value *number(struct call *c, int64_t i)
+{
+	return value_int(&c->a, i);
+}
+
+struct value *real(struct call *c, double d)
+{
+	return value_double(&c->a, d);
+}
+
+/* A struct of the keys and values up to NULL. */
+struct value *record_of(struct call *c, ...)
+{
+	struct value *v = value_struct(&c->a);
+	const char *key;
+	va_list ap;
+
+	va_start(ap, c);
+	while ((key = va_arg(ap, const char *)))
+		value_set(v, key, va_arg(ap, struct value *));
+	va_end(ap);
+	return v;
+}
+
 static struct value *vm_ref(struct call *c, const struct vm *vm)
 {
 	return value_printf(&c->a, REF "%s", vm->uuid);
 }
 
-static void set_int(struct call *c, struct value *v, const char *key, int64_t i)
-{
-	value_set(v, key, value_int(&c->a, i));
-}
-
-static void set_string(struct call *c, struct value *v, const char *key,
-		       const char *s)
-{
-	value_set(v, key, value_string(&c->a, s));
-}
-
 /* --- what is known of a guest ---------------------------------------- */
-static const char *state_flags(struct call *c, uint32_t f)
+static struct value *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
 	bool crash = (f >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
 		     == SHUTDOWN_crash;
 
-	return arena_printf(&c->a, "%c%c%c%c%c%c",
+	return value_printf(&c->a, "%c%c%c%c%c%c",
 			    f & XEN_DOMINF_running ? 'r' : '-',
 			    f & XEN_DOMINF_blocked ? 'b' : '-',
 			    f & XEN_DOMINF_paused ? 'p' : '-',
@@ -97,48 +116,46 @@ static uint64_t online_cpus(void)
 }
 
 /* "0-2,4", or "all" if no CPU that there is lacks. */
-static const char *mask_text(struct call *c, uint64_t mask)
+static struct value *mask_text(struct call *c, uint64_t mask)
 {
 	uint64_t all = online_cpus();
-	char text[256] = "", *p = text;
+	char list[256] = "", *p = list;
 	unsigned int i, first;
 
 	if ((mask & all) == all)
-		return "all";
+		return text(c, "all");
 	for (i = 0; i < 64; i++) {
 		if (!(mask >> i & 1))
 			continue;
 		for (first = i; i < 63 && mask >> (i + 1) & 1; i++)
 			;
-		p += sprintf(p, "%s%u", p == text ? "" : ",", first);
+		p += sprintf(p, "%s%u", p == list ? "" : ",", first);
 		if (i > first)
 			p += sprintf(p, "-%u", i);
 	}
-	return arena_printf(&c->a, "%s", text);
+	return text(c, list);
 }
 
 static struct value *vcpu_records(struct call *c)
 {
-	struct value *list = value_array(&c->a), *v;
-	struct xen_domctl_getvcpuinfo info;
+	struct value *list = value_array(&c->a);
+	struct xen_domctl_getvcpuinfo i;
 	uint64_t hard, soft;
-	unsigned int i;
+	unsigned int n;
 
-	for (i = 0; i <= c->vm->info.max_vcpu_id && i < 64; i++) {
-		if (hyper_vcpu_info(c->vm->domid, i, &info))
+	for (n = 0; n <= c->vm->info.max_vcpu_id && n < 64; n++) {
+		if (hyper_vcpu_info(c->vm->domid, n, &i))
 			continue;
 		hard = soft = 0;
-		hyper_affinity(c->vm->domid, i, false, &hard, &soft);
-		v = value_struct(&c->a);
-		set_int(c, v, "vcpu", i);
-		value_set(v, "online", value_bool(&c->a, info.online));
-		set_int(c, v, "cpu", info.online ? (int64_t)info.cpu : -1);
-		set_string(c, v, "state", !info.online ? "--p" :
-			   info.running ? "r--" : info.blocked ? "-b-" : "---");
-		value_set(v, "time", value_double(&c->a, info.cpu_time / 1e9));
-		set_string(c, v, "affinity_hard", mask_text(c, hard));
-		set_string(c, v, "affinity_soft", mask_text(c, soft));
-		value_append(list, v);
+		hyper_affinity(c->vm->domid, n, false, &hard, &soft);
+		value_append(list, record_of(c, "vcpu", number(c, n),
+			"online", value_bool(&c->a, i.online),
+			"cpu", number(c, i.online ? (int64_t)i.cpu : -1),
+			"state", text(c, !i.online ? "--p" : i.running ? "r--" :
+				      i.blocked ? "-b-" : "---"),
+			"time", real(c, i.cpu_time / 1e9),
+			"affinity_hard", mask_text(c, hard),
+			"affinity_soft", mask_text(c, soft), NULL));
 	}
 	return list;
 }
@@ -164,22 +181,18 @@ static struct value *device_record(struct call *c, const char *ours,
 		{ "bridge", "backend", "bridge" },
 		{ "script", "backend", "script" },
 	};
-	struct value *v = value_struct(&c->a);
-	const char *path, *text;
+	struct value *v = record_of(c, "devid", number(c, atoi(id)),
+		"vdev", number(c, atoi(id)), "handle", number(c, atoi(id)),
+		"backend", text(c, node_read(&c->a, "%s/backend", ours)), NULL);
+	const char *path, *s;
 	unsigned int i;
 
-	set_int(c, v, "devid", atoi(id));
-	set_int(c, v, "vdev", atoi(id));
-	set_int(c, v, "handle", atoi(id));
-	set_string(c, v, "backend", node_read(&c->a, "%s/backend", ours));
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		path = node_read(&c->a, "%s/%s", ours, keys[i].folder);
-		text = path ? node_read(&c->a, "%s/%s", path, keys[i].node)
-			    : NULL;
-		if (text && *keys[i].folder == 'f')
-			set_int(c, v, keys[i].as, strtoul(text, NULL, 10));
-		else if (text)
-			set_string(c, v, keys[i].as, text);
+		s = path ? node_read(&c->a, "%s/%s", path, keys[i].node) : NULL;
+		if (s)
+			value_set(v, keys[i].as, *keys[i].folder == 'b' ?
+				  text(c, s) : number(c, atoi(s)));
 	}
 	return v;
 }
@@ -204,11 +217,11 @@ static struct value *devices(struct call *c)
 	return device_list(c, c->arg);
 }
 
-static int64_t start_time(struct call *c)
+static struct value *start_time(struct call *c)
 {
 	const char *s = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
 
-	return s ? strtoll(s, NULL, 10) : 0;
+	return number(c, s ? strtoll(s, NULL, 10) : 0);
 }
 
 static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
@@ -219,32 +232,29 @@ static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
 	return s && *s ? strtoll(s, NULL, 10) : otherwise;
 }
 
-static void set_running(struct call *c, struct value *v)
+static struct value *running_record(struct call *c)
 {
 	const struct xen_domctl_getdomaininfo *i = &c->vm->info;
-	int64_t kib = i->tot_pages << 2;
-	struct value *sched = value_struct(&c->a);
+	int64_t kib = i->tot_pages << 2, max = i->max_pages << 2;
 	uint16_t weight = 0, cap = 0;
 
-	set_string(c, v, "state", state_flags(c, i->flags));
-	set_int(c, v, "memory_actual", kib);
-	set_int(c, v, "memory_dynamic", store_kib(c, "target", kib));
-	set_int(c, v, "memory_static_max",
-		store_kib(c, "static-max", i->max_pages << 2));
-	set_int(c, v, "vcpus_online", i->nr_online_vcpus);
-	set_int(c, v, "vcpus_max", i->max_vcpu_id + 1);
-	value_set(v, "cpu_time", value_double(&c->a, i->cpu_time / 1e9));
-	set_int(c, v, "start_time", start_time(c));
-	set_string(c, v, "console_tty",
-		   node_read(&c->a, "/local/domain/%d/console/tty",
-			     c->vm->domid));
-	value_set(v, "vcpus", vcpu_records(c));
 	hyper_sched(c->vm->domid, false, &weight, &cap);
-	set_int(c, sched, "weight", weight);
-	set_int(c, sched, "cap", cap);
-	value_set(v, "sched", sched);
-	value_set(v, "disks", device_list(c, "vbd"));
-	value_set(v, "vifs", device_list(c, "vif"));
+	return record_of(c, "state", state_flags(c, i->flags),
+		"memory_actual", number(c, kib),
+		"memory_dynamic", number(c, store_kib(c, "target", kib)),
+		"memory_static_max", number(c, store_kib(c, "static-max", max)),
+		"vcpus_online", number(c, i->nr_online_vcpus),
+		"vcpus_max", number(c, i->max_vcpu_id + 1),
+		"cpu_time", real(c, i->cpu_time / 1e9),
+		"start_time", start_time(c),
+		"console_tty",
+		text(c, node_read(&c->a, "/local/domain/%d/console/tty",
+				  c->vm->domid)),
+		"vcpus", vcpu_records(c),
+		"sched", record_of(c, "weight", number(c, weight),
+				   "cap", number(c, cap), NULL),
+		"disks", device_list(c, "vbd"),
+		"vifs", device_list(c, "vif"), NULL);
 }
 
 /* One that can become part of another. */
@@ -259,16 +269,15 @@ static struct value *value_copy(struct call *c, const struct value *v)
 
 static struct value *vm_get_record(struct call *c)
 {
-	struct value *v = value_struct(&c->a);
 	const struct vm *vm = c->vm;
+	struct value *v = vm->domid < 0 ? value_struct(&c->a)
+					: running_record(c);
 
-	set_string(c, v, "uuid", vm->uuid);
-	set_string(c, v, "name_label", vm_name(&c->a, vm));
-	set_int(c, v, "domid", vm->domid);
-	set_string(c, v, "power_state", vm_power_state(vm));
+	value_set(v, "uuid", text(c, vm->uuid));
+	value_set(v, "name_label", text(c, vm_name(&c->a, vm)));
+	value_set(v, "domid", number(c, vm->domid));
+	value_set(v, "power_state", text(c, vm_power_state(vm)));
 	value_set(v, "managed", value_bool(&c->a, vm->record));
-	if (vm->domid >= 0)
-		set_running(c, v);
 	value_set(v, "other_config", vm->record ? value_copy(c, vm->record)
 						: value_struct(&c->a));
 	return v;
@@ -279,14 +288,12 @@ static struct value *vm_metrics(struct call *c)
 	static const struct xen_domctl_getdomaininfo none;
 	const struct xen_domctl_getdomaininfo *i =
 		c->vm->domid < 0 ? &none : &c->vm->info;
-	struct value *v = value_struct(&c->a);
 
-	set_int(c, v, "memory_actual", i->tot_pages << 12);
-	set_int(c, v, "VCPUs_number", i->nr_online_vcpus);
-	value_set(v, "cpu_time", value_double(&c->a, i->cpu_time / 1e9));
-	set_int(c, v, "start_time", start_time(c));
-	set_string(c, v, "state", vm_power_state(c->vm));
-	return v;
+	return record_of(c, "memory_actual", number(c, i->tot_pages << 12),
+		"VCPUs_number", number(c, i->nr_online_vcpus),
+		"cpu_time", real(c, i->cpu_time / 1e9),
+		"start_time", start_time(c),
+		"state", text(c, vm_power_state(c->vm)), NULL);
 }
 
 /* --- finding guests -------------------------------------------------- */
@@ -352,7 +359,7 @@ static struct value *vm_create(struct call *c)
 
 	uuid_new(uuid);
 	if (r && r->type == VALUE_STRUCT && !value_get(r, "uuid"))
-		set_string(c, r, "uuid", uuid);
+		value_set(r, "uuid", text(c, uuid));
 	why = record_check(&c->a, r);
 	if (why)
 		return call_fail(c, BAD_VALUE, NULL, "%s", why);
@@ -386,7 +393,7 @@ static struct value *vm_start(struct call *c)
 		return busy(c);
 	vm_set_phase(c->vm, "running");
 	job_start(job);
-	return job.task ? value_string(&c->a, job.task->ref) : NULL;
+	return job.task ? text(c, job.task->ref) : NULL;
 }
 
 static struct value *vm_hard_shutdown(struct call *c)
@@ -621,52 +628,25 @@ static struct value *host_get_all(struct call *c)
 {
 	struct value *list = value_array(&c->a);
 
-	value_append(list, value_string(&c->a, REF "host"));
+	value_append(list, text(c, REF "host"));
 	return list;
 }
 
-static void set_version(struct call *c, struct value *v, const char *key,
-			unsigned int cmd)
+static const char *version(struct call *c, unsigned int cmd)
 {
-	char text[1025] = "";
+	char s[1025] = "";
 
-	hyper_version(cmd, text, 1024);
-	set_string(c, v, key, text);
-}
-
-static void set_versions(struct call *c, struct value *v)
-{
-	long version = hyper_version(XENVER_version, NULL, 0);
-	struct xen_platform_parameters p = { 0 };
-	struct xen_compile_info cc = { 0 };
-
-	set_int(c, v, "xen_major", version >> 16);
-	set_int(c, v, "xen_minor", version & 0xffff);
-	set_version(c, v, "xen_extra", XENVER_extraversion);
-	value_set(v, "xen_version",
-		  value_printf(&c->a, "%ld.%ld%s", version >> 16,
-			       version & 0xffff,
-			       value_get_string(v, "xen_extra", "")));
-	set_version(c, v, "xen_caps", XENVER_capabilities);
-	set_string(c, v, "xen_scheduler", "credit");
-	set_int(c, v, "xen_pagesize", 4096);
-	hyper_version(XENVER_platform_parameters, &p, sizeof(p));
-	value_set(v, "platform_params",
-		  value_printf(&c->a, "virt_start=0x%llx",
-			       (unsigned long long)p.virt_start));
-	set_version(c, v, "xen_changeset", XENVER_changeset);
-	set_version(c, v, "xen_commandline", XENVER_commandline);
-	hyper_version(XENVER_compile_info, &cc, sizeof(cc));
-	set_string(c, v, "cc_compiler", cc.compiler);
-	set_string(c, v, "cc_compile_by", cc.compile_by);
-	set_string(c, v, "cc_compile_domain", cc.compile_domain);
-	set_string(c, v, "cc_compile_date", cc.compile_date);
+	hyper_version(cmd, s, 1024);
+	return arena_printf(&c->a, "%s", s);
 }
 
 /* Names and order are those of xl info. */
 static struct value *host_get_record(struct call *c)
 {
-	struct value *v = value_struct(&c->a);
+	long xen = hyper_version(XENVER_version, NULL, 0);
+	const char *extra = version(c, XENVER_extraversion);
+	struct xen_platform_parameters p = { 0 };
+	struct xen_compile_info cc = { 0 };
 	struct xen_sysctl_physinfo i;
 	const uint32_t *h = i.hw_cap;
 	int rc = hyper_physinfo(&i);
@@ -674,35 +654,50 @@ static struct value *host_get_record(struct call *c)
 
 	if (rc || uname(&u))
 		return done(c, "physinfo", rc ? rc : -errno);
-	set_string(c, v, "host", u.nodename);
-	set_string(c, v, "release", u.release);
-	set_string(c, v, "version", u.version);
-	set_string(c, v, "machine", u.machine);
-	set_int(c, v, "nr_cpus", i.nr_cpus);
-	set_int(c, v, "max_cpu_id", i.max_cpu_id);
-	set_int(c, v, "nr_nodes", i.nr_nodes);
-	set_int(c, v, "cores_per_socket", i.cores_per_socket);
-	set_int(c, v, "threads_per_core", i.threads_per_core);
-	value_set(v, "cpu_mhz", value_printf(&c->a, "%u.%03u",
-					     i.cpu_khz / 1000,
-					     i.cpu_khz % 1000));
-	value_set(v, "hw_caps",
-		  value_printf(&c->a, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x",
-			       h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]));
-	set_string(c, v, "virt_caps",
-		   i.capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "");
-	set_int(c, v, "total_memory", i.total_pages >> 8);
-	set_int(c, v, "free_memory", i.free_pages >> 8);
-	set_versions(c, v);
-	return v;
+	hyper_version(XENVER_platform_parameters, &p, sizeof(p));
+	hyper_version(XENVER_compile_info, &cc, sizeof(cc));
+	return record_of(c, "host", text(c, u.nodename),
+		"release", text(c, u.release), "version", text(c, u.version),
+		"machine", text(c, u.machine),
+		"nr_cpus", number(c, i.nr_cpus),
+		"max_cpu_id", number(c, i.max_cpu_id),
+		"nr_nodes", number(c, i.nr_nodes),
+		"cores_per_socket", number(c, i.cores_per_socket),
+		"threads_per_core", number(c, i.threads_per_core),
+		"cpu_mhz", value_printf(&c->a, "%u.%03u", i.cpu_khz / 1000,
+					i.cpu_khz % 1000),
+		"hw_caps",
+		value_printf(&c->a, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x",
+			     h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]),
+		"virt_caps",
+		text(c, i.capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : ""),
+		"total_memory", number(c, i.total_pages >> 8),
+		"free_memory", number(c, i.free_pages >> 8),
+		"xen_major", number(c, xen >> 16),
+		"xen_minor", number(c, xen & 0xffff),
+		"xen_extra", text(c, extra),
+		"xen_version", value_printf(&c->a, "%ld.%ld%s", xen >> 16,
+					    xen & 0xffff, extra),
+		"xen_caps", text(c, version(c, XENVER_capabilities)),
+		"xen_scheduler", text(c, "credit"),
+		"xen_pagesize", number(c, 4096),
+		"platform_params",
+		value_printf(&c->a, "virt_start=0x%llx",
+			     (unsigned long long)p.virt_start),
+		"xen_changeset", text(c, version(c, XENVER_changeset)),
+		"xen_commandline", text(c, version(c, XENVER_commandline)),
+		"cc_compiler", text(c, cc.compiler),
+		"cc_compile_by", text(c, cc.compile_by),
+		"cc_compile_domain", text(c, cc.compile_domain),
+		"cc_compile_date", text(c, cc.compile_date), NULL);
 }
 
 static struct value *host_dmesg(struct call *c)
 {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
-	char *text = arena_alloc(&c->a, LOG_MAX + 1);
+	char *log = arena_alloc(&c->a, LOG_MAX + 1);
 	uint32_t index = 0;
-	int n = text ? hyper_read_log(text, LOG_MAX, &index) : -ENOMEM;
+	int n = log ? hyper_read_log(log, LOG_MAX, &index) : -ENOMEM;
 
 	if (n < 0)
 		return done(c, "the hypervisor's log", n);
@@ -710,7 +705,7 @@ static struct value *host_dmesg(struct call *c)
 	op.u.readconsole.index = index;		/* up to what was read */
 	if (arg_bool(c, 2))
 		hyper_sysctl(&op);
-	return value_string(&c->a, text);
+	return text(c, log);
 }
 
 static struct value *host_debug_keys(struct call *c)
@@ -734,7 +729,7 @@ static const char *session(void)
 
 static struct value *session_login(struct call *c)
 {
-	return c->arg ? value_string(&c->a, session()) : NULL;
+	return c->arg ? text(c, session()) : NULL;
 }
 
 enum needs {

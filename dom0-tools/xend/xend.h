@@ -101,6 +101,10 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 
 /* methods.c */
 struct value *method_call(struct call *c);
+struct value *text(struct call *c, const char *s);
+struct value *number(struct call *c, int64_t i);
+struct value *real(struct call *c, double d);
+struct value *record_of(struct call *c, ...) __attribute__((sentinel));
 
 /* event.c: what changed, for those who ask. */
 struct task {
