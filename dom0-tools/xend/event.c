@@ -66,23 +66,17 @@ static struct value *answer(struct call *c)
 			 NULL);
 }
 
-static void tell(void *arg)
+/* Ends the calls that waited for what happened, and one that waited enough. */
+static void tell(void *enough)
 {
 	struct call *c, *next;
 
-	(void)arg;
 	for (c = calls; c; c = next) {
 		next = c->next;
-		if (c->waiting && next_wanted(c, c->since) < event_count)
+		if (c->waiting && (c == enough ||
+				   next_wanted(c, c->since) < event_count))
 			call_end(c, answer(c));
 	}
-}
-
-static void timed_out(void *arg)
-{
-	struct call *c = arg;
-
-	call_end(c, answer(c));
 }
 
 /* Something happened.  class and operation are literals. */
@@ -119,7 +113,7 @@ struct value *event_from(struct call *c)
 	if (timeout <= 0 || next_wanted(c, c->since) < event_count)
 		return answer(c);
 	c->later = c->waiting = true;
-	c->timer.fn = timed_out;
+	c->timer.fn = tell;
 	c->timer.arg = c;
 	loop_timer_set(&c->timer,
 		       (timeout < TIMEOUT_MAX ? timeout : TIMEOUT_MAX) * 1000);

@@ -354,8 +354,8 @@ static struct value *vm_create(struct call *c)
 	struct value *r = value_item(c->params, 1);
 	const char *why, *name;
 	char uuid[UUID_CHARS];
-	struct vm *vm;
 	uuid_t id;
+	int rc;
 
 	uuid_new(uuid);
 	if (r && r->type == VALUE_STRUCT && !value_get(r, "uuid"))
@@ -374,8 +374,9 @@ static struct value *vm_create(struct call *c)
 		return call_fail(c, "UUID_TAKEN", uuid,
 				 "uuid %s is taken: leave it out of the file",
 				 uuid);
-	vm = vm_define(uuid, r);
-	return vm ? vm_ref(c, vm) : done(c, RECORD_DIR, -errno);
+	rc = vm_define(uuid, r);
+	return rc ? done(c, RECORD_DIR, rc) :
+	       value_printf(&c->a, REF "%s", uuid);
 }
 
 static struct value *vm_start(struct call *c)
@@ -513,16 +514,14 @@ static struct value *vm_pin_vcpu(struct call *c)
 {
 	const char *hard = arg_string(c, 3, "-"), *soft = arg_string(c, 4, "-");
 	bool set_hard = strcmp(hard, "-"), set_soft = strcmp(soft, "-");
-	int64_t one = arg_int(c, 2, -1), i;
+	int64_t one = arg_int(c, 2, -1), max = c->vm->info.max_vcpu_id, i;
 	uint64_t online = online_cpus(), h, s;
 	int rc = 0;
 
-	if (one > c->vm->info.max_vcpu_id)
+	if (one > max)
 		return call_fail(c, BAD_VALUE, "vcpu",
 				 "vcpu: there is none with that number");
-	for (i = 0; i <= c->vm->info.max_vcpu_id && !rc; i++) {
-		if (one >= 0 && i != one)
-			continue;
+	for (i = one < 0 ? 0 : one; i <= (one < 0 ? max : one) && !rc; i++) {
 		if ((set_hard && !record_cpus(hard, online, &h)) ||
 		    (set_soft && !record_cpus(soft, online, &s)))
 			return call_fail(c, BAD_VALUE, "cpus",
@@ -539,12 +538,8 @@ static struct value *vm_set_sched(struct call *c)
 	uint16_t w, p;
 	int rc = hyper_sched(c->vm->domid, false, &w, &p);
 
-	if (weight == 0 || weight > 65535)
-		return call_fail(c, BAD_VALUE, "cpu_weight",
-				 "cpu_weight: from 1 to 65535");
-	if (cap > 6400)
-		return call_fail(c, BAD_VALUE, "cap",
-				 "cap: from 0 to 100 for each vCPU");
+	if (weight == 0 || weight > 65535 || cap > 6400)
+		return call_fail(c, BAD_VALUE, "sched", "weight: from 1 to 65535; cap: from 0 to 100 for each vCPU");
 	w = weight < 0 ? w : weight;
 	p = cap < 0 ? p : cap;
 	return done(c, "scheduler",

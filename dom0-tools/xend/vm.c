@@ -121,18 +121,16 @@ void vm_set_phase(struct vm *vm, const char *phase)
 		  (struct value){ .type = VALUE_STRING, .s = phase });
 }
 
-/* A new guest of ours, from a record that was checked.  NULL with errno. */
-struct vm *vm_define(const char *uuid, const struct value *record)
+/* A new guest of ours, from a record that was checked. */
+int vm_define(const char *uuid, const struct value *record)
 {
 	struct vm *vm = vm_new(uuid);
 	int rc = vm_redefine(vm, record);
 
 	vm_event(vm, "add");
-	if (!rc)
-		return vm;
-	vm_forget(vm);
-	errno = -rc;
-	return NULL;
+	if (rc)
+		vm_forget(vm);
+	return rc;
 }
 
 /* It is no longer ours; an object without a domain vanishes. */
@@ -180,8 +178,7 @@ static void vm_seen(const struct xen_domctl_getdomaininfo *info)
 	vm->seen = true;
 }
 
-/* What the record says of such an end; others are other tools' affair. */
-static const char *vm_policy(const struct vm *vm, unsigned int reason)
+static void vm_ended(struct vm *vm)
 {
 	static const char *const keys[] = {
 		[SHUTDOWN_poweroff] = "on_poweroff",
@@ -189,25 +186,20 @@ static const char *vm_policy(const struct vm *vm, unsigned int reason)
 		[SHUTDOWN_crash] = "on_crash",
 		[SHUTDOWN_watchdog] = "on_watchdog",
 	};
-
-	if (reason >= ARRAY_SIZE(keys) || !keys[reason])
-		return "preserve";
-	return value_get_string(vm->record, keys[reason],
-				reason == SHUTDOWN_reboot ? "restart"
-							  : "destroy");
-}
-
-static void vm_ended(struct vm *vm)
-{
 	unsigned int reason = vm->info.flags >> XEN_DOMINF_shutdownshift &
 			      XEN_DOMINF_shutdownmask;
-	const char *policy = vm_policy(vm, reason), *dash = strchr(policy, '-');
+	/* Other ends, such as a suspension, are other tools' affair. */
+	const char *policy = reason < ARRAY_SIZE(keys) && keys[reason] ?
+		value_get_string(vm->record, keys[reason],
+				 reason == SHUTDOWN_reboot ? "restart" :
+				 "destroy") : "preserve";
+	const char *dash = strchr(policy, '-');
 	struct arena a = { 0 };
 
 	vm->handled = true;
 	log_info("domain %d ended (reason %u): %s%s", vm->domid, reason, policy,
-		 !dash ? "" : *policy == 'c' ? ", but no dump is written"
-					     : ", but the old domain is not kept");
+		 !dash ? "" : *policy == 'c' ? "; no dump is written"
+					     : "; the old one is not kept");
 	if (dash)
 		policy = dash + 1;
 	if (!strcmp(policy, "restart")) {
@@ -240,7 +232,8 @@ void vms_refresh(void)
 			continue;	/* a job's end looks again */
 		if (!vm->seen && vm->record) {
 			/* Others destroyed it: what may be left is removed. */
-			job_start((struct job){ .vm = vm, .kind = JOB_DESTROY });
+			job_start((struct job){ .vm = vm,
+						.kind = JOB_DESTROY });
 		} else if (!vm->seen) {
 			vm->domid = -1;
 			vm_forget(vm);
@@ -268,17 +261,17 @@ static void vm_load(const char *uuid)
 }
 
 /* One of ours: is it as it should be? */
-static void vm_check(struct arena *a, struct vm *vm)
+static void vm_check(struct vm *vm)
 {
 	const char *phase = value_get_string(vm->record, "phase", "");
-	bool runs = vm->domid >= 0;
 	struct job job = { .vm = vm, .kind = JOB_DESTROY };
+	bool runs = vm->domid >= 0;
 
 	if (!strcmp(phase, "restarting")) {
 		job.kind = runs ? JOB_RESTART : JOB_START;
 		job.restart = true;
 		job_start(job);
-	} else if (runs && !node_read(a, "/libxl/%d/xend", vm->domid)) {
+	} else if (runs && !node_read(&vm->a, "/libxl/%d/xend", vm->domid)) {
 		log_info("domain %d was not finished: destroyed", vm->domid);
 		job_start(job);
 	} else if (runs) {
@@ -295,7 +288,6 @@ static void vm_check(struct arena *a, struct vm *vm)
 void vms_recover(void)
 {
 	DIR *dir = opendir(RECORD_DIR);
-	struct arena a = { 0 };
 	struct vm *vm, *next;
 	struct dirent *e;
 
@@ -307,7 +299,6 @@ void vms_recover(void)
 	for (vm = vms; vm; vm = next) {
 		next = vm->next;
 		if (vm->record && !vm->job)
-			vm_check(&a, vm);
+			vm_check(vm);
 	}
-	arena_release(&a);
 }

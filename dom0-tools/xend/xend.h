@@ -38,7 +38,7 @@ struct vm *vm_find(const char *uuid);
 struct vm *vm_by_name(struct arena *a, const char *name);
 const char *vm_name(struct arena *a, const struct vm *vm);
 const char *vm_power_state(const struct vm *vm);
-struct vm *vm_define(const char *uuid, const struct value *record);
+int vm_define(const char *uuid, const struct value *record);
 void vm_change(struct vm *vm, const char *key, struct value to);
 void vm_set_phase(struct vm *vm, const char *phase);
 void vm_forget(struct vm *vm);
