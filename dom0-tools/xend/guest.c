@@ -11,6 +11,7 @@
  * Destroying works on whatever is there of a domain, and may be done twice.
  */
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -18,6 +19,8 @@
 #include <uuid/uuid.h>
 #include "../builder/builder.h"
 #include "worker.h"
+
+#define USERDATA	"/var/lib/xen/userdata-"	/* files of libxl's */
 
 /* --- the domain itself ----------------------------------------------- */
 static const char *check_memory(struct worker *w)
@@ -165,6 +168,39 @@ static const char *write_nodes(struct worker *w, const struct build *b)
 	return worker_failed(w, w->rc, "the store refuses");
 }
 
+/*
+ * What xl list -l and xl block-attach want to find of a guest.  All in it was
+ * checked to have no character that JSON would have to escape.
+ */
+static void write_userdata(struct worker *w)
+{
+	const struct value *r = w->vm->record, *v;
+	char path[128];
+	int i = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), USERDATA "d.%u.%s.libxl-json", w->domid,
+		 w->vm->uuid);
+	f = fopen(path, "we");
+	if (!f)
+		return;			/* there are no tools of Debian's */
+	fprintf(f, "{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_vcpus\":%d,"
+		"\"type.pv\":{}},\"disks\":[",
+		(int)value_get_int(r, "maxvcpus", value_get_int(r, "vcpus", 1)));
+	v = value_get(r, "disk");
+	for (v = v ? v->first : NULL; v; v = v->next)
+		fprintf(f, "{\"vdev\":\"%s\",\"backend\":\"phy\","
+			"\"format\":\"raw\"}%s", value_get_string(v, "vdev", ""),
+			v->next ? "," : "");
+	fputs("],\"nics\":[", f);
+	v = value_get(r, "vif");
+	for (v = v ? v->first : NULL; v; v = v->next)
+		fprintf(f, "{\"devid\":%d,\"mac\":\"%s\"}%s", i++,
+			value_get_string(v, "mac", ""), v->next ? "," : "");
+	fwrite("]}", 3, 1, f);		/* with its NUL, as libxl does */
+	fclose(f);
+}
+
 /* --- the whole ------------------------------------------------------- */
 /* [create 60] The daemons learn of it, the backends, and it may run. */
 static const char *launch(struct worker *w, const struct build *b, bool paused)
@@ -221,6 +257,8 @@ const char *guest_start(struct worker *w, bool paused)
 		why = build_guest(&w->a, &b);
 	if (!why)
 		why = write_nodes(w, &b);
+	if (!why)
+		write_userdata(w);
 	return why ? why : launch(w, &b, paused);
 }
 
@@ -234,10 +272,12 @@ const char *guest_destroy(struct worker *w)
 	const char *vm = node_read(&w->a, "/local/domain/%u/vm", w->domid);
 	const char *why;
 	unsigned int i;
-	char mark[32];
+	char mark[32], pattern[64];
+	glob_t files;
 	int rc;
 
 	snprintf(mark, sizeof(mark), "/libxl/%u/xend", w->domid);
+	snprintf(pattern, sizeof(pattern), USERDATA "*.%u.*", w->domid);
 	/* These fail if there is nothing, which is as good. */
 	store_rm(xend_store, 0, mark);
 	hyper_pause(w->domid);
@@ -255,6 +295,11 @@ const char *guest_destroy(struct worker *w)
 	} while (nodes_again(w));
 	if (w->rc)
 		why = "the store does not let go of it";
+	if (!glob(pattern, 0, NULL, &files)) {
+		for (i = 0; i < files.gl_pathc; i++)
+			unlink(files.gl_pathv[i]);
+		globfree(&files);
+	}
 	rc = hyper_destroy(w->domid);
 	/* Whoever hears of this looks for dying domains: not before. */
 	store_release(xend_store, w->domid);
