@@ -19,7 +19,6 @@
 #include <unistd.h>
 #include "worker.h"
 
-#define SCRIPTS		"/etc/xen/scripts"
 #define SCRIPT_LOG	"/var/log/xen/xen-hotplug.log"
 #define SCRIPT_TIME	30		/* seconds */
 #define STATE_TIME	10000		/* ms */
@@ -127,21 +126,17 @@ static const char *script_run(const struct device *d, const char *verb)
 }
 
 /* --- attaching ------------------------------------------------------- */
-static const char *script_path(struct worker *w, const struct value *device,
-			       const char *otherwise)
-{
-	const char *s = value_get_string(device, "script", otherwise);
-
-	return *s == '/' ? s : arena_printf(&w->a, SCRIPTS "/%s", s);
-}
-
 /* The backend's nodes; a copy goes where the backend cannot change it. */
 static void fill_back(const struct device *d, const char *folder,
 		      const struct value *v)
 {
 	const char *how = value_get_string(v, "access", "rw");
+	const char *script = value_get_string(v, "script", d->vif ?
+					      "vif-bridge" : "block");
 	struct worker *w = d->w;
 
+	if (*script != '/')
+		script = arena_printf(&w->a, "/etc/xen/scripts/%s", script);
 	node_fill(w, folder, "frontend", d->front, "frontend-id",
 		  arena_printf(&w->a, "%u", w->domid), "online", "1", NULL);
 	if (d->vif)
@@ -152,14 +147,14 @@ static void fill_back(const struct device *d, const char *folder,
 			  "vifname", value_get_string(v, "vifname", NULL),
 			  "gatewaydev", value_get_string(v, "gatewaydev", NULL),
 			  "bridge", value_get_string(v, "bridge", BRIDGE),
-			  "script", script_path(w, v, "vif-bridge"),
+			  "script", script,
 			  "handle", arena_printf(&w->a, "%u", d->id), NULL);
 	else
 		node_fill(w, folder, "type", "phy", "device-type", "disk",
 			  "params", value_get_string(v, "target", NULL),
 			  "dev", value_get_string(v, "vdev", NULL),
 			  "mode", strcmp(how, "r") && strcmp(how, "ro") ?
-			  "w" : "r", "script", script_path(w, v, "block"),
+			  "w" : "r", "script", script,
 			  "removable", "0", "bootable", "1",
 			  "discard-enable", "1", NULL);
 	node_put(w, NODE_INHERIT, "1", "%s/state", folder);

@@ -713,18 +713,11 @@ static struct value *host_debug_keys(struct call *c)
  * XenAPI wants a session.  The socket has said who may call, so all share
  * one, which is valid as long as xend runs.
  */
-static const char *session(void)
-{
-	static char ref[REF_CHARS] = REF;
-
-	if (!ref[strlen(REF)])
-		uuid_new(ref + strlen(REF));
-	return ref;
-}
+static char session[REF_CHARS] = REF;
 
 static struct value *session_login(struct call *c)
 {
-	return c->arg ? text(c, session()) : NULL;
+	return c->arg ? text(c, session) : NULL;
 }
 
 enum needs {
@@ -783,11 +776,13 @@ struct value *method_call(struct call *c)
 	const char *ref = arg_string(c, 1, "");
 	unsigned int i, needs;
 
+	if (!session[strlen(REF)])
+		uuid_new(session + strlen(REF));
 	for (i = 0; i < ARRAY_SIZE(methods); i++)
 		if (!strcmp(methods[i].name, c->method))
 			break;
 	needs = i < ARRAY_SIZE(methods) ? methods[i].needs : A_SESSION;
-	if (needs != NOTHING && strcmp(arg_string(c, 0, ""), session()))
+	if (needs != NOTHING && strcmp(arg_string(c, 0, ""), session))
 		return call_fail(c, "SESSION_INVALID", NULL,
 				 "log in first: session.login_with_password");
 	if (i == ARRAY_SIZE(methods))
