@@ -101,13 +101,12 @@ void event_add(const char *class, const char *operation, const char *ref)
  */
 struct value *event_from(struct call *c)
 {
-	const struct value *token = value_item(c->params, 2);
 	const struct value *t = value_item(c->params, 3);
-	const char *from = token && token->type == VALUE_STRING ? token->s : "";
-	double timeout = !t || !*from ? 0 : t->type == VALUE_DOUBLE ? t->d :
+	const char *token = arg_string(c, 2, "");
+	double timeout = !t || !*token ? 0 : t->type == VALUE_DOUBLE ? t->d :
 			 t->type == VALUE_INT ? (double)t->i : 0;
 
-	c->since = strtoull(from, NULL, 10);
+	c->since = strtoull(token, NULL, 10);
 	if (c->since > event_count)	/* of a xend before this one */
 		c->since = 0;
 	if (timeout <= 0 || next_wanted(c, c->since) < event_count)
@@ -150,13 +149,12 @@ void task_report(struct task *t, struct report r, bool ended)
 
 struct value *task_get_record(struct call *c)
 {
-	const struct value *ref = value_item(c->params, 1);
+	const char *ref = arg_string(c, 1, "");
 	struct value *error = value_array(&c->a);
 	const struct task *t;
 
 	for (t = tasks; t < tasks + TASKS; t++)
-		if (*t->ref && ref && ref->type == VALUE_STRING &&
-		    !strcmp(ref->s, t->ref))
+		if (*t->ref && !strcmp(ref, t->ref))
 			break;
 	if (t == tasks + TASKS)
 		return call_fail(c, "HANDLE_INVALID", "task", "no such task");

@@ -29,8 +29,8 @@ static const struct value *arg(const struct call *c, unsigned int i,
 	return v && v->type == type ? v : NULL;
 }
 
-static const char *arg_string(const struct call *c, unsigned int i,
-			      const char *otherwise)
+const char *arg_string(const struct call *c, unsigned int i,
+		       const char *otherwise)
 {
 	const struct value *v = arg(c, i, VALUE_STRING);
 
@@ -160,39 +160,35 @@ static struct value *vcpu_records(struct call *c)
 	return list;
 }
 
-/* What a device's nodes say, under the names that clients know. */
+/*
+ * What a device's nodes say, under the names that clients know: the first
+ * NUMBERS of them are numbers that the frontend's folder has.
+ */
 static struct value *device_record(struct call *c, const char *ours,
 				   const char *id)
 {
-	/* What the frontend says are numbers. */
-	static const struct {
-		const char *as, *folder, *node;
-	} keys[] = {
-		{ "backend_id", "frontend", "backend-id" },
-		{ "state", "frontend", "state" },
-		{ "evtchn", "frontend", "event-channel" },
-		{ "ring_ref", "frontend", "ring-ref" },
-		{ "tx_ring_ref", "frontend", "tx-ring-ref" },
-		{ "rx_ring_ref", "frontend", "rx-ring-ref" },
-		{ "dev", "backend", "dev" },
-		{ "target", "backend", "params" },
-		{ "access", "backend", "mode" },
-		{ "mac", "backend", "mac" },
-		{ "bridge", "backend", "bridge" },
-		{ "script", "backend", "script" },
+	enum { NUMBERS = 6 };
+	static const char *const keys[][2] = {
+		{ "backend_id", "backend-id" }, { "state", "state" },
+		{ "evtchn", "event-channel" }, { "ring_ref", "ring-ref" },
+		{ "tx_ring_ref", "tx-ring-ref" },
+		{ "rx_ring_ref", "rx-ring-ref" },
+		{ "dev", "dev" }, { "target", "params" }, { "access", "mode" },
+		{ "mac", "mac" }, { "bridge", "bridge" },
+		{ "script", "script" },
 	};
+	const char *front = node_read(&c->a, "%s/frontend", ours), *s;
 	struct value *v = record_of(c, "devid", number(c, atoi(id)),
 		"vdev", number(c, atoi(id)), "handle", number(c, atoi(id)),
 		"backend", text(c, node_read(&c->a, "%s/backend", ours)), NULL);
-	const char *path, *s;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		path = node_read(&c->a, "%s/%s", ours, keys[i].folder);
-		s = path ? node_read(&c->a, "%s/%s", path, keys[i].node) : NULL;
+	for (i = 0; front && i < ARRAY_SIZE(keys); i++) {
+		s = node_read(&c->a, "%s/%s", i < NUMBERS ? front : ours,
+			      keys[i][1]);
 		if (s)
-			value_set(v, keys[i].as, *keys[i].folder == 'b' ?
-				  text(c, s) : number(c, atoi(s)));
+			value_set(v, keys[i][0], i < NUMBERS ?
+				  number(c, atoi(s)) : text(c, s));
 	}
 	return v;
 }

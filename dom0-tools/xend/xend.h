@@ -101,6 +101,8 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 
 /* methods.c */
 struct value *method_call(struct call *c);
+const char *arg_string(const struct call *c, unsigned int i,
+		       const char *otherwise);
 struct value *text(struct call *c, const char *s);
 struct value *number(struct call *c, int64_t i);
 struct value *real(struct call *c, double d);
