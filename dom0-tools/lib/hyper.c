@@ -22,11 +22,9 @@
 static int hyper_fd = -1, hyper_buf_fd = -1;
 static void *hyper_bounce;	/* one page: domctl and sysctl structures */
 
-/* To be called once, before anything else here. */
+/* To be called once, before anything else here; and anew after a fork(). */
 int hyper_open(void)
 {
-	if (hyper_fd >= 0)
-		return 0;
 	hyper_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	if (hyper_fd < 0)
 		return -errno;
