@@ -24,8 +24,7 @@ static int attach(char **argv, bool disk)
 	struct conf c;
 
 	conf_init(&c, &arena);
-	if (!(disk ? conf_add_disk(&c, conf_disk(&c, joined(argv + 1))) :
-	      conf_add_vif(&c, conf_vif(&c, joined(argv + 1)))))
+	if (!conf_add(&c, key, joined(argv + 1)))
 		fatalx("%s", c.error);
 	CALL(disk ? "VBD.attach" : "VIF.attach", ref,
 	     value_item(value_get(c.domain, key), 0));

@@ -55,7 +55,7 @@ void print_json(const struct value *v)
 	const unsigned char *buf;
 	size_t len;
 
-	if (!g || !v || v->broken)
+	if (!g)
 		fatalx("out of memory");
 	yajl_gen_config(g, yajl_gen_beautify, 1);
 	gen(g, v);

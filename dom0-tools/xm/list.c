@@ -96,7 +96,8 @@ int cmd_list(char **argv)
 
 static void print_vcpu(const struct value *r, const struct value *v)
 {
-	bool online = value_get_bool(v, "online", true);
+	const struct value *on = value_get(v, "online");
+	bool online = !on || on->b;
 
 	printf("%-32s %5d %5lld ", name_of(r), domid_of(r),
 	       (long long)value_get_int(v, "vcpu", 0));

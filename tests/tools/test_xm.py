@@ -209,7 +209,7 @@ accepted("pv", BASE + "type='pv'\nbuilder='generic'", {"name": "g"})
 for name, text, want in (
         ("no name", "kernel='/k'", "d.cfg: no name"),
         ("no kernel", "name='g'", "no kernel"),
-        ("not a number", BASE + "\nmemory='12x'", "d.cfg:4: memory: '12x'"),
+        ("not a number", BASE + "\nmemory='12x'", "d.cfg:4: memory: 12x"),
         ("string wanted", BASE + "kernel=['/k']", "d.cfg:3: kernel: a path"),
         ("too many", BASE + "vcpus=1000", "d.cfg:3: vcpus: 1000"),
         ("zero", BASE + "memory=0", "memory: 0"),
