@@ -14,81 +14,83 @@
 
 #define OPTIONS_MAX	8
 
-static const struct command {
-	const char *name;
-	command_fn *run;
-	unsigned int args;	/* at least */
-	bool reads;		/* knows --json */
-	const char *options;	/* "a=all,f:=file": a letter, a long name */
-	const char *usage, *help;
-} commands[] = {
+static const struct command commands[] = {
 	{ "create", cmd_create, 0, false, "c=console,f:=defconfig,n=dryrun,"
-	  "p=paused,q=quiet", "FILE [-c] [-p] [-q] [-n] [KEY=VALUE...]",
+	  "p=paused,q=quiet", NULL, NULL,
+	  "FILE [-c] [-p] [-q] [-n] [KEY=VALUE...]",
 	  "Start the domain of a domain file (-c: go to its console, -p: leave "
 	  "it paused, -n: only print what would be asked)" },
-	{ "list", cmd_list, 0, true, "l=long,v=verbose", "[-l] [-v] "
-	  "[DOMAIN...]", "List domains (-l: all there is to say, as JSON; -v: "
-	  "UUIDs)" },
-	{ "console", cmd_console, 1, false, "", "DOMAIN",
+	{ "list", cmd_list, 0, true, "l=long,v=verbose", NULL, NULL,
+	  "[-l] [-v] [DOMAIN...]", "List domains (-l: all there is to say, as "
+	  "JSON; -v: UUIDs)" },
+	{ "console", cmd_console, 1, false, "", NULL, NULL, "DOMAIN",
 	  "Go to a domain's console; Ctrl-] comes back" },
-	{ "shutdown", cmd_shutdown, 0, false, "a=all,w=wait",
-	  "[-w] DOMAIN... | -a", "Ask domains to shut down (-w: wait for it, "
-	  "-a: all)" },
-	{ "reboot", cmd_reboot, 0, false, "a=all,w=wait",
-	  "[-w] DOMAIN... | -a", "Ask domains to reboot" },
-	{ "destroy", cmd_destroy, 1, false, "", "DOMAIN...",
+	{ "shutdown", cmd_end, 0, false, "a=all,w=wait", "VM.clean_shutdown",
+	  "Shutting down", "[-w] DOMAIN... | -a", "Ask domains to shut down "
+	  "(-w: wait for it, -a: all)" },
+	{ "reboot", cmd_end, 0, false, "a=all,w=wait", "VM.clean_reboot",
+	  "Rebooting", "[-w] DOMAIN... | -a", "Ask domains to reboot" },
+	{ "destroy", cmd_ask, 1, false, "", "VM.destroy", "d", "DOMAIN...",
 	  "End domains at once" },
-	{ "pause", cmd_pause, 1, false, "", "DOMAIN...", "Stop domains" },
-	{ "unpause", cmd_unpause, 1, false, "", "DOMAIN...",
+	{ "pause", cmd_ask, 1, false, "", "VM.pause", "d", "DOMAIN...",
+	  "Stop domains" },
+	{ "unpause", cmd_ask, 1, false, "", "VM.unpause", "d", "DOMAIN...",
 	  "Let paused domains go on" },
-	{ "rename", cmd_rename, 2, false, "", "DOMAIN NAME",
-	  "Change a domain's name" },
-	{ "domid", cmd_domid, 1, true, "", "DOMAIN", "A domain's number" },
-	{ "domname", cmd_domname, 1, true, "", "DOMAIN", "A domain's name" },
-	{ "info", cmd_info, 0, true, "", "[NAME]",
+	{ "rename", cmd_ask, 2, false, "", "VM.set_name_label", "ds",
+	  "DOMAIN NAME", "Change a domain's name" },
+	{ "domid", cmd_member, 1, true, "", NULL, "domid", "DOMAIN",
+	  "A domain's number" },
+	{ "domname", cmd_member, 1, true, "", NULL, "name_label", "DOMAIN",
+	  "A domain's name" },
+	{ "info", cmd_info, 0, true, "", "host.get_record", NULL, "[NAME]",
 	  "What the machine and the hypervisor are" },
-	{ "dmesg", cmd_dmesg, 0, true, "c=clear", "[-c]",
+	{ "dmesg", cmd_dmesg, 0, true, "c=clear", "host.dmesg", NULL, "[-c]",
 	  "The hypervisor's messages (-c: and clear them)" },
-	{ "uptime", cmd_uptime, 0, true, "s=short", "[-s] [DOMAIN...]",
-	  "How long domains have been running" },
-	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations",
-	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use; q ends it" },
-	{ "mem-set", cmd_mem_set, 2, false, "", "DOMAIN SIZE",
-	  "Give a domain more or less memory, in MiB or with b, k, m, g, t" },
-	{ "mem-max", cmd_mem_max, 2, false, "", "DOMAIN SIZE",
-	  "Set the most memory a domain may have" },
-	{ "vcpu-list", cmd_vcpu_list, 0, true, "", "[DOMAIN...]",
+	{ "uptime", cmd_uptime, 0, true, "s=short", NULL, NULL,
+	  "[-s] [DOMAIN...]", "How long domains have been running" },
+	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations", NULL, NULL,
+	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use; Ctrl-C ends it" },
+	{ "mem-set", cmd_ask, 2, false, "", "VM.set_memory", "dm",
+	  "DOMAIN SIZE", "Give a domain more or less memory, in MiB or with b, "
+	  "k, m, g, t" },
+	{ "mem-max", cmd_ask, 2, false, "", "VM.set_maxmem", "dm",
+	  "DOMAIN SIZE", "Set the most memory a domain may have" },
+	{ "vcpu-list", cmd_vcpu_list, 0, true, "", NULL, NULL, "[DOMAIN...]",
 	  "List virtual CPUs" },
-	{ "vcpu-set", cmd_vcpu_set, 2, false, "", "DOMAIN COUNT",
-	  "Set how many virtual CPUs a domain uses" },
-	{ "vcpu-pin", cmd_vcpu_pin, 3, false, "",
+	{ "vcpu-set", cmd_ask, 2, false, "", "VM.set_vcpus", "dn",
+	  "DOMAIN COUNT", "Set how many virtual CPUs a domain uses" },
+	{ "vcpu-pin", cmd_vcpu_pin, 3, false, "", "VM.pin_vcpu", NULL,
 	  "DOMAIN VCPU|all CPUS|all|- [CPUS|all|-]",
 	  "Set the CPUs that a virtual CPU may use, and prefers" },
 	{ "sched-credit", cmd_sched_credit, 0, true,
-	  "d:=domain,w:=weight,c:=cap", "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
+	  "d:=domain,w:=weight,c:=cap", "VM.set_sched", NULL,
+	  "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
 	  "Show or set domains' shares of the CPUs" },
-	{ "block-attach", cmd_block_attach, 2, false, "", "DOMAIN DISK...",
-	  "Add a disk, as a domain file spells it" },
-	{ "block-detach", cmd_block_detach, 2, false, "f=force",
+	{ "block-attach", cmd_attach, 2, false, "", "VBD.attach", "disk",
+	  "DOMAIN DISK...", "Add a disk, as a domain file spells it" },
+	{ "block-detach", cmd_ask, 2, false, "f=force", "VBD.detach", "diF",
 	  "[-f] DOMAIN VDEV", "Take a disk away" },
-	{ "block-list", cmd_block_list, 1, true, "", "DOMAIN...",
-	  "List disks" },
-	{ "network-attach", cmd_network_attach, 1, false, "",
+	{ "block-list", cmd_devices, 1, true, "", "VBD.list", "disk",
+	  "DOMAIN...", "List disks" },
+	{ "network-attach", cmd_attach, 1, false, "", "VIF.attach", "vif",
 	  "DOMAIN [KEY=VALUE...]", "Add a network interface" },
-	{ "network-detach", cmd_network_detach, 2, false, "",
+	{ "network-detach", cmd_ask, 2, false, "", "VIF.detach", "di",
 	  "DOMAIN NUMBER|MAC", "Take a network interface away" },
-	{ "network-list", cmd_network_list, 1, true, "", "DOMAIN...",
-	  "List network interfaces" },
-	{ "sysrq", cmd_sysrq, 2, false, "", "DOMAIN KEY",
+	{ "network-list", cmd_devices, 1, true, "", "VIF.list", "vif",
+	  "DOMAIN...", "List network interfaces" },
+	{ "sysrq", cmd_ask, 2, false, "", "VM.send_sysrq", "dk", "DOMAIN KEY",
 	  "Send a Linux guest a magic key" },
-	{ "debug-keys", cmd_debug_keys, 1, false, "", "KEYS",
-	  "Press debug keys of the hypervisor; xm dmesg shows what it says" },
-	{ "help", cmd_help, 0, false, "", "[COMMAND]", "This list" },
+	{ "debug-keys", cmd_ask, 1, false, "", "host.send_debug_keys", "Hs",
+	  "KEYS", "Press debug keys of the hypervisor; xm dmesg shows what it "
+	  "says" },
+	{ "help", cmd_help, 0, false, "", NULL, NULL, "[COMMAND]",
+	  "This list" },
 };
 
 struct arena arena;
 bool opt_json;
 const char *opt[128];
+const struct command *command;
 
 static void print_usage(FILE *f, const struct command *c)
 {
@@ -120,6 +122,7 @@ static const struct command *find_command(const char *name)
 int cmd_help(char **argv)
 {
 	const struct command *c;
+
 
 	if (*argv) {
 		print_usage(stdout, find_command(*argv));
@@ -170,7 +173,6 @@ static char **read_options(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const struct command *c;
 	char *no_args[] = { NULL };
 
 	log_open("xm", false, false);
@@ -184,13 +186,13 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return cmd_help(no_args);
-	c = find_command(argv[1]);
-	argv = read_options(c, argc - 1, argv + 1);
-	if (argc - 1 - optind < (int)c->args) {
+	command = find_command(argv[1]);
+	argv = read_options(command, argc - 1, argv + 1);
+	if (argc - 1 - optind < (int)command->args) {
 		fprintf(stderr, "xm: %s needs at least %u argument%s\n",
-			c->name, c->args, c->args > 1 ? "s" : "");
-		print_usage(stderr, c);
+			command->name, command->args, command->args > 1 ? "s" : "");
+		print_usage(stderr, command);
 		return 1;
 	}
-	return c->run(argv);
+	return command->run(argv);
 }
