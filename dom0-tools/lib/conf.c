@@ -203,40 +203,54 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 
 /* Disks and network interfaces. */
 
-static bool disk_set(struct conf *c, struct value *disk, const char *key,
-		     const char *s)
-{
-	bool device = !strncmp(s, "phy:", 4);
+static const struct part {
+	const char *device, *key, *pattern, *wanted;
+} parts[] = {
+	{ "disk", "target", "", "" },	/* from here to access: see conf_add() */
+	{ "disk", "format", "^(raw)?$", "raw, an image or block device," },
+	{ "disk", "vdev", "^(xv|s|h)d[a-z]{1,2}[0-9]{0,2}$", "one like xvda" },
+	{ "disk", "access", "^(r|ro|w|rw)$", "rw or ro" },
+	{ "disk", "backendtype", "^phy$", "phy" },
+	{ "disk", "script", "", "" },
+	/* The first byte of a single machine's address is even. */
+	{ "vif", "mac", "^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$",
+	  "one like 00:16:3e:00:00:01" },
+	{ "vif", "bridge", "", "" },
+	{ "vif", "script", "", "" },
+	{ "vif", "ip", "", "" },
+	{ "vif", "vifname", "", "" },
+	{ "vif", "rate", "", "" },
+};
 
+static bool part_set(struct conf *c, const char *device, struct value *v,
+		     const char *key, const char *s)
+{
+	const struct part *p = parts, *last = parts + ARRAY_SIZE(parts);
+	bool phy = !strncmp(s, "phy:", 4);
+
+	while (p < last && (strcmp(p->device, device) || strcmp(p->key, key)))
+		p++;
+	if (p == last) {
+		conf_note(c, "%s: unknown key '%s' ignored", device, key);
+		return true;
+	}
+	if (!matches(s, p->pattern))
+		return conf_wrong(c, "%s: %s '%s': %s is wanted", device, key,
+				  s, p->wanted);
 	if (!strcmp(key, "target")) {
-		if (device || !strncmp(s, "file:", 5)) {
-			s += device ? 4 : 5;
-			value_set(disk, "format",
-				  value_string(c->arena, "raw"));
+		if (phy || !strncmp(s, "file:", 5)) {
+			s += phy ? 4 : 5;
+			part_set(c, device, v, "format", "raw");
 		}
 		if (!*s)
 			return true;
-		s = whole_path(c, s, device ? "/dev" : NULL);
+		s = whole_path(c, s, phy ? "/dev" : NULL);
 	} else if (!strcmp(key, "format")) {
-		if (*s && strcmp(s, "raw"))
-			return conf_wrong(c, "disk: format '%s': only raw "
-					  "images and block devices can be "
-					  "used", s);
 		s = "raw";
 	} else if (!strcmp(key, "access")) {
-		if (strcmp(s, "w") && strcmp(s, "rw") && strcmp(s, "r") &&
-		    strcmp(s, "ro"))
-			return conf_wrong(c, "disk: access '%s': rw or ro is "
-					  "wanted", s);
 		s = strchr(s, 'w') ? "rw" : "ro";
-	} else if (!strcmp(key, "backendtype") && strcmp(s, "phy")) {
-		return conf_wrong(c, "disk: backendtype '%s': only phy", s);
-	} else if (strcmp(key, "vdev") && strcmp(key, "script") &&
-		   strcmp(key, "backendtype")) {
-		conf_note(c, "disk: unknown key '%s' ignored", key);
-		return true;
 	}
-	value_set(disk, key, value_string(c->arena, s));
+	value_set(v, p->key, value_string(c->arena, s));
 	return true;
 }
 
@@ -247,36 +261,17 @@ static bool disk_finish(struct conf *c, struct value *disk)
 	struct value *other = value_get(c->domain, "disk");
 
 	if (!value_get(disk, "format"))
-		value_set(disk, "format", value_string(c->arena, "raw"));
+		part_set(c, "disk", disk, "format", "");
 	if (!value_get(disk, "access"))
-		value_set(disk, "access", value_string(c->arena, "rw"));
-	if (!matches(vdev, "^(xv|s|h)d[a-z]{1,2}[0-9]{0,2}$"))
-		return conf_wrong(c, "disk: vdev '%s' is not of the form xvda",
-				  vdev);
+		part_set(c, "disk", disk, "access", "rw");
+	if (!*vdev)
+		return part_set(c, "disk", disk, "vdev", "");
 	if (!value_get(disk, "target"))
 		return conf_wrong(c, "disk: %s has no target: a file or block "
 				  "device is wanted", vdev);
 	for (other = other ? other->first : NULL; other; other = other->next)
 		if (!strcmp(value_get_string(other, "vdev", ""), vdev))
 			return conf_wrong(c, "disk: %s twice", vdev);
-	return true;
-}
-
-static bool vif_set(struct conf *c, struct value *vif, const char *key,
-		    const char *s)
-{
-	if (strcmp(key, "mac") && strcmp(key, "bridge") &&
-	    strcmp(key, "script") && strcmp(key, "ip") &&
-	    strcmp(key, "vifname") && strcmp(key, "rate")) {
-		conf_note(c, "vif: unknown key '%s' ignored", key);
-		return true;
-	}
-	/* The first byte of a single machine's address is even. */
-	if (!strcmp(key, "mac") &&
-	    !matches(s, "^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$"))
-		return conf_wrong(c, "vif: mac '%s' is not of the form "
-				  "00:16:3e:00:00:01", s);
-	value_set(vif, key, value_string(c->arena, s));
 	return true;
 }
 
@@ -298,12 +293,11 @@ static char *trimmed(char *s)
  */
 bool conf_add(struct conf *c, const char *key, const char *spec)
 {
-	static const char *const places[] = { "target", "format", "vdev",
-					      "access", NULL };
 	struct value *v = value_struct(c->arena);
 	char *s = arena_copy(c->arena, spec, strlen(spec)), *word, *value;
 	bool disk = !strcmp(key, "disk");
-	const char *const *place = places, *name;
+	const struct part *place = parts;
+	const char *name;
 	size_t n;
 
 	while (s) {
@@ -320,19 +314,18 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 			name = trimmed(word);
 			value = trimmed(word + n + 1);
 		} else {
-			while (*place && value_get(v, *place))
+			while (value_get(v, place->key))
 				place++;
-			name = *place;
+			name = place->key;
 			value = trimmed(word);
 			if (!disk && !*value)
 				continue;
-			if (!disk || !name)
-				return conf_wrong(c, disk ?
-						  "disk: '%s' is one too many" :
-						  "vif: '%s' is not KEY=VALUE",
+			if (!disk || place > parts + 3)
+				return conf_wrong(c, "%s: '%s' is one too many, "
+						  "or not KEY=VALUE", key,
 						  value);
 		}
-		if (!(disk ? disk_set : vif_set)(c, v, name, value))
+		if (!part_set(c, key, v, name, value))
 			return false;
 	}
 	if (disk && !disk_finish(c, v))
@@ -425,8 +418,8 @@ bool conf_parse(struct conf *c, const char *file, const char *text)
 	c->file = file;
 	c->line = 1;
 	for (p = skip(c, text, true); *p; p = skip(c, p, true)) {
-		n = strspn(p, "abcdefghijklmnopqrstuvwxyz"
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+		for (n = 0; isalnum((unsigned char)p[n]) || p[n] == '_';)
+			n++;
 		key = arena_copy(c->arena, p, n);
 		line = c->line;		/* errors name the key's line */
 		p = skip(c, p + n, false);

@@ -27,6 +27,7 @@ static struct loop_slot *loop_slots;	/* by descriptor */
 static int loop_nr_slots;
 static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
+static void (*loop_signal_fn)(void);
 static bool (*loop_after_fn)(void);
 static bool loop_ending;
 static uint64_t loop_batch;		/* timers due by then run now */
@@ -63,7 +64,8 @@ static int loop_grow(int fd)
 	return 0;
 }
 
-static int loop_control(int op, int fd, unsigned int events)
+/* Changes what fd is watched for. */
+int loop_want(int fd, unsigned int events)
 {
 	struct epoll_event ev = {
 		.events = (events & LOOP_IN ? EPOLLIN : 0) |
@@ -71,6 +73,7 @@ static int loop_control(int op, int fd, unsigned int events)
 		.data.u64 = (uint64_t)loop_slots[fd].generation << 32 |
 			    (uint32_t)fd,
 	};
+	int op = loop_slots[fd].fn ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	return epoll_ctl(loop_epoll, op, fd, &ev) ? -errno : 0;
 }
@@ -86,18 +89,12 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 	if (rc)
 		return rc;
 	loop_slots[fd].generation++;
-	rc = loop_control(EPOLL_CTL_ADD, fd, events);
+	rc = loop_want(fd, events);
 	if (rc)
 		return rc;
 	loop_slots[fd].fn = fn;
 	loop_slots[fd].arg = arg;
 	return 0;
-}
-
-/* Changes what fd is watched for. */
-int loop_want(int fd, unsigned int events)
-{
-	return loop_control(EPOLL_CTL_MOD, fd, events);
 }
 
 /* Forgets fd; to be called before it is closed. */
@@ -140,19 +137,14 @@ void loop_timer_clear(struct loop_timer *t)
 
 static void loop_got_signal(void *arg, unsigned int events)
 {
-	void (*fn)(void) = (void (*)(void))arg;
 	struct signalfd_siginfo info;
-	int i;
 
 	(void)events;
-	for (i = 0; i < loop_nr_slots; i++)
-		if (loop_slots[i].fn == loop_got_signal &&
-		    loop_slots[i].arg == arg &&
-		    read(i, &info, sizeof(info)) == sizeof(info))
-			fn();
+	if (read((intptr_t)arg, &info, sizeof(info)) == sizeof(info))
+		loop_signal_fn();
 }
 
-/* Calls fn() from the loop when the process gets sig. */
+/* Calls fn() from the loop when the process gets sig; for one signal. */
 int loop_signal(int sig, void (*fn)(void))
 {
 	sigset_t set;
@@ -162,9 +154,9 @@ int loop_signal(int sig, void (*fn)(void))
 	sigaddset(&set, sig);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	return loop_add(fd, LOOP_IN, loop_got_signal, (void *)fn);
+	loop_signal_fn = fn;
+	return fd < 0 ? -errno : loop_add(fd, LOOP_IN, loop_got_signal,
+					  (void *)(intptr_t)fd);
 }
 
 /*
@@ -191,49 +183,32 @@ static void loop_dispatch(const struct epoll_event *ev)
 	s->fn(s->arg, events);
 }
 
-static void loop_run_timers(void)
-{
-	struct loop_timer *t;
-
-	loop_batch = loop_now();
-	while ((t = loop_timers) && t->due <= loop_batch) {
-		loop_timer_clear(t);
-		t->fn(t->arg);
-	}
-}
-
-static int loop_timeout(bool more)
-{
-	uint64_t now;
-
-	if (more)
-		return 0;
-	if (!loop_timers)
-		return -1;
-	now = loop_now();
-	if (loop_timers->due <= now)
-		return 0;
-	return loop_timers->due - now > 60000 ? 60000
-					      : (int)(loop_timers->due - now);
-}
-
 /* Runs until loop_stop(). */
 void loop_run(void)
 {
 	struct epoll_event ev[32];
+	struct loop_timer *t;
 	bool more = true;
-	int i, n;
+	uint64_t now;
+	int i, n, ms;
 
 	if (loop_grow(0))
 		fatal("event loop");
 	while (!loop_ending) {
-		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev),
-			       loop_timeout(more));
+		ms = more ? 0 : loop_timers ? 60000 : -1;
+		now = ms > 0 ? loop_now() : 0;
+		if (ms > 0 && loop_timers->due < now + ms)
+			ms = loop_timers->due > now ? loop_timers->due - now : 0;
+		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");
 		for (i = 0; i < n; i++)
 			loop_dispatch(&ev[i]);
-		loop_run_timers();
+		loop_batch = loop_now();
+		while ((t = loop_timers) && t->due <= loop_batch) {
+			loop_timer_clear(t);
+			t->fn(t->arg);
+		}
 		more = loop_after_fn && loop_after_fn();
 	}
 }

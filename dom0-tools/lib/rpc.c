@@ -124,16 +124,6 @@ int64_t value_get_int(const struct value *object, const char *name,
 	return v && v->type == VALUE_INT ? v->i : otherwise;
 }
 
-double value_get_double(const struct value *object, const char *name,
-			double otherwise)
-{
-	struct value *v = value_get(object, name);
-
-	if (v && v->type == VALUE_INT)
-		return v->i;
-	return v && v->type == VALUE_DOUBLE ? v->d : otherwise;
-}
-
 /* Reading. */
 
 struct reader {

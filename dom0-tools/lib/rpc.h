@@ -55,8 +55,6 @@ const char *value_get_string(const struct value *object, const char *name,
 			     const char *otherwise);
 int64_t value_get_int(const struct value *object, const char *name,
 		      int64_t otherwise);
-double value_get_double(const struct value *object, const char *name,
-			double otherwise);
 
 /* Bodies. */
 struct _xmlDoc *xml_read(const char *text, size_t len, unsigned int *line);

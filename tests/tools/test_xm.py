@@ -233,7 +233,7 @@ for name, text, want in (
         ("too much", BASE + "disk=['/a,raw,xvda,w,z']", "'z' is one"),
         ("mac", BASE + "vif=['mac=1:2']", "mac '1:2'"),
         ("group mac", BASE + "vif=['mac=01:16:3e:00:00:01']", "mac '01"),
-        ("vif word", BASE + "vif=['foo']", "'foo' is not"),
+        ("vif word", BASE + "vif=['foo']", "'foo' is one too many, or not"),
         ("list of numbers", BASE + "vif=[1]", "strings are wanted")):
     refused(name, text, want)
 code, out, err = run("create", "-n", top + "/nosuch")
