@@ -95,10 +95,12 @@ static const char *populate(struct work *w)
 	unsigned int order = LARGE_ORDER;
 	long done;
 
-	w->p2m = malloc(nr * sizeof(*w->p2m));
+	w->p2m = malloc(w->l.p2m_pages << PAGE_SHIFT);
 	batch = hyper_alloc(BATCH * sizeof(*batch));
 	if (!w->p2m || !batch)
 		return "no memory in the control domain to build it";
+	/* What the last page has behind the last pfn is no frame. */
+	memset(w->p2m + nr, 0xff, (w->l.p2m_pages << PAGE_SHIFT) - nr * 8);
 	while (pfn < nr) {
 		if (nr - pfn < 1u << order)
 			order = 0;
@@ -122,28 +124,18 @@ static const char *populate(struct work *w)
 			    "0)", ((nr - pfn) >> 8) + 1);
 }
 
-/* Content for frames of the guest: data, then bytes of one value. */
-struct piece {
-	const char *what;
-	const uint64_t *frames;
-	uint64_t offset;		/* into the first */
-	const void *data;
-	uint64_t data_size, size;	/* of the data; with what follows */
-	int fill;
-};
-
-static const char *put(const struct work *w, struct piece piece)
+/* Puts a part into frames of the guest, as far into the first as it says. */
+static const char *put(const struct work *w, const char *what,
+		       const uint64_t *frames, struct image_part part)
 {
-	uint64_t n = PAGES(piece.offset + piece.size);
-	uint8_t *p = hyper_map(w->b->domid, piece.frames, n,
-			       PROT_READ | PROT_WRITE);
+	uint64_t offset = part.va & ~PAGE_MASK, n = PAGES(offset + part.size);
+	uint8_t *p = hyper_map(w->b->domid, frames, n, PROT_READ | PROT_WRITE);
 
 	if (!p)
-		return arena_printf(w->a, "cannot map its %s: %s", piece.what,
+		return arena_printf(w->a, "cannot map its %s: %s", what,
 				    strerror(errno));
-	memcpy(p + piece.offset, piece.data, piece.data_size);
-	memset(p + piece.offset + piece.data_size, piece.fill,
-	       piece.size - piece.data_size);
+	memcpy(p + offset, part.data, part.file_size);
+	memset(p + offset + part.file_size, 0, part.size - part.file_size);
 	hyper_unmap(p, n);
 	return NULL;
 }
@@ -156,12 +148,8 @@ static const char *load_kernel(struct work *w)
 	int rc = 0;
 
 	while (!why && image_part(&w->im, &i, &part))
-		why = put(w, (struct piece){
-			.what = "kernel",
-			.frames = w->p2m + layout_pfn(&w->l, part.va),
-			.offset = part.va & ~PAGE_MASK,
-			.data = part.data, .data_size = part.file_size,
-			.size = part.size });
+		why = put(w, "kernel", w->p2m + layout_pfn(&w->l, part.va),
+			  part);
 	if (!why && w->im.hypercall_page != NO_ADDRESS)
 		rc = hyper_hypercall_page(w->b->domid,
 			w->p2m[layout_pfn(&w->l, w->im.hypercall_page)]);
@@ -194,11 +182,10 @@ static const char *load_initrd(struct work *w)
 
 static const char *write_p2m(struct work *w)
 {
-	return put(w, (struct piece){
-		.what = "P2M", .frames = w->p2m + w->l.p2m_pfn,
-		.data = w->p2m,
-		.data_size = w->facts.nr_pages * sizeof(*w->p2m),
-		.size = w->l.p2m_pages << PAGE_SHIFT, .fill = 0xff });
+	uint64_t size = w->l.p2m_pages << PAGE_SHIFT;
+
+	return put(w, "P2M", w->p2m + w->l.p2m_pfn, (struct image_part){
+		(uint8_t *)w->p2m, size, 0, size });
 }
 
 static const char *write_tables(struct work *w)
@@ -206,21 +193,18 @@ static const char *write_tables(struct work *w)
 	const struct layout *l = &w->l;
 	uint64_t n = l->nr_tables << PAGE_SHIFT;
 	uint64_t more = l->p2m_tables << PAGE_SHIFT;
-	char *tables = calloc(1, n + more);
+	uint8_t *tables = calloc(1, n + more);
 	const char *why;
 
 	if (!tables)
 		return "no memory in the control domain for its page tables";
 	layout_tables(l, w->p2m, (void *)tables, (void *)(tables + n));
-	why = put(w, (struct piece){
-		.what = "page tables",
-		.frames = w->p2m + layout_pfn(l, l->v_tables),
-		.data = tables, .data_size = n, .size = n });
+	why = put(w, "page tables", w->p2m + layout_pfn(l, l->v_tables),
+		  (struct image_part){ tables, n, 0, n });
 	if (!why && more)
-		why = put(w, (struct piece){
-			.what = "page tables of the P2M",
-			.frames = w->p2m + l->p2m_pfn + l->p2m_pages,
-			.data = tables + n, .data_size = more, .size = more });
+		why = put(w, "page tables",
+			  w->p2m + l->p2m_pfn + l->p2m_pages,
+			  (struct image_part){ tables + n, more, 0, more });
 	free(tables);
 	return why;
 }
@@ -228,18 +212,15 @@ static const char *write_tables(struct work *w)
 /* start_info and, behind it, the two rings. */
 static const char *write_start_info(struct work *w)
 {
-	union {
-		struct start_info si;
-		uint8_t page[PAGE_SIZE];
-	} u = { .page = { 0 } };
+	struct start_info si = { 0 };
 
-	layout_start_info(&w->l, &w->im, &w->facts, w->p2m, &u.si);
-	w->b->store_frame = u.si.store_mfn;
-	w->b->console_frame = u.si.console.domU.mfn;
-	return put(w, (struct piece){
-		.what = "start_info",
-		.frames = w->p2m + layout_pfn(&w->l, w->l.v_start_info),
-		.data = &u, .data_size = sizeof(u), .size = 3 * PAGE_SIZE });
+	layout_start_info(&w->l, &w->im, &w->facts, w->p2m, &si);
+	w->b->store_frame = si.store_mfn;
+	w->b->console_frame = si.console.domU.mfn;
+	return put(w, "start_info",
+		   w->p2m + layout_pfn(&w->l, w->l.v_start_info),
+		   (struct image_part){ (uint8_t *)&si, sizeof(si), 0,
+					3 * PAGE_SIZE });
 }
 
 /* No events before the kernel is ready for them. */
@@ -250,9 +231,9 @@ static const char *write_shared_info(struct work *w)
 
 	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		s.vcpu_info[i].evtchn_upcall_mask = 1;
-	return put(w, (struct piece){
-		.what = "shared_info", .frames = &w->facts.shared_info_frame,
-		.data = &s, .data_size = sizeof(s), .size = PAGE_SIZE });
+	return put(w, "shared_info", &w->facts.shared_info_frame,
+		   (struct image_part){ (uint8_t *)&s, sizeof(s), 0,
+					PAGE_SIZE });
 }
 
 /* The daemons get at the rings by the two reserved references. */
