@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xm console: the operator's terminal and the guest's pty, both raw, tied
+ * xm console: the operator's terminal, raw, and the guest's pty tied
  * together until Ctrl-] or the guest's end.
  */
 #include <errno.h>
@@ -22,20 +22,6 @@ static struct termios console_old;
 static void console_restore(void)
 {
 	tcsetattr(0, TCSADRAIN, &console_old);
-}
-
-static void console_raw(int fd, struct termios *old)
-{
-	struct termios t;
-
-	if (tcgetattr(fd, &t))
-		return;
-	if (old) {
-		*old = t;
-		atexit(console_restore);
-	}
-	cfmakeraw(&t);
-	tcsetattr(fd, TCSANOW, &t);
 }
 
 /* Moves what there is; false at the end of either side. */
@@ -74,12 +60,17 @@ int console_attach(int domid)
 	int pty = open(tty, O_RDWR | O_NOCTTY);
 	struct pollfd p[2] = { { .fd = 0, .events = POLLIN },
 			       { .fd = pty, .events = POLLIN } };
+	struct termios raw;
 
 	if (pty < 0)
 		fatal("%s", tty);
 	signal(SIGPIPE, SIG_IGN);
-	console_raw(pty, NULL);
-	console_raw(0, &console_old);
+	if (!tcgetattr(0, &console_old)) {
+		raw = console_old;
+		cfmakeraw(&raw);
+		atexit(console_restore);
+		tcsetattr(0, TCSANOW, &raw);
+	}
 	do {
 		if (poll(p, 2, -1) < 0)
 			p[0].revents = p[1].revents = 0;	/* a signal */
