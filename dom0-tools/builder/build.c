@@ -266,8 +266,8 @@ static const char *start_vcpu(struct work *w)
 	if (!rc)
 		rc = hyper_set_context(w->b->domid, 0, c);
 	hyper_free(c, sizeof(*c));
-	return rc ? arena_printf(w->a, "the hypervisor refuses its page tables: %s",
-				 strerror(-rc)) : NULL;
+	return rc ? arena_printf(w->a, "the hypervisor refuses its page "
+				 "tables: %s", strerror(-rc)) : NULL;
 }
 
 /*

@@ -206,7 +206,8 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 static const struct part {
 	const char *device, *key, *pattern, *wanted;
 } parts[] = {
-	{ "disk", "target", "", "" },	/* from here to access: see conf_add() */
+	/* The first four: see conf_add(). */
+	{ "disk", "target", "", "" },
 	{ "disk", "format", "^(raw)?$", "raw, an image or block device," },
 	{ "disk", "vdev", "^(xv|s|h)d[a-z]{1,2}[0-9]{0,2}$", "one like xvda" },
 	{ "disk", "access", "^(r|ro|w|rw)$", "rw or ro" },
@@ -321,8 +322,8 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 			if (!disk && !*value)
 				continue;
 			if (!disk || place > parts + 3)
-				return conf_wrong(c, "%s: '%s' is one too many, "
-						  "or not KEY=VALUE", key,
+				return conf_wrong(c, "%s: '%s' is one too many"
+						  ", or not KEY=VALUE", key,
 						  value);
 		}
 		if (!part_set(c, key, v, name, value))

@@ -65,24 +65,16 @@ void hyper_free(void *p, size_t size)
 		munmap(p, size);
 }
 
-/* A call op(cmd, arg), where arg is in and out and at most a page. */
+/* A call op(cmd, arg), or op(arg); arg is in and out and at most a page. */
+#define NO_CMD	~0u
 static long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
 {
+	uintptr_t p = (uintptr_t)hyper_bounce;
 	long r;
 
 	memcpy(hyper_bounce, arg, size);
-	r = hyper_call(op, cmd, (uintptr_t)hyper_bounce, 0, 0);
-	memcpy(arg, hyper_bounce, size);
-	return r;
-}
-
-/* A call op(arg). */
-static long hyper_bounced(unsigned int op, void *arg, size_t size)
-{
-	long r;
-
-	memcpy(hyper_bounce, arg, size);
-	r = hyper_call(op, (uintptr_t)hyper_bounce, 0, 0, 0);
+	r = cmd == NO_CMD ? hyper_call(op, p, 0, 0, 0) :
+		hyper_call(op, cmd, p, 0, 0);
 	memcpy(arg, hyper_bounce, size);
 	return r;
 }
@@ -91,14 +83,14 @@ static long hyper_bounced(unsigned int op, void *arg, size_t size)
 static int hyper_domctl(struct xen_domctl *op)
 {
 	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	return hyper_bounced(__HYPERVISOR_domctl, op, sizeof(*op));
+	return hyper_op(__HYPERVISOR_domctl, NO_CMD, op, sizeof(*op));
 }
 
 /* One sysctl, in the same way. */
 int hyper_sysctl(struct xen_sysctl *op)
 {
 	op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-	return hyper_bounced(__HYPERVISOR_sysctl, op, sizeof(*op));
+	return hyper_op(__HYPERVISOR_sysctl, NO_CMD, op, sizeof(*op));
 }
 
 /* The domain with the lowest id not below first; -ESRCH past the last. */
@@ -339,7 +331,9 @@ int hyper_sched(domid_t domid, bool set, uint16_t *weight, uint16_t *cap)
 /* A port in domid that only remote may connect to. */
 int hyper_alloc_port(domid_t domid, domid_t remote)
 {
-	struct evtchn_alloc_unbound arg = { .dom = domid, .remote_dom = remote };
+	struct evtchn_alloc_unbound arg = {
+		.dom = domid, .remote_dom = remote,
+	};
 	int rc = hyper_op(__HYPERVISOR_event_channel_op,
 			  EVTCHNOP_alloc_unbound, &arg, sizeof(arg));
 

@@ -197,8 +197,10 @@ void loop_run(void)
 	while (!loop_ending) {
 		ms = more ? 0 : loop_timers ? 60000 : -1;
 		now = ms > 0 ? loop_now() : 0;
-		if (ms > 0 && loop_timers->due < now + ms)
-			ms = loop_timers->due > now ? loop_timers->due - now : 0;
+		if (ms > 0 && loop_timers->due <= now)
+			ms = 0;
+		else if (ms > 0 && loop_timers->due < now + ms)
+			ms = loop_timers->due - now;
 		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");

@@ -156,31 +156,29 @@ static const char *text(struct reader *r, xmlNode *n)
 static struct value *read_value(struct reader *r, xmlNode *n,
 				unsigned int depth);
 
-/* in is <array><data>ITEM..., or <struct><member><name/>ITEM</member>... */
+/*
+ * The values in `in`: each by itself (wrapper NULL), or in an element of that
+ * name; in a "member" a name goes before it.
+ */
 static struct value *read_parts(struct reader *r, xmlNode *in,
-				unsigned int depth)
+				const char *wrapper, unsigned int depth)
 {
-	struct value *v, *part;
-	xmlNode *n, *name;
+	bool object = wrapper && !strcmp(wrapper, "member");
+	struct value *v = object ? value_struct(r->a) : value_array(r->a);
+	xmlNode *n, *name = NULL, *at;
+	struct value *part;
 
-	if (is(in, "array")) {
-		v = value_array(r->a);
-		in = xmlFirstElementChild(in);
-		if (!is(in, "data"))
-			return wrong(r, "an array without data");
-	} else {
-		v = value_struct(r->a);
-	}
 	for (n = xmlFirstElementChild(in); n; n = xmlNextElementSibling(n)) {
-		name = v->type == VALUE_STRUCT ? xmlFirstElementChild(n) : NULL;
-		part = read_value(r, name ? xmlNextElementSibling(name) : n,
-				  depth);
-		if (part && v->type == VALUE_ARRAY)
-			value_append(v, part);
-		else if (part && is(n, "member") && is(name, "name"))
-			value_set(v, text(r, name), part);
-		else
-			wrong(r, "a struct with a malformed member");
+		at = wrapper ? xmlFirstElementChild(n) : n;
+		if (object) {
+			name = at;
+			at = name ? xmlNextElementSibling(name) : NULL;
+		}
+		part = read_value(r, at, depth);
+		if (!part || (wrapper && !is(n, wrapper)) ||
+		    (object && !is(name, "name")))
+			return wrong(r, "a malformed member or parameter");
+		value_set(v, object ? text(r, name) : NULL, part);
 		if (r->error)
 			return NULL;
 	}
@@ -202,8 +200,10 @@ static struct value *read_value(struct reader *r, xmlNode *n,
 		return wrong(r, "values too deep in each other");
 	if (is(in, "nil"))
 		return value_new(r->a, (struct value){ .type = VALUE_NIL });
-	if (is(in, "array") || is(in, "struct"))
-		return read_parts(r, in, depth + 1);
+	if (is(in, "struct"))
+		return read_parts(r, in, "member", depth + 1);
+	if (is(in, "array") && is(xmlFirstElementChild(in), "data"))
+		return read_parts(r, xmlFirstElementChild(in), NULL, depth + 1);
 	s = text(r, in ? in : n);
 	if (!s)
 		return NULL;
@@ -256,19 +256,6 @@ xmlDoc *xml_read(const char *from, size_t len, unsigned int *line)
 	return doc;
 }
 
-static struct value *read_params(struct reader *r, xmlNode *n)
-{
-	struct value *v = value_array(r->a), *part;
-
-	for (n = xmlFirstElementChild(n); n; n = xmlNextElementSibling(n)) {
-		part = read_value(r, xmlFirstElementChild(n), 0);
-		if (!part || !is(n, "param"))
-			return wrong(r, "a malformed parameter");
-		value_append(v, part);
-	}
-	return v;
-}
-
 /* NULL and a call's method and parameters (an array), or what is wrong. */
 const char *rpc_parse_call(struct arena *a, const char *body, size_t len,
 			   const char **method, struct value **params)
@@ -288,7 +275,7 @@ const char *rpc_parse_call(struct arena *a, const char *body, size_t len,
 	if (is(root, "methodCall") && is(n, "methodName")) {
 		*method = text(&r, n);
 		n = xmlNextElementSibling(n);
-		*params = read_params(&r, n);
+		*params = read_parts(&r, n, "param", 0);
 		if (n && !is(n, "params"))
 			wrong(&r, "no params");
 	} else {
@@ -315,7 +302,7 @@ const char *rpc_parse_reply(struct arena *a, const char *body, size_t len,
 		*result = read_value(&r, xmlFirstElementChild(n), 0);
 		wrong(&r, value_get_string(*result, "faultString", "a fault"));
 	} else {
-		*result = value_item(read_params(&r, n), 0);
+		*result = value_item(read_parts(&r, n, "param", 0), 0);
 	}
 	if (!is(root, "methodResponse") || !*result)
 		wrong(&r, "the reply has no value");
@@ -556,9 +543,11 @@ struct value *rpc_call(struct arena *a, const char *socket_path,
 	size_t len, used = 0;
 	char *body = rpc_format_call(a, method, params, &len), *buf;
 	char *message = arena_printf(a, "POST " RPC_PATH " HTTP/1.1\r\n"
-				     "Host: localhost\r\nConnection: close\r\n"
+				     "Host: localhost\r\n"
+				     "Connection: close\r\n"
 				     "Content-Type: text/xml\r\n"
-				     "Content-Length: %zu\r\n\r\n%s", len, body);
+				     "Content-Length: %zu\r\n\r\n%s",
+				     len, body);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct value *result = NULL;
 	struct http_head head;

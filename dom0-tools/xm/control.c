@@ -182,15 +182,15 @@ int cmd_sched_credit(char **argv)
 int cmd_attach(char **argv)
 {
 	struct value *ref = find_ref(*argv);
-	const char *spec = "";
+	const char *key = command->detail, *spec = "";
 	struct conf conf;
 
 	while (*++argv)
 		spec = arena_printf(&arena, "%s%s%s", spec, *spec ? "," : "",
 				    *argv);
 	conf_init(&conf, &arena);
-	if (!conf_add(&conf, command->detail, spec))
+	if (!conf_add(&conf, key, spec))
 		fatalx("%s", conf.error);
-	CALL(command->method, ref, value_item(value_get(conf.domain, command->detail), 0));
+	CALL(command->method, ref, value_item(value_get(conf.domain, key), 0));
 	return 0;
 }

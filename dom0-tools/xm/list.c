@@ -57,8 +57,8 @@ int cmd_list(char **argv)
 	static const struct column columns[] = {
 		{ "%-40s", "Name", "name_label" }, { " %5s", "ID", "domid" },
 		{ " %5s", "Mem", "MiB" }, { " %5s", "VCPUs", "vcpus_online" },
-		{ "     %s", "State", "state" }, { "  %8s", "Time", "cpu_time" },
-		{ " %s", "UUID", "uuid" },
+		{ "     %s", "State", "state" },
+		{ "  %8s", "Time(s)", "cpu_time" }, { " %s", "UUID", "uuid" },
 	};
 	struct value *all = records_of(argv), *r, *out = value_array(&arena);
 
@@ -85,7 +85,8 @@ int cmd_vcpu_list(char **argv)
 	};
 	struct value *all = records_of(argv), *out = value_array(&arena);
 	struct value *rows = value_array(&arena), *r, *v, *row;
-	const struct value *vcpus;
+	const struct value *vcpus, *cpu;
+	const char *hard, *soft;
 
 	for value_each(r, all) {
 		vcpus = value_get(r, "vcpus");
@@ -100,12 +101,13 @@ int cmd_vcpu_list(char **argv)
 			row = again(v);
 			copy_member(row, "name", r, "name_label");
 			copy_member(row, "domid", r, "domid");
-			value_set(row, "where", value_get_int(v, "cpu", -1) < 0 ?
-				  STRING("-") : again(value_get(v, "cpu")));
-			value_set(row, "affinity",
-				  value_printf(&arena, " %s / %s",
-				value_get_string(v, "affinity_hard", "all"),
-				value_get_string(v, "affinity_soft", "all")));
+			cpu = value_get(v, "cpu");
+			hard = value_get_string(v, "affinity_hard", "all");
+			soft = value_get_string(v, "affinity_soft", "all");
+			value_set(row, "where", value_get_int(v, "cpu", -1) < 0
+				  ? STRING("-") : again(cpu));
+			value_set(row, "affinity", value_printf(&arena,
+				  " %s / %s", hard, soft));
 			value_append(rows, row);
 		}
 	}
@@ -169,8 +171,9 @@ int cmd_uptime(char **argv)
 static void top_round(struct value *all, struct value *before, double wall)
 {
 	static const struct column columns[] = {
-		{ "%-20s", "NAME", "name_label" }, { " %-6s", "STATE", "state" },
-		{ " %10s", "CPU(sec)", "seconds" }, { " %6s", "CPU(%)", "share" },
+		{ "%-20s", "NAME", "name_label" },
+		{ " %-6s", "STATE", "state" }, { " %10s", "CPU(sec)", "secs" },
+		{ " %6s", "CPU(%)", "share" },
 		{ " %10s", "MEM(k)", "memory_dynamic" },
 		{ " %5s", "VCPUS", "vcpus_online" },
 	};
@@ -182,8 +185,7 @@ static void top_round(struct value *all, struct value *before, double wall)
 		for (old = before ? before->first : NULL; old; old = old->next)
 			if (domid_of(old) == domid_of(r))
 				used = cpu_time(r) - cpu_time(old);
-		value_set(r, "seconds",
-			  value_printf(&arena, "%.0f", cpu_time(r)));
+		value_set(r, "secs", value_printf(&arena, "%.0f", cpu_time(r)));
 		value_set(r, "share", value_double(&arena, 100 * used / wall));
 	}
 	print_table(NULL, columns, ARRAY_SIZE(columns), all);
@@ -273,7 +275,8 @@ int cmd_info(char **argv)
 
 int cmd_dmesg(char **argv)
 {
-	struct value *v = CALL(command->method, HOST, value_bool(&arena, opt['c']));
+	struct value *clear = value_bool(&arena, opt['c']);
+	struct value *v = CALL(command->method, HOST, clear);
 
 	(void)argv;
 	if (opt_json || v->type != VALUE_STRING)

@@ -49,7 +49,7 @@ static const struct command commands[] = {
 	{ "uptime", cmd_uptime, 0, true, "s=short", NULL, NULL,
 	  "[-s] [DOMAIN...]", "How long domains have been running" },
 	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations", NULL, NULL,
-	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use; Ctrl-C ends it" },
+	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use" },
 	{ "mem-set", cmd_ask, 2, false, "", "VM.set_memory", "dm",
 	  "DOMAIN SIZE", "Give a domain more or less memory, in MiB or with b, "
 	  "k, m, g, t" },
@@ -189,8 +189,7 @@ int main(int argc, char **argv)
 	command = find_command(argv[1]);
 	argv = read_options(command, argc - 1, argv + 1);
 	if (argc - 1 - optind < (int)command->args) {
-		fprintf(stderr, "xm: %s needs at least %u argument%s\n",
-			command->name, command->args, command->args > 1 ? "s" : "");
+		fprintf(stderr, "xm: %s needs more arguments\n", command->name);
 		print_usage(stderr, command);
 		return 1;
 	}
