@@ -101,26 +101,28 @@ static int64_t amount(const char *text)
 	return ldexp(n, 10 * (unit - units - 1));
 }
 
-/* An argument as command->detail says what it is. */
-static struct value *argument(char kind, const char *s)
+/* A parameter as command->detail says what it is; it may take an argument. */
+static struct value *parameter(char kind, char ***argv)
 {
+	const char *s = "-";
+
+	if (kind == 'H')
+		return HOST;
+	if (kind == 'F')
+		return value_bool(&arena, opt['f']);
+	if (**argv)
+		s = *(*argv)++;
 	switch (kind) {
 	case 'd': return find_ref(s);
 	case 'm': return INT(amount(s));
 	case 'n': return INT(number(s, 1, 4096, "count"));
+	case 'v': return INT(strcmp(s, "all") ? number(s, 0, 4095, "vcpu") : -1);
 	case 'i': return s[strspn(s, "0123456789")] ? STRING(s) : INT(atoll(s));
-	case 'k':
-		if (strlen(s) != 1)
-			fatalx("sysrq '%s': one letter is wanted", s);
-		return STRING(s);
 	default: return STRING(s);
 	}
 }
 
-/*
- * A call with what is on the command line, for one domain after another if
- * nothing else is wanted.  H stands for the host, F for option -f.
- */
+/* A call with what is on the command line; one per domain if that is all. */
 int cmd_ask(char **argv)
 {
 	struct value *params;
@@ -129,23 +131,9 @@ int cmd_ask(char **argv)
 	do {
 		params = value_array(&arena);
 		for (kind = command->detail; *kind; kind++)
-			value_append(params, *kind == 'H' ? HOST :
-				     *kind == 'F' ?
-				     value_bool(&arena, opt['f']) :
-				     argument(*kind, *argv++));
+			value_append(params, parameter(*kind, &argv));
 		ask(NULL, command->method, params);
 	} while (*argv && !strcmp(command->detail, "d"));
-	return 0;
-}
-
-int cmd_vcpu_pin(char **argv)
-{
-	int64_t vcpu = -1;
-
-	if (strcmp(argv[1], "all"))
-		vcpu = number(argv[1], 0, 4095, "vcpu");
-	CALL(command->method, find_ref(argv[0]), INT(vcpu), STRING(argv[2]),
-	     STRING(argv[3] ? argv[3] : "-"));
 	return 0;
 }
 

@@ -59,7 +59,7 @@ static const struct command commands[] = {
 	  "List virtual CPUs" },
 	{ "vcpu-set", cmd_ask, 2, false, "", "VM.set_vcpus", "dn",
 	  "DOMAIN COUNT", "Set how many virtual CPUs a domain uses" },
-	{ "vcpu-pin", cmd_vcpu_pin, 3, false, "", "VM.pin_vcpu", NULL,
+	{ "vcpu-pin", cmd_ask, 3, false, "", "VM.pin_vcpu", "dvss",
 	  "DOMAIN VCPU|all CPUS|all|- [CPUS|all|-]",
 	  "Set the CPUs that a virtual CPU may use, and prefers" },
 	{ "sched-credit", cmd_sched_credit, 0, true,
@@ -78,7 +78,7 @@ static const struct command commands[] = {
 	  "DOMAIN NUMBER|MAC", "Take a network interface away" },
 	{ "network-list", cmd_devices, 1, true, "", "VIF.list", "vif",
 	  "DOMAIN...", "List network interfaces" },
-	{ "sysrq", cmd_ask, 2, false, "", "VM.send_sysrq", "dk", "DOMAIN KEY",
+	{ "sysrq", cmd_ask, 2, false, "", "VM.send_sysrq", "ds", "DOMAIN KEY",
 	  "Send a Linux guest a magic key" },
 	{ "debug-keys", cmd_ask, 1, false, "", "host.send_debug_keys", "Hs",
 	  "KEYS", "Press debug keys of the hypervisor; xm dmesg shows what it "

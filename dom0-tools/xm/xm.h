@@ -59,7 +59,7 @@ int print_table(const char *head, const struct column *columns, unsigned int n,
 /* The commands. */
 int64_t number(const char *text, int64_t min, int64_t max, const char *what);
 command_fn cmd_create, cmd_list, cmd_console, cmd_end, cmd_ask, cmd_member,
-	cmd_info, cmd_dmesg, cmd_uptime, cmd_top, cmd_vcpu_list, cmd_vcpu_pin,
+	cmd_info, cmd_dmesg, cmd_uptime, cmd_top, cmd_vcpu_list,
 	cmd_sched_credit, cmd_attach, cmd_devices, cmd_help;
 int console_attach(int domid);
 
