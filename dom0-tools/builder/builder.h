@@ -27,8 +27,7 @@ struct image {
 	uint64_t paddr_offset;
 	uint64_t hypercall_page;	/* or NO_ADDRESS */
 	uint64_t init_p2m;		/* or NO_ADDRESS */
-	bool mod_start_pfn;
-	bool abi_ok, pae_refused;
+	bool mod_start_pfn, abi_ok;
 };
 struct image_part {
 	const uint8_t *data;

@@ -17,13 +17,6 @@
 
 #define MAX_EXTENT	(1ull << 30)	/* from VIRT_BASE to the kernel's end */
 
-static bool note_is(const uint8_t *desc, uint32_t size, const char *text)
-{
-	size_t n = strlen(text);
-
-	return size >= n && !memcmp(desc, text, n) && (size == n || !desc[n]);
-}
-
 /* One note; those not named here are for people, or other loaders. */
 static void take_note(struct image *im, uint32_t type, const uint8_t *desc,
 		      uint32_t size)
@@ -43,9 +36,7 @@ static void take_note(struct image *im, uint32_t type, const uint8_t *desc,
 	else if (type == XEN_ELFNOTE_MOD_START_PFN)
 		im->mod_start_pfn = v & 1;
 	else if (type == XEN_ELFNOTE_XEN_VERSION)
-		im->abi_ok = note_is(desc, size, "xen-3.0");
-	else if (type == XEN_ELFNOTE_PAE_MODE)
-		im->pae_refused = note_is(desc, size, "no");
+		im->abi_ok = size >= 7 && !memcmp(desc, "xen-3.0", 7);
 }
 
 /* All notes in a part of the file. */
@@ -94,8 +85,6 @@ static const char *check_notes(const struct image *im)
 		return "has no Xen notes: not a kernel for PV guests";
 	if (!im->abi_ok)
 		return "is for another ABI (note XEN_VERSION)";
-	if (im->pae_refused)
-		return "refuses 64-bit page tables (note PAE_MODE)";
 	if (im->virt_base & ~PAGE_MASK || im->paddr_offset & ~PAGE_MASK ||
 	    im->virt_base + MAX_EXTENT < im->virt_base)
 		return "has an odd address in its note VIRT_BASE";

@@ -276,12 +276,13 @@ static bool disk_finish(struct conf *c, struct value *disk)
 	return true;
 }
 
-static char *trimmed(char *s)
+/* s without the blanks around it. */
+char *conf_trimmed(char *s)
 {
 	char *end;
 
-	s += strspn(s, " \t\n");
-	for (end = s + strlen(s); end > s && strchr(" \t\n", end[-1]);)
+	s += strspn(s, " \t\r\n");
+	for (end = s + strlen(s); end > s && strchr(" \t\r\n", end[-1]);)
 		*--end = 0;
 	return s;
 }
@@ -312,13 +313,13 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 		n = strcspn(word, "/:=");
 		if (word[n] == '=') {
 			word[n] = 0;
-			name = trimmed(word);
-			value = trimmed(word + n + 1);
+			name = conf_trimmed(word);
+			value = conf_trimmed(word + n + 1);
 		} else {
 			while (value_get(v, place->key))
 				place++;
 			name = place->key;
-			value = trimmed(word);
+			value = conf_trimmed(word);
 			if (!disk && !*value)
 				continue;
 			if (!disk || place > parts + 3)

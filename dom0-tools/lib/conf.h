@@ -31,6 +31,7 @@ void *conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 void conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 bool conf_set(struct conf *c, const char *key, struct value *v);
 bool conf_add(struct conf *c, const char *key, const char *spec);
+char *conf_trimmed(char *s);
 bool conf_parse(struct conf *c, const char *file, const char *text);
 bool conf_load(struct conf *c, const char *file);
 bool conf_finish(struct conf *c);

@@ -19,16 +19,10 @@ static bool is(const xmlNode *n, const char *name)
 /* A copy of an element's text or of an attribute; NULL: there is none. */
 static const char *taken(struct conf *c, xmlChar *x)
 {
-	char *s, *end;
+	char *s = x ? arena_printf(c->arena, "%s", x) : NULL;
 
-	if (!x)
-		return NULL;
-	s = arena_printf(c->arena, "%s", x);
 	xmlFree(x);
-	s += strspn(s, " \t\r\n");
-	for (end = s + strlen(s); end > s && strchr(" \t\r\n", end[-1]);)
-		*--end = 0;
-	return s;
+	return s ? conf_trimmed(s) : NULL;
 }
 
 static const char *text(struct conf *c, xmlNode *n)
