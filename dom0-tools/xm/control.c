@@ -116,7 +116,8 @@ static struct value *parameter(char kind, char ***argv)
 	case 'd': return find_ref(s);
 	case 'm': return INT(amount(s));
 	case 'n': return INT(number(s, 1, 4096, "count"));
-	case 'v': return INT(strcmp(s, "all") ? number(s, 0, 4095, "vcpu") : -1);
+	case 'v':
+		return INT(strcmp(s, "all") ? number(s, 0, 4095, "vcpu") : -1);
 	case 'i': return s[strspn(s, "0123456789")] ? STRING(s) : INT(atoll(s));
 	default: return STRING(s);
 	}
