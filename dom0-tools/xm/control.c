@@ -36,7 +36,7 @@ static void await_change(void)
 
 	value_append(classes, STRING("vm"));
 	v = TRY(&why, "event.from", classes, STRING(token),
-		     value_double(&arena, 1));
+		value_double(&arena, 1));
 	if (v)
 		token = value_get_string(v, "token", "");
 	else
@@ -61,11 +61,11 @@ int cmd_end(char **argv)
 		if (opt['a'] && !domid)
 			continue;
 		fprintf(stderr, "%s domain %d\n", command->detail, domid);
-		if (TRY(&why, command->method,
-			     CALL("VM.get_by_domid", INT(domid))))
-			continue;
-		fprintf(stderr, "xm: %s\n", why);
-		failed = 1;
+		if (!TRY(&why, command->method,
+			 CALL("VM.get_by_domid", INT(domid)))) {
+			fprintf(stderr, "xm: %s\n", why);
+			failed = 1;
+		}
 	}
 	if (opt['w'] && !failed)
 		for value_each(r, all)

@@ -62,8 +62,7 @@ int cmd_create(char **argv)
 	if (opt['n'])
 		return print_json(domain);
 	ref = CALL("VM.create", domain);
-	if (!TRY(&why, "VM.start", ref,
-		      value_bool(&arena, opt['p']))) {
+	if (!TRY(&why, "VM.start", ref, value_bool(&arena, opt['p']))) {
 		TRY(&also, "VM.destroy", ref);
 		fatalx("%s", why);
 	}
