@@ -46,13 +46,12 @@ static const char *plan(struct work *w)
 		return why;
 	if (b->ramdisk) {
 		w->initrd = open(b->ramdisk, O_RDONLY | O_CLOEXEC);
-		if (w->initrd < 0 || fstat(w->initrd, &st))
-			return arena_printf(w->a, "%s: %s", b->ramdisk,
-					    strerror(errno));
-		if (!S_ISREG(st.st_mode) || !st.st_size ||
+		if (w->initrd < 0 || fstat(w->initrd, &st) ||
+		    !S_ISREG(st.st_mode) || !st.st_size ||
 		    st.st_size > (off_t)INITRD_MAX)
-			return arena_printf(w->a, "%s: is no initrd",
-					    b->ramdisk);
+			return arena_printf(w->a, "%s: %s", b->ramdisk,
+					    w->initrd < 0 ? strerror(errno) :
+					    "is no initrd");
 	}
 	w->facts.initrd_size = st.st_size;
 	w->facts.nr_pages = b->memory_kib >> 2;

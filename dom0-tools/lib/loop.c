@@ -9,13 +9,13 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "lib.h"
+
+#define LOOP_FDS	4096	/* what is never used of it takes no memory */
 
 struct loop_slot {
 	loop_fn *fn;			/* NULL: not watched */
@@ -23,8 +23,7 @@ struct loop_slot {
 	uint32_t generation;
 };
 
-static struct loop_slot *loop_slots;	/* by descriptor */
-static int loop_nr_slots;
+static struct loop_slot loop_slots[LOOP_FDS];	/* by descriptor */
 static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
 static void (*loop_signal_fn)(void);
@@ -39,29 +38,6 @@ uint64_t loop_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
-}
-
-static int loop_grow(int fd)
-{
-	int n = loop_nr_slots ? loop_nr_slots : 64;
-	struct loop_slot *slots;
-
-	if (loop_epoll < 0)
-		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (loop_epoll < 0)
-		return -errno;
-	if (fd < loop_nr_slots)
-		return 0;
-	while (n <= fd)
-		n *= 2;
-	slots = realloc(loop_slots, n * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	memset(slots + loop_nr_slots, 0,
-	       (n - loop_nr_slots) * sizeof(*slots));
-	loop_slots = slots;
-	loop_nr_slots = n;
-	return 0;
 }
 
 /* Changes what fd is watched for. */
@@ -84,10 +60,12 @@ int loop_want(int fd, unsigned int events)
  */
 int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 {
-	int rc = loop_grow(fd);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (fd >= LOOP_FDS)
+		return -EMFILE;
+	if (loop_epoll < 0)
+		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_slots[fd].generation++;
 	rc = loop_want(fd, events);
 	if (rc)
@@ -100,7 +78,7 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 /* Forgets fd; to be called before it is closed. */
 void loop_del(int fd)
 {
-	if (fd < 0 || fd >= loop_nr_slots || !loop_slots[fd].fn)
+	if (fd < 0 || fd >= LOOP_FDS || !loop_slots[fd].fn)
 		return;
 	loop_slots[fd].fn = NULL;
 	epoll_ctl(loop_epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -192,8 +170,6 @@ void loop_run(void)
 	uint64_t now;
 	int i, n, ms;
 
-	if (loop_grow(0))
-		fatal("event loop");
 	while (!loop_ending) {
 		ms = more ? 0 : loop_timers ? 60000 : -1;
 		now = ms > 0 ? loop_now() : 0;
