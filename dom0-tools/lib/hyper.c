@@ -27,7 +27,7 @@
 static int hyper_fd = -1, hyper_buf_fd = -1;
 static void *hyper_bounce;	/* one page */
 
-/* To be called once, before anything else here. */
+/* To be called once, before anything else here; and anew after a fork(). */
 int hyper_open(void)
 {
 	hyper_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);

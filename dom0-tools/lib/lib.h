@@ -68,6 +68,7 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms);
 void loop_timer_clear(struct loop_timer *t);
 int loop_signal(int sig, void (*fn)(void));
 void loop_after(bool (*fn)(void));
+void loop_forked(void);
 void loop_run(void);
 void loop_stop(void);
 

@@ -146,6 +146,14 @@ void loop_after(bool (*fn)(void))
 	loop_after_fn = fn;
 }
 
+/* For the child of a fork(): a loop of its own, in which nothing is. */
+void loop_forked(void)
+{
+	close(loop_epoll);
+	loop_epoll = -1;
+	loop_timers = NULL;
+}
+
 static void loop_dispatch(const struct epoll_event *ev)
 {
 	int fd = (int)(uint32_t)ev->data.u64;

@@ -1,35 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events, and those who wait for some.  The last EVENTS are kept; a token is
- * the number of the last event its owner has seen.
+ * Events, those who wait for some, and tasks, which tell of starts that
+ * nobody waits for.  The last EVENTS and TASKS are kept; a token is the
+ * number of the last event its owner has seen.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "xend.h"
 
 #define EVENTS		256
+#define TASKS		64
 #define TIMEOUT_MAX	3600.0
 
 static struct event {
 	const char *class, *operation;
-	char ref[UUID_CHARS + 16];
+	char ref[REF_CHARS];
 	double when;
 } events[EVENTS];
 static uint64_t event_count;		/* events so far */
-
-struct event_wait {
-	struct event_wait *next;
-	struct call *call;
-	uint64_t since;
-	struct loop_timer timer;
-};
-static struct event_wait *waits;
+static struct loop_timer event_timer;
 
 static bool wanted(const struct call *c, const struct event *e)
 {
-	const struct value *classes = value_item(c->params, 0);
+	const struct value *classes = value_item(c->params, 1);
 	const struct value *v;
 
 	if (!classes || classes->type != VALUE_ARRAY)
@@ -41,88 +35,54 @@ static bool wanted(const struct call *c, const struct event *e)
 	return false;
 }
 
-static void append(struct call *c, struct value *list, const char *class,
-		   const char *operation, const char *ref, double when)
+/* The first event from i on that the call wants; event_count if none. */
+static uint64_t next_wanted(const struct call *c, uint64_t i)
 {
-	struct value *v = value_struct(&c->a);
-
-	value_set(v, "class", value_string(&c->a, class));
-	value_set(v, "operation", value_string(&c->a, operation));
-	value_set(v, "ref", value_string(&c->a, ref));
-	value_set(v, "timestamp", value_double(&c->a, when));
-	value_append(list, v);
+	if (event_count - i > EVENTS)
+		i = event_count - EVENTS;
+	while (i < event_count && !wanted(c, &events[i % EVENTS]))
+		i++;
+	return i;
 }
 
-/* Everything is new to who comes without a token. */
-static void append_all(struct call *c, struct value *list)
-{
-	static const struct event as = { .class = "vm" };
-	char ref[UUID_CHARS + 16];
-	struct vm *vm;
-
-	for (vm = vms; vm && wanted(c, &as); vm = vm->next) {
-		snprintf(ref, sizeof(ref), "OpaqueRef:%s", vm->uuid);
-		append(c, list, "vm", "add", ref, time(NULL));
-	}
-}
-
-static struct value *answer(struct call *c, struct value *list)
-{
-	struct value *v = value_struct(&c->a);
-
-	value_set(v, "events", list);
-	value_set(v, "token", value_printf(&c->a, "%llu",
-					   (unsigned long long)event_count));
-	return v;
-}
-
-/* A list of those since; *any says whether there is one. */
-static struct value *collect(struct call *c, uint64_t since, bool *any)
+static struct value *answer(struct call *c)
 {
 	struct value *list = value_array(&c->a);
 	const struct event *e;
+	uint64_t i;
 
-	*any = false;
-	if (event_count - since > EVENTS)
-		since = event_count - EVENTS;
-	for (; since < event_count; since++) {
-		e = &events[since % EVENTS];
-		if (!wanted(c, e))
-			continue;
-		append(c, list, e->class, e->operation, e->ref, e->when);
-		*any = true;
+	c->waiting = false;
+	loop_timer_clear(&c->timer);
+	for (i = next_wanted(c, c->since); i < event_count;
+	     i = next_wanted(c, i + 1)) {
+		e = &events[i % EVENTS];
+		value_append(list, record_of(c, "class", text(c, e->class),
+			"operation", text(c, e->operation),
+			"ref", text(c, e->ref),
+			"timestamp", real(c, e->when), NULL));
 	}
-	return list;
+	return record_of(c, "events", list, "token",
+			 value_printf(&c->a, "%llu", (unsigned long long)i),
+			 NULL);
 }
 
-static void wait_free(struct event_wait *w)
+/* Ends the calls that waited for what happened, and one that waited enough. */
+static void tell(void *enough)
 {
-	struct event_wait **p = &waits;
+	struct call *c, *next;
 
-	while (*p != w)
-		p = &(*p)->next;
-	*p = w->next;
-	loop_timer_clear(&w->timer);
-	w->call->wait = NULL;
-	free(w);
-}
-
-static void wait_end(void *arg)
-{
-	struct event_wait *w = arg;
-	struct call *c = w->call;
-	bool any;
-	struct value *list = collect(c, w->since, &any);
-
-	wait_free(w);
-	call_end(c, answer(c, list));
+	for (c = calls; c; c = next) {
+		next = c->next;
+		if (c->waiting && (c == enough ||
+				   next_wanted(c, c->since) < event_count))
+			call_end(c, answer(c));
+	}
 }
 
 /* Something happened.  class and operation are literals. */
 void event_add(const char *class, const char *operation, const char *ref)
 {
 	struct event *e = &events[event_count++ % EVENTS];
-	struct event_wait *w;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -131,52 +91,81 @@ void event_add(const char *class, const char *operation, const char *ref)
 	snprintf(e->ref, sizeof(e->ref), "%s", ref);
 	e->when = now.tv_sec + now.tv_nsec / 1e9;
 	/* Soon, so that what happens together is told together. */
-	for (w = waits; w; w = w->next)
-		if (wanted(w->call, e))
-			loop_timer_set(&w->timer, 0);
+	event_timer.fn = tell;
+	loop_timer_set(&event_timer, 0);
 }
 
-/* event.from(classes, token, timeout): a call that may wait. */
+/*
+ * event.from(classes, token, timeout): a call that may wait.  Without a token
+ * it does not, and tells of all events that are kept.
+ */
 struct value *event_from(struct call *c)
 {
-	const struct value *token = value_item(c->params, 1);
-	const struct value *t = value_item(c->params, 2);
-	double timeout = !t ? 0 : t->type == VALUE_DOUBLE ? t->d :
+	const struct value *t = value_item(c->params, 3);
+	const char *token = arg_string(c, 2, "");
+	double timeout = !t || !*token ? 0 : t->type == VALUE_DOUBLE ? t->d :
 			 t->type == VALUE_INT ? (double)t->i : 0;
-	struct value *list;
-	struct event_wait *w;
-	uint64_t since = 0;
-	bool any = true;
 
-	if (!token || token->type != VALUE_STRING || !*token->s) {
-		list = value_array(&c->a);
-		append_all(c, list);
-		return answer(c, list);
-	}
-	since = strtoull(token->s, NULL, 10);
-	if (since > event_count)	/* of a xend before this one */
-		since = 0;
-	list = collect(c, since, &any);
-	if (any || timeout <= 0)
-		return answer(c, list);
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return answer(c, list);
-	*w = (struct event_wait){
-		.next = waits, .call = c, .since = since,
-		.timer = { .fn = wait_end, .arg = w },
-	};
-	waits = w;
-	c->wait = w;
-	c->later = true;
-	loop_timer_set(&w->timer,
+	c->since = strtoull(token, NULL, 10);
+	if (c->since > event_count)	/* of a xend before this one */
+		c->since = 0;
+	if (timeout <= 0 || next_wanted(c, c->since) < event_count)
+		return answer(c);
+	c->later = c->waiting = true;
+	c->timer.fn = tell;
+	c->timer.arg = c;
+	loop_timer_set(&c->timer,
 		       (timeout < TIMEOUT_MAX ? timeout : TIMEOUT_MAX) * 1000);
 	return NULL;
 }
 
-/* Its client is gone. */
-void event_hangup(struct call *c)
+/* --- tasks ----------------------------------------------------------- */
+static struct task tasks[TASKS];
+static unsigned int task_next;
+
+/* A new one, for one that ended; NULL if none did. */
+struct task *task_new(void)
 {
-	if (c->wait)
-		wait_free(c->wait);
+	struct task *t;
+	unsigned int n = 0;
+
+	do
+		t = &tasks[task_next++ % TASKS];
+	while (*t->ref && !t->ended && ++n < TASKS);
+	if (n == TASKS)
+		return NULL;
+	*t = (struct task){ .ref = REF, .created = time(NULL) };
+	uuid_new(t->ref + strlen(REF));
+	return t;
+}
+
+/* How far it is. */
+void task_report(struct task *t, struct report r, bool ended)
+{
+	t->report = r;
+	t->ended = ended;
+	event_add("task", "mod", t->ref);
+}
+
+struct value *task_get_record(struct call *c)
+{
+	const char *ref = arg_string(c, 1, "");
+	struct value *error = value_array(&c->a);
+	const struct task *t;
+
+	for (t = tasks; t < tasks + TASKS; t++)
+		if (*t->ref && !strcmp(ref, t->ref))
+			break;
+	if (t == tasks + TASKS)
+		return call_fail(c, "HANDLE_INVALID", "task", "no such task");
+	if (t->report.failed) {
+		value_append(error, text(c, t->report.code));
+		value_append(error, text(c, t->report.text));
+	}
+	return record_of(c, "uuid", text(c, t->ref + strlen(REF)),
+		"name_label", text(c, "VM.start"),
+		"status", text(c, !t->ended ? "pending" :
+			       t->report.failed ? "failure" : "success"),
+		"progress", real(c, t->ended ? 1 : t->report.progress),
+		"created", real(c, t->created), "error_info", error, NULL);
 }

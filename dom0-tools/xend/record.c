@@ -11,301 +11,218 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 #include "record.h"
-
-#define CMDLINE_MAX	1023
 
 /* --- small parsers --------------------------------------------------- */
 /* The number of a disk's name (xvda1, sdb, hdc); 0 if it is none. */
 unsigned int record_vdev(const char *name)
 {
-	static const char prefixes[3][4] = { "xvd", "sd", "hd" };
-	unsigned int kind, disk = 0, part = 0, n;
+	unsigned int major = !strncmp(name, "xvd", 3) ? 202 :
+			     !strncmp(name, "sd", 2) ? 8 :
+			     !strncmp(name, "hd", 2) ? 3 : 0;
+	unsigned int disk = 0, part, n;
 
-	for (kind = 0; kind < 3; kind++)
-		if (!strncmp(name, prefixes[kind], strlen(prefixes[kind])))
-			break;
-	if (kind == 3)
+	if (!major)
 		return 0;
-	name += strlen(prefixes[kind]);
+	name += major == 202 ? 3 : 2;
 	for (n = 0; islower(*name) && n < 3; n++)
 		disk = (disk + (n > 0)) * 26 + (*name++ - 'a');
-	if (!n || islower(*name) || *name == '0')
+	if (!n || *name == '0' || name[strspn(name, "0123456789")])
 		return 0;
-	for (; isdigit(*name) && part < 256; name++)
-		part = part * 10 + (*name - '0');
-	if (*name || part > 255)
-		return 0;
-	if (kind == 0 && (disk > 15 || part > 15))
-		return 1u << 28 | disk << 8 | part;
-	if (kind == 2)
+	part = strlen(name) > 3 ? 999 : strtoul(name, NULL, 10);
+	if (major == 3)
 		return disk > 3 || part > 63 ? 0 :
 		       (disk < 2 ? 3u : 22u) << 8 | (disk & 1) << 6 | part;
-	return disk > 15 || part > 15 ? 0 :
-	       (kind ? 8u : 202u) << 8 | disk << 4 | part;
-}
-
-/* One "N" or "N-M"; false if it is neither or beyond 63. */
-static bool cpu_range(const char **p, uint64_t *bits)
-{
-	unsigned long low, high;
-	char *end;
-
-	if (!isdigit(**p))
-		return false;
-	low = high = strtoul(*p, &end, 10);
-	if (*end == '-') {
-		if (!isdigit(end[1]))
-			return false;
-		high = strtoul(end + 1, &end, 10);
-	}
-	*p = end;
-	if (low > high || high > 63)
-		return false;
-	*bits = (~0ull >> (63 - (high - low))) << low;
-	return true;
+	if (disk < 16 && part < 16)
+		return major << 8 | disk << 4 | part;
+	return major == 202 && part < 256 ? 1u << 28 | disk << 8 | part : 0;
 }
 
 /* "all", or a list such as "0-2,^1"; at least one CPU that is online. */
 bool record_cpus(const char *text, uint64_t online, uint64_t *mask)
 {
+	unsigned long low, high;
 	uint64_t bits;
+	char *end;
 	bool not;
 
-	*mask = 0;
-	if (!strcmp(text, "all") || !*text) {
-		*mask = ~0ull;
+	*mask = *text && strcmp(text, "all") ? 0 : ~0ull;
+	if (*mask)
 		return true;
-	}
-	for (; *text; text += *text == ',') {
+	for (; *text; text = end + (*end == ',')) {
 		not = *text == '^';
 		text += not;
-		if (!cpu_range(&text, &bits) || (*text && *text != ','))
+		if (!isdigit(*text))
 			return false;
+		low = high = strtoul(text, &end, 10);
+		if (*end == '-' && isdigit(end[1]))
+			high = strtoul(end + 1, &end, 10);
+		if (low > high || high > 63 || (*end && *end != ','))
+			return false;
+		bits = (~0ull >> (63 - (high - low))) << low;
 		*mask = not ? *mask & ~bits : *mask | bits;
 	}
 	return *mask & online;
 }
 
-/* With or without its dashes. */
-bool record_uuid(const char *text, uint8_t uuid[16])
-{
-	unsigned int i, byte;
-
-	for (i = 0; i < 16; i++, text += 2) {
-		text += *text == '-';
-		if (!isxdigit(text[0]) || !isxdigit(text[1]) ||
-		    sscanf(text, "%2x", &byte) != 1)
-			return false;
-		uuid[i] = byte;
-	}
-	return !*text;
-}
-
-/* The usual form. */
-void record_uuid_text(const uint8_t uuid[16], char text[UUID_CHARS])
-{
-	unsigned int i;
-
-	for (i = 0; i < 16; i++)
-		text += sprintf(text, "%s%02x", i == 4 || i == 6 || i == 8 ||
-				i == 10 ? "-" : "", uuid[i]);
-}
-
-/* A random one. */
-void record_uuid_new(uint8_t uuid[16])
-{
-	if (getrandom(uuid, 16, 0) != 16)
-		fatal("no random numbers");
-	uuid[6] = (uuid[6] & 0x0f) | 0x40;
-	uuid[8] = (uuid[8] & 0x3f) | 0x80;
-}
-
 /* --- checks ---------------------------------------------------------- */
-static const struct {
+struct key {
 	const char *name;
-	int64_t low, high;
-} numbers[] = {
-	{ "memory", 4, 1 << 24 }, { "maxmem", 4, 1 << 24 },
-	{ "vcpus", 1, 64 }, { "maxvcpus", 1, 64 },
-	{ "cpu_weight", 1, 65535 }, { "cap", 0, 6400 },
-	{ "max_grant_frames", 1, 65535 }, { "max_event_channels", 5, 4095 },
+	int64_t low, high;		/* of a number; high 0: a string */
+	const char *words;		/* those that it may be, or NULL */
 };
 
-static const char *const strings[] = {
-	"name", "uuid", "kernel", "ramdisk", "cmdline", "cpus", "on_poweroff",
-	"on_reboot", "on_crash", "on_watchdog",
+#define POLICIES	"destroy restart preserve rename-restart " \
+			"coredump-destroy coredump-restart"
+
+static const struct key record_keys[] = {
+	{ "memory", 4, 1 << 24, NULL }, { "maxmem", 4, 1 << 24, NULL },
+	{ "vcpus", 1, 64, NULL }, { "maxvcpus", 1, 64, NULL },
+	{ "cpu_weight", 1, 65535, NULL }, { "cap", 0, 6400, NULL },
+	{ "max_grant_frames", 1, 65535, NULL },
+	{ "max_event_channels", 5, 4095, NULL },
+	{ "name", 0, 0, NULL }, { "uuid", 0, 0, NULL },
+	{ "kernel", 0, 0, NULL }, { "ramdisk", 0, 0, NULL },
+	{ "cmdline", 0, 0, NULL }, { "cpus", 0, 0, NULL },
+	{ "on_poweroff", 0, 0, POLICIES }, { "on_reboot", 0, 0, POLICIES },
+	{ "on_crash", 0, 0, POLICIES }, { "on_watchdog", 0, 0, POLICIES },
+	{ NULL, 0, 0, NULL },
+}, disk_keys[] = {
+	{ "vdev", 0, 0, NULL }, { "target", 0, 0, NULL },
+	{ "script", 0, 0, NULL }, { "format", 0, 0, "raw" },
+	{ "access", 0, 0, "rw w r ro" }, { "backendtype", 0, 0, "phy" },
+	{ NULL, 0, 0, NULL },
+}, vif_keys[] = {
+	{ "mac", 0, 0, NULL }, { "bridge", 0, 0, NULL },
+	{ "script", 0, 0, NULL }, { "ip", 0, 0, NULL },
+	{ "rate", 0, 0, NULL }, { "vifname", 0, 0, NULL },
+	{ "gatewaydev", 0, 0, NULL }, { NULL, 0, 0, NULL },
 };
 
-static const char *const policies[] = {
-	"destroy", "restart", "preserve",
-};
-
-static bool is_policy(const char *text)
+/* "" counts as one of the words: it is the same as no value. */
+static bool is_word(const char *s, const char *words)
 {
-	unsigned int i;
+	size_t n = strlen(s);
 
-	for (i = 0; i < ARRAY_SIZE(policies); i++)
-		if (!strcmp(text, policies[i]))
+	for (; *words; words += strspn(words, " ")) {
+		if (strcspn(words, " ") == n && !strncmp(words, s, n))
 			return true;
-	return false;
+		words += strcspn(words, " ");
+	}
+	return !n;
 }
 
-static const char *check_types(struct arena *a, const struct value *r)
+/* Strings go into the store as they are, and to shell scripts. */
+static const char *check_keys(struct arena *a, const struct value *r,
+			      const struct key *k)
 {
 	const struct value *v;
-	unsigned int i;
+	const char *p;
 
-	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
-		v = value_get(r, numbers[i].name);
-		if (v && (v->type != VALUE_INT || v->i < numbers[i].low ||
-			  v->i > numbers[i].high))
+	if (!r || r->type != VALUE_STRUCT)
+		return "a struct is needed";
+	for (; k->name; k++) {
+		v = value_get(r, k->name);
+		if (v && k->high && (v->type != VALUE_INT || v->i < k->low ||
+				     v->i > k->high))
 			return arena_printf(a, "%s: a number from %lld to %lld",
-					    numbers[i].name,
-					    (long long)numbers[i].low,
-					    (long long)numbers[i].high);
-	}
-	for (i = 0; i < ARRAY_SIZE(strings); i++) {
-		v = value_get(r, strings[i]);
-		if (v && v->type != VALUE_STRING)
-			return arena_printf(a, "%s: has to be a string",
-					    strings[i]);
-		if (v && !strncmp(strings[i], "on_", 3) && !is_policy(v->s))
-			return arena_printf(a, "%s: destroy, restart or preserve, not %s",
-					    strings[i], v->s);
+					    k->name, (long long)k->low,
+					    (long long)k->high);
+		if (!v || k->high)
+			continue;
+		for (p = v->type == VALUE_STRING ? v->s : "\n"; *p; p++)
+			if ((unsigned char)*p < ' ' || p - v->s == 1023)
+				return arena_printf(a, "%s: has to be one line of text",
+						    k->name);
+		if (k->words && !is_word(v->s, k->words))
+			return arena_printf(a, "%s: one of %s, not %s", k->name,
+					    k->words, v->s);
 	}
 	return NULL;
-}
-
-static bool name_ok(const char *s)
-{
-	const char *p;
-
-	for (p = s; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr("-_.+:@ ", *p))
-			return false;
-	return *s && p - s < 100;
-}
-
-/* A value that goes into the store as it is, and to shell scripts. */
-static const char *text_of(const struct value *v, const char *key,
-			   const char *otherwise)
-{
-	const struct value *m = value_get(v, key);
-	const char *p;
-
-	if (!m)
-		return otherwise;
-	if (m->type != VALUE_STRING)
-		return "\n";
-	for (p = m->s; *p; p++)
-		if ((unsigned char)*p < ' ')
-			return "\n";
-	return p - m->s < 1024 ? m->s : "\n";
 }
 
 /* One disk's part of a record. */
-const char *record_check_disk(struct arena *a, const struct value *disk)
+const char *record_check_disk(struct arena *a, struct value *disk)
 {
-	const char *vdev = text_of(disk, "vdev", "");
-	const char *how = text_of(disk, "access", "rw");
-	const char *backend = text_of(disk, "backendtype", "phy");
+	const char *why = check_keys(a, disk, disk_keys);
+	const char *vdev = value_get_string(disk, "vdev", "missing");
 
+	if (why)
+		return arena_printf(a, "disk: %s", why);
 	if (!record_vdev(vdev))
 		return arena_printf(a, "disk: vdev is %s, has to be like xvda",
-				    *vdev ? vdev : "missing");
-	if (*text_of(disk, "target", "") != '/')
-		return arena_printf(a, "disk %s: target has to begin with /",
 				    vdev);
-	if (strcmp(text_of(disk, "format", "raw"), "raw"))
-		return arena_printf(a, "disk %s: only format raw is there",
-				    vdev);
-	if (strcmp(how, "rw") && strcmp(how, "w") && strcmp(how, "r") &&
-	    strcmp(how, "ro"))
-		return arena_printf(a, "disk %s: access is rw or ro", vdev);
-	if (*backend && strcmp(backend, "phy"))
-		return arena_printf(a, "disk %s: only backendtype phy is there",
-				    vdev);
-	if (*text_of(disk, "script", "block") == '\n')
-		return arena_printf(a, "disk %s: bad script", vdev);
-	return NULL;
+	return *value_get_string(disk, "target", "") == '/' ? NULL :
+	       arena_printf(a, "disk %s: target has to begin with /", vdev);
 }
 
 /* One interface's; it gets an address if it has none. */
 const char *record_check_vif(struct arena *a, struct value *vif)
 {
-	static const char *const keys[] = {
-		"bridge", "script", "ip", "rate", "vifname", "gatewaydev",
-	};
-	const char *mac = text_of(vif, "mac", NULL);
-	unsigned int i, b[6];
-	uint8_t id[16];
+	const char *why = check_keys(a, vif, vif_keys);
+	const char *mac = value_get_string(vif, "mac", NULL);
+	unsigned int b[6];
+	uint8_t id[3];
 	char c;
 
-	if (vif->type != VALUE_STRUCT)
-		return "vif: has to be a struct";
+	if (why)
+		return arena_printf(a, "vif: %s", why);
 	if (!mac) {
-		record_uuid_new(id);
+		if (getrandom(id, sizeof(id), 0) != sizeof(id))
+			return "vif: no random numbers for its mac";
 		value_set(vif, "mac", value_printf(a, "00:16:3e:%02x:%02x:%02x",
 						   id[0] & 0x7f, id[1], id[2]));
 	} else if (strlen(mac) != 17 ||
 		   sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1],
 			  &b[2], &b[3], &b[4], &b[5], &c) != 6 || b[0] & 1) {
-		return arena_printf(a, "vif: %s is no address of an interface",
-				    *mac == '\n' ? "mac" : mac);
+		return arena_printf(a, "vif: mac %s is no address of an interface",
+				    mac);
 	}
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (*text_of(vif, keys[i], "") == '\n')
-			return arena_printf(a, "vif: bad %s", keys[i]);
 	return NULL;
 }
 
-static const char *check_devices(struct arena *a, const struct value *r)
+static const char *check_devices(struct arena *a, const struct value *r,
+				 const char *key,
+				 const char *(*check)(struct arena *a,
+						      struct value *device))
 {
-	const struct value *disks = value_get(r, "disk"), *other;
-	const struct value *vifs = value_get(r, "vif");
-	const char *why = NULL;
+	const struct value *list = value_get(r, key), *other;
+	const char *why, *vdev;
 	struct value *v;
 
-	if ((disks && disks->type != VALUE_ARRAY) ||
-	    (vifs && vifs->type != VALUE_ARRAY))
+	if (list && list->type != VALUE_ARRAY)
 		return "disk, vif: have to be lists";
-	if (disks)
-		for value_each(v, disks) {
-			why = record_check_disk(a, v);
-			if (why)
-				return why;
-			for (other = disks->first; other != v;
-			     other = other->next)
-				if (record_vdev(text_of(other, "vdev", "")) ==
-				    record_vdev(text_of(v, "vdev", "")))
-					return arena_printf(a, "disk %s: is there twice",
-							    text_of(v, "vdev", ""));
-		}
-	if (vifs)
-		for value_each(v, vifs) {
-			why = record_check_vif(a, v);
-			if (why)
-				return why;
-		}
+	for (v = list ? list->first : NULL; v; v = v->next) {
+		why = check(a, v);
+		if (why)
+			return why;
+		vdev = value_get_string(v, "vdev", "");
+		for (other = list->first; other != v; other = other->next)
+			if (*vdev && record_vdev(vdev) ==
+			    record_vdev(value_get_string(other, "vdev", "")))
+				return arena_printf(a, "disk %s: is there twice",
+						    vdev);
+	}
 	return NULL;
 }
 
 /* NULL, or which key is wrong and what it should be. */
 const char *record_check(struct arena *a, struct value *r)
 {
-	const char *why;
-	uint8_t uuid[16];
+	const char *why = check_keys(a, r, record_keys);
+	const char *name = value_get_string(r, "name", ""), *p;
 	uint64_t mask;
+	uuid_t uuid;
 
-	if (!r || r->type != VALUE_STRUCT)
-		return "a struct is needed";
-	why = check_types(a, r);
 	if (why)
 		return why;
-	if (!name_ok(value_get_string(r, "name", "")))
+	for (p = name; isalnum((unsigned char)*p) ||
+	     (*p && strchr("-_.+:@ ", *p)); p++)
+		;
+	if (*p || p == name || p - name > 99)
 		return "name: missing, too long, or with odd characters";
-	if (!value_get_string(r, "kernel", NULL))
+	if (!value_get(r, "kernel"))
 		return "kernel: missing";
 	if (!value_get(r, "memory"))
 		return "memory: missing";
@@ -313,13 +230,12 @@ const char *record_check(struct arena *a, struct value *r)
 		return "maxmem: is less than memory";
 	if (value_get_int(r, "maxvcpus", 64) < value_get_int(r, "vcpus", 1))
 		return "maxvcpus: is less than vcpus";
-	if (strlen(value_get_string(r, "cmdline", "")) > CMDLINE_MAX)
-		return "cmdline: is too long";
 	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
 		return "cpus: has to be like 0-2,^1";
-	if (!record_uuid(value_get_string(r, "uuid", ""), uuid))
-		return "uuid: has to be 32 hexadecimal digits";
-	return check_devices(a, r);
+	if (uuid_parse(value_get_string(r, "uuid", ""), uuid))
+		return "uuid: is not of the form 8-4-4-4-12 hexadecimal digits";
+	why = check_devices(a, r, "disk", record_check_disk);
+	return why ? why : check_devices(a, r, "vif", record_check_vif);
 }
 
 /* --- files ----------------------------------------------------------- */
@@ -339,38 +255,28 @@ struct value *record_load(struct arena *a, const char *uuid)
 		params = NULL;
 	free(text);
 	fclose(f);
-	return params ? value_item(params, 0) : NULL;
+	return value_item(params, 0);
 }
 
 /* Whole or not at all. */
-int record_save(struct arena *a, const char *uuid, const struct value *record)
+int record_save(const char *uuid, const struct value *record)
 {
-	char *path = arena_printf(a, RECORD_DIR "/%s", uuid);
-	char *temp = arena_printf(a, RECORD_DIR "/.%s", uuid), *text;
-	struct value *params = value_array(a);
-	struct value *copy = arena_copy(a, record, sizeof(*record));
+	struct arena a = { 0 };
+	char *path = arena_printf(&a, RECORD_DIR "/%s", uuid);
+	char *temp = arena_printf(&a, RECORD_DIR "/.%s", uuid), *text;
+	struct value *params = value_array(&a), copy = *record;
+	int rc = -ENOMEM;
 	size_t len;
 	FILE *f;
 
-	if (copy)
-		copy->next = NULL;
-	value_append(params, copy);
-	text = rpc_format_call(a, "record", params, &len);
-	if (!path || !temp || !text)
-		return -ENOMEM;
-	f = fopen(temp, "we");
-	if (!f)
-		return -errno;
-	if (fwrite(text, 1, len, f) != len || fclose(f) || rename(temp, path))
-		return -errno;
-	return 0;
-}
-
-/* The guest is gone. */
-void record_forget(const char *uuid)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), RECORD_DIR "/%s", uuid);
-	unlink(path);
+	copy.next = NULL;
+	value_append(params, &copy);
+	text = rpc_format_call(&a, "record", params, &len);
+	if (path && temp && text) {
+		f = fopen(temp, "we");
+		rc = f && fwrite(text, 1, len, f) == len && !fclose(f) &&
+		     !rename(temp, path) ? 0 : -errno;
+	}
+	arena_release(&a);
+	return rc;
 }

@@ -13,15 +13,11 @@
 #define UUID_CHARS	37
 
 const char *record_check(struct arena *a, struct value *record);
-const char *record_check_disk(struct arena *a, const struct value *disk);
+const char *record_check_disk(struct arena *a, struct value *disk);
 const char *record_check_vif(struct arena *a, struct value *vif);
 unsigned int record_vdev(const char *name);
 bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
-bool record_uuid(const char *text, uint8_t uuid[16]);
-void record_uuid_text(const uint8_t uuid[16], char text[UUID_CHARS]);
-void record_uuid_new(uint8_t uuid[16]);
 struct value *record_load(struct arena *a, const char *uuid);
-int record_save(struct arena *a, const char *uuid, const struct value *record);
-void record_forget(const char *uuid);
+int record_save(const char *uuid, const struct value *record);
 
 #endif

@@ -16,8 +16,11 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
 #include <hypercall-abi/sched.h>
 #include "xend.h"
 
@@ -39,7 +42,7 @@ static struct vm *vm_new(const char *uuid)
 	struct vm *vm = calloc(1, sizeof(*vm)), **p = &vms;
 
 	if (!vm)
-		return NULL;
+		fatal("a guest");
 	strcpy(vm->uuid, uuid);
 	vm->domid = -1;
 	while (*p)
@@ -48,22 +51,13 @@ static struct vm *vm_new(const char *uuid)
 	return vm;
 }
 
-/* A node of the guest's folder, or NULL. */
-char *vm_read(struct arena *a, const struct vm *vm, const char *key)
-{
-	char *path = arena_printf(a, "/local/domain/%d/%s", vm->domid, key);
-
-	return vm->domid < 0 || !path ? NULL :
-	       store_read(xend_store, a, 0, path, NULL);
-}
-
 /* Other tools may rename a guest that runs. */
 const char *vm_name(struct arena *a, const struct vm *vm)
 {
-	const char *name = vm_read(a, vm, "name");
+	const char *name = vm->domid < 0 ? NULL :
+			   node_read(a, "/local/domain/%d/name", vm->domid);
 
-	return name ? name : vm->record ?
-	       value_get_string(vm->record, "name", "") : "";
+	return name ? name : value_get_string(vm->record, "name", "");
 }
 
 /* By name, or NULL. */
@@ -85,86 +79,68 @@ const char *vm_power_state(const struct vm *vm)
 
 static void vm_event(const struct vm *vm, const char *operation)
 {
-	char ref[UUID_CHARS + 16] = "OpaqueRef:";
+	char ref[REF_CHARS] = REF;
 
 	event_add("vm", operation, strcat(ref, vm->uuid));
 }
 
-/* Keeps a copy of the record, and writes it to its file. */
-int vm_redefine(struct vm *vm, const struct value *record)
+/* Writes the record to its file, and keeps what the file says. */
+static int vm_redefine(struct vm *vm, const struct value *record)
 {
+	int rc = record_save(vm->uuid, record);
 	struct arena old = vm->a;
-	int rc;
 
 	vm->a = (struct arena){ 0 };
-	rc = record_save(&vm->a, vm->uuid, record);
-	if (!rc) {
-		vm->record = record_load(&vm->a, vm->uuid);
-		rc = vm->record ? 0 : -ENOMEM;
-	}
+	vm->record = record_load(&vm->a, vm->uuid);
 	arena_release(&old);
-	return rc;
-}
-
-/* A value that can become part of another. */
-struct value *value_copy(struct arena *a, const struct value *v)
-{
-	struct value *copy = arena_copy(a, v, sizeof(*v));
-
-	if (copy)
-		copy->next = NULL;
-	return copy;
+	return rc || vm->record ? rc : -ENOMEM;
 }
 
 /* Changes a member of the record, if the guest is ours. */
-void vm_change(struct arena *a, struct vm *vm, const char *key,
-	       struct value *to)
+void vm_change(struct vm *vm, const char *key, struct value to)
 {
-	struct value *r = value_struct(a), *v;
+	struct value r = { .type = VALUE_STRUCT }, *v, *next;
 
 	if (!vm->record)
 		return;
-	for value_each(v, vm->record)
+	for (v = vm->record->first; v; v = next) {
+		next = v->next;
 		if (strcmp(v->name, key))
-			value_set(r, v->name, value_copy(a, v));
-	value_set(r, key, to);
-	if (vm_redefine(vm, r))
-		log_warn("%s: the change is lost at a restart", vm->uuid);
+			value_set(&r, v->name, v);
+	}
+	to.next = NULL;
+	value_set(&r, key, &to);
+	if (vm_redefine(vm, &r))
+		log_warn("%s: the change of %s is lost", vm->uuid, key);
 }
 
 /* What xend wants of a guest of ours, from now on. */
 void vm_set_phase(struct vm *vm, const char *phase)
 {
-	struct arena a = { 0 };
-
-	vm_change(&a, vm, "phase", value_string(&a, phase));
-	arena_release(&a);
+	vm_change(vm, "phase",
+		  (struct value){ .type = VALUE_STRING, .s = phase });
 }
 
-/* A new guest of ours, from a record that was checked.  NULL with errno. */
-struct vm *vm_define(const char *uuid, const struct value *record)
+/* A new guest of ours, from a record that was checked. */
+int vm_define(const char *uuid, const struct value *record)
 {
 	struct vm *vm = vm_new(uuid);
-	int rc;
+	int rc = vm_redefine(vm, record);
 
-	if (!vm)
-		return NULL;
-	rc = vm_redefine(vm, record);
-	if (rc) {
-		vm_forget(vm);
-		errno = -rc;
-		return NULL;
-	}
 	vm_event(vm, "add");
-	return vm;
+	if (rc)
+		vm_forget(vm);
+	return rc;
 }
 
 /* It is no longer ours; an object without a domain vanishes. */
 void vm_forget(struct vm *vm)
 {
 	struct vm **p = &vms;
+	char path[64];
 
-	record_forget(vm->uuid);
+	snprintf(path, sizeof(path), RECORD_DIR "/%s", vm->uuid);
+	unlink(path);
 	arena_release(&vm->a);
 	vm->record = NULL;
 	if (vm->domid >= 0)
@@ -182,15 +158,13 @@ static void vm_seen(const struct xen_domctl_getdomaininfo *info)
 	char uuid[UUID_CHARS];
 	struct vm *vm;
 
-	record_uuid_text(info->handle, uuid);
-	vm = vm_find(uuid);
 	/* A dying domain may still be there while its successor runs. */
 	if (info->flags & XEN_DOMINF_dying)
 		return;
+	uuid_unparse_lower(info->handle, uuid);
+	vm = vm_find(uuid);
 	if (!vm) {
 		vm = vm_new(uuid);
-		if (!vm)
-			return;
 		vm_event(vm, "add");
 	} else if (vm->domid != info->domain ||
 		   (vm->info.flags ^ info->flags) &
@@ -204,57 +178,40 @@ static void vm_seen(const struct xen_domctl_getdomaininfo *info)
 	vm->seen = true;
 }
 
-/* Its end, in the words of the record's keys. */
-static const char *vm_policy(const struct vm *vm)
-{
-	unsigned int reason = vm->info.flags >> XEN_DOMINF_shutdownshift &
-			      XEN_DOMINF_shutdownmask;
-
-	switch (reason) {
-	case SHUTDOWN_poweroff:
-		return value_get_string(vm->record, "on_poweroff", "destroy");
-	case SHUTDOWN_reboot:
-		return value_get_string(vm->record, "on_reboot", "restart");
-	case SHUTDOWN_crash:
-		return value_get_string(vm->record, "on_crash", "destroy");
-	case SHUTDOWN_watchdog:
-		return value_get_string(vm->record, "on_watchdog", "destroy");
-	default:		/* another tool takes its image */
-		return "preserve";
-	}
-}
-
 static void vm_ended(struct vm *vm)
 {
-	const char *policy = vm_policy(vm);
+	static const char *const keys[] = {
+		[SHUTDOWN_poweroff] = "on_poweroff",
+		[SHUTDOWN_reboot] = "on_reboot",
+		[SHUTDOWN_crash] = "on_crash",
+		[SHUTDOWN_watchdog] = "on_watchdog",
+	};
+	unsigned int reason = vm->info.flags >> XEN_DOMINF_shutdownshift &
+			      XEN_DOMINF_shutdownmask;
+	/* Other ends, such as a suspension, are other tools' affair. */
+	const char *policy = reason < ARRAY_SIZE(keys) && keys[reason] ?
+		value_get_string(vm->record, keys[reason],
+				 reason == SHUTDOWN_reboot ? "restart" :
+				 "destroy") : "preserve";
+	const char *dash = strchr(policy, '-');
 	struct arena a = { 0 };
 
 	vm->handled = true;
-	log_info("domain %d ended (reason %u): %s", vm->domid,
-		 vm->info.flags >> XEN_DOMINF_shutdownshift &
-		 XEN_DOMINF_shutdownmask, policy);
+	log_info("domain %d ended (reason %u): %s%s", vm->domid, reason, policy,
+		 !dash ? "" : *policy == 'c' ? "; no dump is written"
+					     : "; the old one is not kept");
+	if (dash)
+		policy = dash + 1;
 	if (!strcmp(policy, "restart")) {
 		/* Another tool may have renamed it. */
-		vm_change(&a, vm, "name", value_string(&a, vm_name(&a, vm)));
+		vm_change(vm, "name", (struct value){
+			.type = VALUE_STRING, .s = vm_name(&a, vm) });
 		vm_set_phase(vm, "restarting");
-		job_new(vm, JOB_RESTART, NULL, NULL);
+		job_start((struct job){ .vm = vm, .kind = JOB_RESTART });
 	} else if (!strcmp(policy, "destroy")) {
-		job_new(vm, JOB_DESTROY, NULL, NULL);
+		job_start((struct job){ .vm = vm, .kind = JOB_DESTROY });
 	}
 	arena_release(&a);
-}
-
-/* Somebody else destroyed it: what may be left is removed. */
-static void vm_vanished(struct vm *vm)
-{
-	if (vm->job)
-		return;			/* its end looks again */
-	if (!vm->record) {
-		vm->domid = -1;
-		vm_forget(vm);
-	} else {
-		job_new(vm, JOB_DESTROY, NULL, NULL);
-	}
 }
 
 /* Brings the table up to date and acts on what happened. */
@@ -271,27 +228,31 @@ void vms_refresh(void)
 		vm_seen(&info);
 	for (vm = vms; vm; vm = next) {
 		next = vm->next;
-		if (!vm->seen && vm->domid >= 0)
-			vm_vanished(vm);
-		else if (vm->record && !vm->job && !vm->handled &&
-			 vm->domid >= 0 &&
-			 vm->info.flags & XEN_DOMINF_shutdown)
+		if (vm->job || vm->domid < 0)
+			continue;	/* a job's end looks again */
+		if (!vm->seen && vm->record) {
+			/* Others destroyed it: what may be left is removed. */
+			job_start((struct job){ .vm = vm,
+						.kind = JOB_DESTROY });
+		} else if (!vm->seen) {
+			vm->domid = -1;
+			vm_forget(vm);
+		} else if (vm->record && !vm->handled &&
+			   vm->info.flags & XEN_DOMINF_shutdown) {
 			vm_ended(vm);
+		}
 	}
 }
 
 /* --- after a kill ---------------------------------------------------- */
-static void vm_recover(const char *uuid)
+static void vm_load(const char *uuid)
 {
 	struct vm *vm = vm_find(uuid);
-	uint8_t id[16];
+	uuid_t id;
 
-	if (!record_uuid(uuid, id))
+	if (uuid_parse(uuid, id))
 		return;
-	if (!vm)
-		vm = vm_new(uuid);
-	if (!vm)
-		fatal("recovery");
+	vm = vm ? vm : vm_new(uuid);
 	vm->record = record_load(&vm->a, uuid);
 	if (!vm->record || record_check(&vm->a, vm->record)) {
 		log_warn("%s: record damaged, guest is left alone", uuid);
@@ -299,25 +260,21 @@ static void vm_recover(const char *uuid)
 	}
 }
 
-static bool vm_finished(struct arena *a, const struct vm *vm)
-{
-	char *path = arena_printf(a, "/libxl/%d/xend", vm->domid);
-
-	return path && store_read(xend_store, a, 0, path, NULL);
-}
-
 /* One of ours: is it as it should be? */
-static void vm_check(struct arena *a, struct vm *vm)
+static void vm_check(struct vm *vm)
 {
 	const char *phase = value_get_string(vm->record, "phase", "");
+	struct job job = { .vm = vm, .kind = JOB_DESTROY };
+	bool runs = vm->domid >= 0;
 
 	if (!strcmp(phase, "restarting")) {
-		job_new(vm, vm->domid < 0 ? JOB_START : JOB_RESTART, NULL,
-			NULL);
-	} else if (vm->domid >= 0 && !vm_finished(a, vm)) {
+		job.kind = runs ? JOB_RESTART : JOB_START;
+		job.restart = true;
+		job_start(job);
+	} else if (runs && !node_read(&vm->a, "/libxl/%d/xend", vm->domid)) {
 		log_info("domain %d was not finished: destroyed", vm->domid);
-		job_new(vm, JOB_DESTROY, NULL, NULL);
-	} else if (vm->domid >= 0) {
+		job_start(job);
+	} else if (runs) {
 		log_info("domain %d found again", vm->domid);
 	} else if (*phase) {		/* another tool ended it */
 		vm_forget(vm);
@@ -331,19 +288,17 @@ static void vm_check(struct arena *a, struct vm *vm)
 void vms_recover(void)
 {
 	DIR *dir = opendir(RECORD_DIR);
-	struct arena a = { 0 };
 	struct vm *vm, *next;
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)))
-		vm_recover(e->d_name);
+		vm_load(e->d_name);
 	if (dir)
 		closedir(dir);
 	vms_refresh();
 	for (vm = vms; vm; vm = next) {
 		next = vm->next;
 		if (vm->record && !vm->job)
-			vm_check(&a, vm);
+			vm_check(vm);
 	}
-	arena_release(&a);
 }

@@ -1,122 +1,152 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A worker's main(): xend --worker ACTION ARGUMENT...
+ * A worker's life, and what all its work uses: changes to the store that are
+ * made in one transaction, so that others see all or none of a device or a
+ * domain:
  *
- *   start UUID 0|1                 from its record; 1: leave it paused
- *   destroy DOMID
- *   attach DOMID vbd|vif KEY=VALUE...
- *   detach DOMID vbd|vif NUMBER 0|1   1: though the guest objects
+ *	do {
+ *		nodes_begin(w);
+ *		node_put(w, ...);
+ *	} while (nodes_again(w));
  *
- * Its output is for xend: lines "progress N", and at the end "ok" or "failed
- * CODE TEXT".  It dies with xend.
+ * A worker is a fork of xend: it has what xend knew at that moment, and opens
+ * everything else anew.  It dies with xend, but never in the middle of a
+ * hotplug script, which could not be undone (device.c); xend's successor
+ * waits for it by WORKERS_LOCK before it looks at anything.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <syslog.h>
 #include <unistd.h>
-#include "record.h"
 #include "worker.h"
 
-static const char *do_start(struct worker *w, char **argv)
-{
-	const char *why;
+static int report_fd;
 
-	w->record = record_load(&w->a, argv[0]);
-	if (!w->record)
-		return "its record is gone";
-	why = record_check(&w->a, (struct value *)w->record);
-	return why ? why : guest_start(w, argv[0], !strcmp(argv[1], "1"));
+static void report(struct report r)
+{
+	if (write(report_fd, &r, sizeof(r)) != sizeof(r))
+		_exit(1);
 }
 
-static const char *do_destroy(struct worker *w, char **argv)
+/* From 0 to 1. */
+void worker_progress(double done)
 {
-	w->domid = atoi(argv[0]);
-	return guest_destroy(w);
+	report((struct report){ .progress = done });
 }
 
-/* The first number that no vif has. */
-static unsigned int free_index(struct worker *w)
+static const char *work(struct worker *w, const struct job *job)
 {
-	unsigned int i = 0;
-
-	while (node_read(w, "/libxl/%u/device/vif/%u/backend", w->domid, i))
-		i++;
-	return i;
+	if (job->kind == JOB_ATTACH)
+		return device_attach(w, job->device, job->what);
+	if (job->kind == JOB_DETACH)
+		return device_detach(w, job->device, job->id, job->flag);
+	return job->kind == JOB_START && !job->cleaning ?
+	       guest_start(w, job->flag) : guest_destroy(w);
 }
 
-static const char *do_attach(struct worker *w, char **argv)
+/* The child's part of a fork by the process xend; reports go to fd. */
+void worker_main(const struct job *job, int fd, pid_t xend)
 {
-	struct value *device = value_struct(&w->a);
-	const char *why, *kind = argv[1];
-	unsigned int index = 0, id;
-	char *eq;
+	struct worker w = {
+		.vm = job->vm, .domid = job->vm->domid,
+		.code = "INTERNAL_ERROR",
+	};
+	struct report r = { .failed = true };
+	const char *why = "the store or the hypervisor does not answer";
 
-	w->domid = atoi(argv[0]);
-	for (argv += 2; *argv; argv++) {
-		eq = strchr(*argv, '=');
-		if (!eq)
-			continue;
-		*eq = 0;
-		value_set(device, *argv, value_string(&w->a, eq + 1));
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != xend)
+		_exit(1);
+	closelog();
+	close_range(3, fd - 1, 0);
+	close_range(fd + 1, ~0u, 0);
+	loop_forked();
+	report_fd = fd;
+	xend_store = store_open();
+	flock(open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600), LOCK_SH);
+	if (xend_store && !hyper_open())
+		why = work(&w, job);
+	if (why) {
+		snprintf(r.code, sizeof(r.code), "%s", w.code);
+		snprintf(r.text, sizeof(r.text), "%s", why);
+		report(r);
 	}
-	if (!strcmp(kind, "vif"))
-		index = free_index(w);
-	id = *kind == 'v' && kind[1] == 'b' ?
-	     record_vdev(value_get_string(device, "vdev", "")) : index;
-	if (node_read(w, "/libxl/%u/device/%s/%u/backend", w->domid, kind, id))
-		return arena_printf(&w->a, "%s is in use",
-				    value_get_string(device, "vdev", kind));
-	why = device_attach(w, kind, device, index);
-	if (why && node_read(w, "/libxl/%u/device/%s/%u/backend", w->domid,
-			     kind, id))
-		device_detach(w, kind, id, true);
-	return why;
+	_exit(0);
 }
 
-static const char *do_detach(struct worker *w, char **argv)
+/* NULL if rc is no error. */
+const char *worker_failed(struct worker *w, int rc, const char *what)
 {
-	w->domid = atoi(argv[0]);
-	return device_detach(w, argv[1], strtoul(argv[2], NULL, 10),
-			     !strcmp(argv[3], "1"));
+	return rc < 0 ? arena_printf(&w->a, "%s: %s", what, strerror(-rc))
+		      : NULL;
 }
 
-static const struct {
-	const char *name;
-	int arguments;
-	const char *(*fn)(struct worker *w, char **argv);
-} actions[] = {
-	{ "start", 2, do_start },
-	{ "destroy", 1, do_destroy },
-	{ "attach", 3, do_attach },
-	{ "detach", 4, do_detach },
-};
-
-/* argv: the action and its arguments.  The process's exit status. */
-int worker_main(int argc, char **argv)
+/* Begins a list of changes. */
+void nodes_begin(struct worker *w)
 {
-	struct worker w = { .code = "INTERNAL_ERROR" };
-	const char *why = "no such action";
-	unsigned int i;
+	w->tx = 0;
+	w->rc = store_begin(xend_store, &w->tx);
+}
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == 1)
-		return 1;
-	log_open("xend-worker", true, false);
-	if (hyper_open())
-		fatal("/dev/xen/privcmd");
-	w.s = store_open();
-	if (!w.s)
-		fatal("xenstored");
-	for (i = 0; i < ARRAY_SIZE(actions) && argc > 0; i++)
-		if (!strcmp(actions[i].name, argv[0]) &&
-		    argc > actions[i].arguments)
-			why = actions[i].fn(&w, argv + 1);
-	if (why)
-		printf("failed %s %s\n", w.code, why);
-	else
-		printf("ok\n");
-	return why ? 1 : 0;
+/* Ends it.  True: begin again; else w->rc is the result. */
+bool nodes_again(struct worker *w)
+{
+	bool ok = !w->rc;
+	int rc = store_end(xend_store, w->tx, ok);
+
+	w->rc = ok ? rc : w->rc;
+	return w->rc == -EAGAIN;
+}
+
+/* One change; value NULL: only that the node exists. */
+void node_put(struct worker *w, enum node_perm perm, const char *value,
+	      const char *fmt, ...)
+{
+	domid_t owner = perm >= NODE_OWN ? w->domid : 0;
+	struct wire_perm p[2] = {
+		{ .domid = owner },
+		{ .domid = owner ? 0 : w->domid, .access = WIRE_READ },
+	};
+	char path[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	if (w->rc)
+		return;
+	if (perm == NODE_REMOVE) {
+		w->rc = store_rm(xend_store, w->tx, path);
+		w->rc = w->rc == -ENOENT ? 0 : w->rc;
+		return;
+	}
+	w->rc = value ? store_write(xend_store, w->tx, path, value,
+				    strlen(value))
+		      : store_mkdir(xend_store, w->tx, path);
+	if (!w->rc && perm != NODE_INHERIT)
+		w->rc = store_set_perms(xend_store, w->tx, path, p,
+					perm == NODE_READ ||
+					perm == NODE_FRONT ? 2 : 1);
+}
+
+/* Keys and values up to NULL, in one folder; those without value are left. */
+void node_fill(struct worker *w, const char *folder, ...)
+{
+	const char *key, *value;
+	va_list ap;
+
+	va_start(ap, folder);
+	while ((key = va_arg(ap, const char *))) {
+		value = va_arg(ap, const char *);
+		if (value)
+			node_put(w, NODE_INHERIT, value, "%s/%s", folder, key);
+	}
+	va_end(ap);
 }

@@ -6,12 +6,20 @@
 #ifndef XEND_H
 #define XEND_H
 
+#include <time.h>
 #include "record.h"
 
+#define REF		"OpaqueRef:"
+#define REF_CHARS	(sizeof(REF) - 1 + UUID_CHARS)
+#define CACHE_DIR	"/var/cache/xend"
+#define WORKERS_LOCK	"/run/xend/workers"
+#define MAXMEM_SLACK	1024	/* KiB beyond a guest's memory, as libxl's */
+
 extern struct store *xend_store;
+char *node_read(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+void uuid_new(char text[UUID_CHARS]);
 
 /* vm.c: what guests there are. */
-struct job;
 struct vm {
 	struct vm *next;
 	char uuid[UUID_CHARS];
@@ -30,48 +38,62 @@ struct vm *vm_find(const char *uuid);
 struct vm *vm_by_name(struct arena *a, const char *name);
 const char *vm_name(struct arena *a, const struct vm *vm);
 const char *vm_power_state(const struct vm *vm);
-struct vm *vm_define(const char *uuid, const struct value *record);
-void vm_change(struct arena *a, struct vm *vm, const char *key,
-	       struct value *to);
+int vm_define(const char *uuid, const struct value *record);
+void vm_change(struct vm *vm, const char *key, struct value to);
 void vm_set_phase(struct vm *vm, const char *phase);
-int vm_redefine(struct vm *vm, const struct value *record);
-struct value *value_copy(struct arena *a, const struct value *v);
 void vm_forget(struct vm *vm);
-char *vm_read(struct arena *a, const struct vm *vm, const char *key);
 
-/* job.c: workers, and the tasks that tell of them. */
+/* job.c: work on guests. */
 enum job_kind {
 	JOB_START, JOB_DESTROY, JOB_RESTART, JOB_ATTACH, JOB_DETACH,
 };
-struct call;
-struct task {
-	struct task *next;
-	char id[UUID_CHARS];
-	const char *label;
+struct report {				/* what a worker tells */
+	bool failed;
 	double progress;
-	time_t created;
-	bool ended;
-	char *error[2];			/* code and text, if it failed */
+	char code[32], text[440];	/* if it failed */
 };
-struct task *task_find(const char *id);
-struct task *task_new(const char *label);
-struct job *job_new(struct vm *vm, enum job_kind kind, struct call *call,
-		    struct task *task);
-void job_set_record(struct job *job, const struct value *record);
-void job_run(struct job *job, const char *const *argv);
+struct call;
+struct job {
+	struct vm *vm;
+	enum job_kind kind;
+	struct call *calls[4];		/* who waits for it */
+	struct task *task;
+	bool flag;			/* start: paused; detach: by force */
+	const char *device;		/* attach, detach: vbd or vif */
+	unsigned int id;		/* detach */
+	const struct value *what;	/* attach */
+	const struct value *list;	/* the record's devices after it */
+	/* private */
+	bool cleaning;			/* after a start that failed */
+	bool restart;			/* after an end */
+	pid_t pid;
+	int fd;				/* the worker's reports */
+	struct report failure;
+};
+void job_start(struct job job);
 bool job_interrupt(struct vm *vm, struct call *call);
 
-/* server.c: connections and calls. */
+/* server.c: calls, each of which has a connection of its own. */
 struct call {
+	struct call *next;
 	struct arena a;
-	struct conn *conn;		/* NULL: it hung up */
+	int fd;				/* -1: the client hung up */
 	const char *method;
 	const char *arg;		/* the table's, for the method */
-	const struct value *params;	/* without the session */
+	const struct value *params;	/* the session, and arguments */
+	struct vm *vm;			/* the guest it is for, or NULL */
 	struct value *failure;
 	bool later;			/* call_end() comes later */
-	struct event_wait *wait;
+	bool waiting;			/* for events behind this one */
+	uint64_t since;
+	struct loop_timer timer;
+	/* private */
+	char *out;			/* the answer */
+	size_t out_at, out_len;
+	char *in;			/* the request */
+	size_t used;
 };
+extern struct call *calls;
 void server_start(const char *group);
 void call_end(struct call *c, struct value *result);
 struct value *call_fail(struct call *c, const char *code, const char *subject,
@@ -79,10 +101,24 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 
 /* methods.c */
 struct value *method_call(struct call *c);
+const char *arg_string(const struct call *c, unsigned int i,
+		       const char *otherwise);
+struct value *text(struct call *c, const char *s);
+struct value *number(struct call *c, int64_t i);
+struct value *real(struct call *c, double d);
+struct value *record_of(struct call *c, ...) __attribute__((sentinel));
 
 /* event.c: what changed, for those who ask. */
+struct task {
+	char ref[REF_CHARS];
+	time_t created;
+	bool ended;
+	struct report report;
+};
 void event_add(const char *class, const char *operation, const char *ref);
 struct value *event_from(struct call *c);
-void event_hangup(struct call *c);
+struct task *task_new(void);
+void task_report(struct task *t, struct report r, bool ended);
+struct value *task_get_record(struct call *c);
 
 #endif

@@ -4,6 +4,7 @@ xen_up
 bridge_up
 dd if=/dev/zero of=/tmp/disk.img bs=1M count=8 2>/dev/null
 dd if=/dev/zero of=/tmp/disk2.img bs=1M count=8 2>/dev/null
+dd if=/dev/zero of=/tmp/disk3.img bs=1M count=8 2>/dev/null
 for n in 1 2; do
 	guest_cfg ours$n "memory=128" "extra='console=hvc0'" \
 		"disk=['/tmp/disk.img,raw,xvda,w']" "vif=['bridge=xenbr0']"
@@ -17,6 +18,10 @@ for n in 1 2; do
 	check xl-sees-$n sh -c "xl list | grep -q ^ours$n"
 	check xl-block-list-$n sh -c "xl block-list ours$n | grep -q 51712"
 	check xm-block-list-$n sh -c "xm block-list theirs$n | grep -q 51712"
+	check xl-list-long-$n sh -c "xl list -l ours$n | grep -q xvda"
+	check xl-block-attach-$n xl block-attach ours$n phy:/tmp/disk3.img xvdc w
+	check xl-block-attached-$n sh -c "for i in 1 2 3 4 5 6 7 8 9; do xm block-list ours$n | grep -q '^51744 .* 4 ' && exit 0; sleep 1; done; exit 1"
+	check xl-block-detach-$n xl block-detach ours$n xvdc
 	check xl-vcpu-list-$n sh -c "xl vcpu-list ours$n | grep -q ^ours$n"
 	if [ $n = 1 ]; then
 		check xl-shutdown xl shutdown -w ours1
@@ -36,5 +41,6 @@ for n in 1 2; do
 	check theirs-gone-$n wait_gone theirs$n 30
 	check xm-gone-$n sh -c 'for i in $(seq 20); do [ $(xm list | wc -l) = 2 ] && exit 0; sleep 0.5; done; exit 1'
 	check backends-gone-$n sh -c '! xenstore-ls -f /local/domain/0/backend | grep -q "51712\|/vif/[0-9]*/0"'
+	check userdata-gone-$n sh -c '! ls /var/lib/xen | grep -q "^userdata.*json"'
 	check loops-gone-$n sh -c '! losetup -a | grep -q disk'
 done

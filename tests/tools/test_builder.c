@@ -389,20 +389,6 @@ static void cpu_lists(void)
 	CHECK(!record_cpus("9", 0xf, &mask));
 }
 
-static void uuids(void)
-{
-	char text[UUID_CHARS];
-	uint8_t uuid[16];
-
-	CHECK(record_uuid("01234567-89ab-cdef-0123-456789abcdef", uuid));
-	record_uuid_text(uuid, text);
-	CHECK(!strcmp(text, "01234567-89ab-cdef-0123-456789abcdef"));
-	CHECK(record_uuid("0123456789ABCDEF0123456789abcdef", uuid));
-	CHECK(!record_uuid("0123456789abcdef0123456789abcde", uuid));
-	CHECK(!record_uuid("0123456789abcdef0123456789abcdef0", uuid));
-	CHECK(!record_uuid("../../../etc", uuid));
-}
-
 int main(void)
 {
 	RUN(good_image);
@@ -414,6 +400,5 @@ int main(void)
 	RUN(bad_layouts);
 	RUN(disk_names);
 	RUN(cpu_lists);
-	RUN(uuids);
 	return test_done();
 }

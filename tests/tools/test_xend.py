@@ -6,6 +6,7 @@ Real are xend, its workers and the store; the hypervisor is fake_hyper.c, the
 backends and the hotplug script are below.  The client is Python's own
 xmlrpc.client.  Ends with the line "N passed, N failed"."""
 import http.client
+import json
 import mmap
 import os
 import random
@@ -22,6 +23,7 @@ import traceback
 import xmlrpc.client
 
 SOCKET = "/run/xend.sock"
+USERDATA = "/var/lib/xen"
 STORE = "/run/xs/socket"
 SCRIPT = "/run/script"
 SHUTDOWN, DYING = 4, 1
@@ -190,7 +192,7 @@ def left_over():
                  "/local/domain/0/backend/console"):
         left += [f"{path}/{x}" for x in STORE_CLIENT.list(path)]
     left += [x for x in STORE_CLIENT.list("/local/domain") if x != "0"]
-    for folder in ("/run/hot", "/run/xend/vm"):
+    for folder in ("/run/hot", "/run/xend/vm", USERDATA):
         left += os.listdir(folder)
     return left
 
@@ -235,6 +237,10 @@ def a_life():
     assert len(os.listdir("/run/hot")) == 2
     read = STORE_CLIENT.read
     assert read(f"/local/domain/{domid}/name") == "life"
+    with open(f"{USERDATA}/userdata-d.{domid}.{r['uuid']}.libxl-json") as f:
+        config = json.loads(f.read().rstrip("\0"))
+    assert config["disks"][0]["vdev"] == "xvda", config
+    assert config["nics"][0]["mac"] == r["vifs"][0]["mac"], config
     assert read(f"/local/domain/{domid}/memory/target") == "131072"
     assert read(f"/local/domain/{domid}/cpu/3/availability") == "offline"
     assert read(f"/local/domain/{domid}/device/vbd/51712/state") == "1"
@@ -314,6 +320,11 @@ def policies():
     wait_for(lambda: not DOMAINS.all().get(r["domid"]))
     DOMAINS.end(again["domid"], 3)          # crash: destroyed
     clean()
+    ref, r = create("dump", on_crash="coredump-restart")
+    DOMAINS.end(r["domid"], 3)
+    wait_for(lambda: call("VM.get_record", ref)["domid"] > r["domid"])
+    wait_for(lambda: try_destroy(ref))
+    clean()
     ref, r = create("stay", on_poweroff="preserve")
     DOMAINS.end(r["domid"], 0)
     time.sleep(0.2)
@@ -331,6 +342,9 @@ def bad_records():
     refused(bad, "cpus", "VM.create", record("x", cpus="1-"))
     refused(bad, "on_crash", "VM.create", record("x", on_crash="laugh"))
     refused(bad, "uuid", "VM.create", record("x", uuid="12"))
+    refused(bad, "uuid", "VM.create", record("x", uuid="../../../etc"))
+    refused(bad, "uuid", "VM.create", record(
+        "x", uuid="01234567-89ab-cdef-0123-456789abcdef0"))
     refused(bad, "vdev", "VM.create", record("x", disk=[{"target": "/x"}]))
     refused(bad, "twice", "VM.create", record("x", disk=2 * [
         {"target": "/x", "vdev": "xvda"}]))
@@ -607,6 +621,8 @@ def ended_by_others_while_xend_was_dead():
     for path in (top, f"/libxl/{r['domid']}", f"/vm/{r['uuid']}",
                  f"/local/domain/0/backend/console/{r['domid']}"):
         STORE_CLIENT.ask(13, path.encode() + b"\0")
+    for name in os.listdir(USERDATA):
+        os.unlink(f"{USERDATA}/{name}")
     PROCESS, CLIENT = start_xend()
     clean()
 
@@ -660,7 +676,7 @@ CHOICE = sys.argv[4:]
 shutil.copy(KERNEL, "/tmp/kernel.test_xend")
 for folder in ("/run", "/var"):
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
-for folder in ("/run/xs", "/run/fake", "/run/hot", "/run/lock"):
+for folder in ("/run/xs", "/run/fake", "/run/hot", "/run/lock", USERDATA):
     os.makedirs(folder)
 KERNEL = "/run/vmlinuz"
 shutil.move("/tmp/kernel.test_xend", KERNEL)
