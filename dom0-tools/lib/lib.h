@@ -83,8 +83,11 @@ struct wire_perm {
 struct wire_in {			/* one message being received */
 	unsigned int used;
 	union {
-		struct xsd_sockmsg hdr;
 		char bytes[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+		struct {
+			struct xsd_sockmsg hdr;
+			char payload[XENSTORE_PAYLOAD_MAX];
+		};
 	};
 };
 #define WIRE_HASH	2166136261u
@@ -92,8 +95,6 @@ uint32_t wire_hash(uint32_t h, const char *p, size_t len);
 const char *wire_error_name(int error);
 int wire_error_number(const char *name);
 unsigned int wire_wanted(const struct wire_in *in);
-bool wire_complete(const struct wire_in *in);
-const char *wire_payload(const struct wire_in *in);
 int wire_strings(const char *data, unsigned int len, const char **strings,
 		 unsigned int max);
 int wire_parse_perm(const char *s, struct wire_perm *perm);
@@ -105,7 +106,6 @@ struct store;
 struct store_watch;
 typedef void store_watch_fn(void *arg, const char *path);
 struct store *store_open(void);
-void store_close(struct store *s);
 char *store_read(struct store *s, struct arena *a, uint32_t tx,
 		 const char *path, unsigned int *len);
 int store_write(struct store *s, uint32_t tx, const char *path,
@@ -116,8 +116,6 @@ int store_mkdir(struct store *s, uint32_t tx, const char *path);
 int store_rm(struct store *s, uint32_t tx, const char *path);
 char **store_list(struct store *s, struct arena *a, uint32_t tx,
 		  const char *path, unsigned int *n);
-int store_get_perms(struct store *s, uint32_t tx, const char *path,
-		    struct wire_perm *perms, unsigned int max);
 int store_set_perms(struct store *s, uint32_t tx, const char *path,
 		    const struct wire_perm *perms, unsigned int n);
 int store_begin(struct store *s, uint32_t *tx);
@@ -128,8 +126,6 @@ void store_unwatch(struct store *s, struct store_watch *w);
 int store_introduce(struct store *s, domid_t domid, uint64_t gfn,
 		    uint32_t port);
 int store_release(struct store *s, domid_t domid);
-int store_is_introduced(struct store *s, domid_t domid);
-char *store_control(struct store *s, struct arena *a, const char *command);
 
 /* hyper.c: hypercalls and other domains' memory. */
 int hyper_open(void);

@@ -8,20 +8,13 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "lib.h"
 
-static const struct {
-	int number;
-	const char *name;
-} wire_errors[] = {
-	{ EINVAL, "EINVAL" },	/* first: what an unknown one becomes */
-	{ EACCES, "EACCES" }, { EEXIST, "EEXIST" }, { EISDIR, "EISDIR" },
-	{ ENOENT, "ENOENT" }, { ENOMEM, "ENOMEM" }, { ENOSPC, "ENOSPC" },
-	{ EIO, "EIO" }, { ENOTEMPTY, "ENOTEMPTY" }, { ENOSYS, "ENOSYS" },
-	{ EROFS, "EROFS" }, { EBUSY, "EBUSY" }, { EAGAIN, "EAGAIN" },
-	{ EISCONN, "EISCONN" }, { E2BIG, "E2BIG" }, { EPERM, "EPERM" },
-};
+/* All that may go over the wire; the first is what an unknown one becomes. */
+static const char wire_errors[] = "EINVAL EACCES EEXIST EISDIR ENOENT ENOMEM "
+	"ENOSPC EIO ENOTEMPTY ENOSYS EROFS EBUSY EAGAIN EISCONN E2BIG EPERM";
 
 /* Continues the hash h over len bytes; it starts with WIRE_HASH. */
 uint32_t wire_hash(uint32_t h, const char *p, size_t len)
@@ -34,29 +27,30 @@ uint32_t wire_hash(uint32_t h, const char *p, size_t len)
 /* The name that goes over the wire for a positive errno value. */
 const char *wire_error_name(int error)
 {
-	unsigned int i;
+	const char *name = strerrorname_np(error);
 
-	for (i = 0; i < ARRAY_SIZE(wire_errors); i++)
-		if (wire_errors[i].number == error)
-			return wire_errors[i].name;
-	return wire_errors[0].name;
+	return name && strstr(wire_errors, name) ? name : "EINVAL";
 }
 
 /* The errno value of a name; EINVAL if unknown. */
 int wire_error_number(const char *name)
 {
-	unsigned int i;
+	const char *is;
+	int error;
 
-	for (i = 0; i < ARRAY_SIZE(wire_errors); i++)
-		if (!strcmp(wire_errors[i].name, name))
-			return wire_errors[i].number;
+	for (error = 1; error < 256; error++) {
+		is = strerrorname_np(error);
+		if (is && !strcmp(is, name))
+			return error;
+	}
 	return EINVAL;
 }
 
 /*
  * How many bytes the message in `in` lacks: first up to the end of its
- * header, then up to the end of its payload.  ~0u if its length is forbidden:
- * the sender is out of step and the connection of no more use.
+ * header, then up to the end of its payload; 0 if it is whole.  ~0u if its
+ * length is forbidden: the sender is out of step and the connection of no
+ * more use.
  */
 unsigned int wire_wanted(const struct wire_in *in)
 {
@@ -65,18 +59,6 @@ unsigned int wire_wanted(const struct wire_in *in)
 	if (in->hdr.len > XENSTORE_PAYLOAD_MAX)
 		return ~0u;
 	return sizeof(in->hdr) + in->hdr.len - in->used;
-}
-
-/* True if `in` holds a whole message. */
-bool wire_complete(const struct wire_in *in)
-{
-	return in->used >= sizeof(in->hdr) && !wire_wanted(in);
-}
-
-/* The payload, hdr.len bytes, of a whole message. */
-const char *wire_payload(const struct wire_in *in)
-{
-	return in->bytes + sizeof(in->hdr);
 }
 
 /*
@@ -94,9 +76,8 @@ int wire_strings(const char *data, unsigned int len, const char **strings,
 		nul = memchr(data, 0, end - data);
 		if (!nul)
 			return -EINVAL;
-		if (n < max)
-			strings[n] = data;
-		n++;
+		if (n++ < max)
+			strings[n - 1] = data;
 	}
 	return n;
 }
@@ -104,19 +85,11 @@ int wire_strings(const char *data, unsigned int len, const char **strings,
 /* A decimal number from 0 to max and nothing else. */
 bool wire_parse_u32(const char *s, uint32_t max, uint32_t *value)
 {
-	uint64_t n = 0;
+	char *end;
+	unsigned long long n = strtoull(s, &end, 10);
 
-	if (!*s)
-		return false;
-	for (; *s; s++) {
-		if (*s < '0' || *s > '9')
-			return false;
-		n = n * 10 + (*s - '0');
-		if (n > max)
-			return false;
-	}
 	*value = n;
-	return true;
+	return *s >= '0' && *s <= '9' && !*end && n <= max;
 }
 
 /* "r5" and the like; -EINVAL if it is anything else. */

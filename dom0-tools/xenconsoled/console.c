@@ -31,26 +31,21 @@
 
 #define RATE_MS		100
 #define RATE_BYTES	65536
-#define BACKLOG_MAX	65536
-#define PAGE		4096u
+#define BACKLOG_ROOM	65536
 
 struct console {
 	struct console *next;
 	domid_t domid;
 	bool seen;			/* by the scan in progress */
-	char path[40];			/* /local/domain/N/console */
 	struct store_watch *watch;
 	struct xencons_interface *page;	/* NULL: not connected */
-	bool granted;
-	uint64_t ring_ref;
 	uint32_t remote_port, port;
 	XENCONS_RING_IDX in_prod, out_cons;
-	unsigned int drained;		/* in this period */
-	bool masked;			/* until the period ends */
+	unsigned int drained;		/* in this period; RATE_BYTES: masked */
 	struct loop_timer period;
 	struct logfile log;
 	struct backlog backlog;
-	struct viewer *viewers, *pty;	/* pty is one of viewers */
+	struct viewer *viewers;		/* the pty is one of them */
 	int pty_slave;			/* kept open: no hang-up */
 	int listener;
 };
@@ -69,30 +64,16 @@ static unsigned int console_room(const struct console *c)
 	return used > sizeof(c->page->in) ? 0 : sizeof(c->page->in) - used;
 }
 
-static void console_poll_viewers(struct console *c)
-{
-	bool room = console_room(c);
-	struct viewer *v;
-
-	for (v = c->viewers; v; v = v->next)
-		viewer_want(v, room, v->at < c->backlog.end);
-}
-
-static void console_drop_viewer(struct console *c, struct viewer *v)
-{
-	if (v == c->pty)
-		c->pty = NULL;
-	viewer_free(v, &c->viewers);
-}
-
+/* Shows all viewers what they have not seen; some may turn out to be gone. */
 static void console_show(struct console *c)
 {
+	bool room = console_room(c);
 	struct viewer *v, *next;
 
 	for (v = c->viewers; v; v = next) {
 		next = v->next;
-		if (!viewer_write(v, &c->backlog))
-			console_drop_viewer(c, v);
+		if (!viewer_write(v, &c->backlog, room))
+			viewer_free(v, &c->viewers);
 	}
 }
 
@@ -128,22 +109,21 @@ static void console_work(struct console *c)
 	}
 	if (all) {
 		evtchn_notify(console_evtchn, c->port);
-		console_show(c);
 		if (!c->period.armed)
 			loop_timer_set(&c->period, RATE_MS);
 	}
-	c->masked = c->drained >= RATE_BYTES;
-	if (!c->masked)
+	if (c->drained < RATE_BYTES)
 		evtchn_unmask(console_evtchn, c->port);
-	console_poll_viewers(c);
+	console_show(c);
 }
 
 static void console_period(void *arg)
 {
 	struct console *c = arg;
+	bool masked = c->drained >= RATE_BYTES;
 
 	c->drained = 0;
-	if (c->masked)
+	if (masked)
 		console_work(c);
 }
 
@@ -156,17 +136,14 @@ static void console_events(void *arg, unsigned int events)
 	(void)arg;
 	(void)events;
 	n = evtchn_pending(console_evtchn, ports, ARRAY_SIZE(ports));
-	for (i = 0; i < n; i++) {
-		for (c = consoles; c && c->port != ports[i]; c = c->next)
-			;
-		if (c && c->page)
-			console_work(c);
-		else
-			evtchn_unmask(console_evtchn, ports[i]);
-	}
+	for (i = 0; i < n; i++)
+		for (c = consoles; c; c = c->next)
+			if (c->page && c->port == ports[i])
+				console_work(c);
 }
 
-/* What was typed goes to the guest, as much as it has room for. */
+/* What was typed goes to the guest, as much as it has room for.  False: who
+ * typed is gone. */
 static bool console_type(struct console *c, int fd)
 {
 	struct xencons_interface *p = c->page;
@@ -188,88 +165,52 @@ static bool console_type(struct console *c, int fd)
 }
 
 /* A viewer typed something, or can take more. */
-void console_viewer_event(struct viewer *v, unsigned int events)
+void console_viewer_event(void *arg, unsigned int events)
 {
+	struct viewer *v = arg;
 	struct console *c = v->console;
-	bool alive = true;
 
-	if (events & LOOP_IN)
-		alive = console_type(c, v->fd);
-	if (alive)
-		alive = viewer_write(v, &c->backlog);
-	if (!alive)
-		console_drop_viewer(c, v);
-	console_poll_viewers(c);
+	if (events & LOOP_IN && !console_type(c, v->fd))
+		viewer_free(v, &c->viewers);
+	console_show(c);
 }
 
 static void console_accept(void *arg, unsigned int events)
 {
 	struct console *c = arg;
 	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct viewer *v;
 
 	(void)events;
-	if (fd < 0)
-		return;
-	v = viewer_new(c, &c->viewers, fd, c->backlog.start);
-	if (v && !viewer_write(v, &c->backlog))
-		console_drop_viewer(c, v);
-	console_poll_viewers(c);
+	if (fd >= 0 && viewer_new(c, &c->viewers, fd, c->backlog.start))
+		console_show(c);
 }
 
-static void console_listen(struct console *c)
+static const char *console_socket(const struct console *c)
 {
-	char path[64];
-	int fd;
+	static char path[64];
 
 	snprintf(path, sizeof(path), RUN_DIR "/%u", c->domid);
-	fd = daemon_listen(path, 0600);
-	if (fd < 0 || loop_add(fd, LOOP_IN, console_accept, c)) {
-		log_warn("domain %u: cannot listen on %s", c->domid, path);
-		return;
-	}
-	c->listener = fd;
+	return path;
 }
 
 static int console_make_pty(struct console *c)
 {
+	const char *name;
 	struct termios t;
-	char name[64], path[64];
-	int master, slave;
+	char path[64];
+	int master;
 
-	if (openpty(&master, &slave, NULL, NULL, NULL))
+	if (openpty(&master, &c->pty_slave, NULL, NULL, NULL))
 		return -errno;
-	fcntl(master, F_SETFD, FD_CLOEXEC);
-	fcntl(slave, F_SETFD, FD_CLOEXEC);
 	fcntl(master, F_SETFL, O_NONBLOCK);
-	tcgetattr(slave, &t);
+	tcgetattr(c->pty_slave, &t);
 	cfmakeraw(&t);
-	tcsetattr(slave, TCSANOW, &t);
-	ptsname_r(master, name, sizeof(name));
-	c->pty_slave = slave;
-	c->pty = viewer_new(c, &c->viewers, master, c->backlog.start);
-	if (!c->pty)
+	tcsetattr(c->pty_slave, TCSANOW, &t);
+	if (!viewer_new(c, &c->viewers, master, c->backlog.start))
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "%s/tty", c->path);
+	name = ptsname(master);
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
 	return store_write(store, 0, path, name, strlen(name));
-}
-
-static void console_open_log(struct console *c)
-{
-	struct arena a = { 0 };
-	char path[64], file[128], *name, *slash;
-
-	if (!log_dir || c->log.fd >= 0)
-		return;
-	snprintf(path, sizeof(path), "/local/domain/%u/name", c->domid);
-	name = store_read(store, &a, 0, path, NULL);
-	if (name && *name) {
-		while ((slash = strchr(name, '/')))
-			*slash = '_';
-		snprintf(file, sizeof(file), "guest-%s.log", name);
-		logfile_open(&c->log, log_dir, file);
-	}
-	arena_release(&a);
 }
 
 static void console_disconnect(struct console *c)
@@ -277,34 +218,22 @@ static void console_disconnect(struct console *c)
 	if (!c->page)
 		return;
 	loop_timer_clear(&c->period);
-	evtchn_unbind(console_evtchn, c->port);
-	if (c->granted)
-		gnttab_unmap(console_gnttab, c->page);
-	else
-		hyper_unmap(c->page, 1);
+	if (c->port)
+		evtchn_unbind(console_evtchn, c->port);
+	gnttab_unmap(console_gnttab, c->page);
 	c->page = NULL;
 	c->port = 0;
 }
 
-static int console_map(struct console *c)
-{
-	const int rw = PROT_READ | PROT_WRITE;
-
-	c->page = gnttab_map(console_gnttab, c->domid,
-			     GNTTAB_RESERVED_CONSOLE, rw);
-	c->granted = c->page;
-	if (!c->page)
-		c->page = hyper_map(c->domid, &c->ring_ref, 1, rw);
-	return c->page ? 0 : -errno;
-}
-
-/* The store names a ring and a port: connects to them. */
+/* The store names a port: connects to it and to the page that goes with it. */
 static int console_connect(struct console *c)
 {
-	int rc = console_map(c);
+	int rc = 0;
 
-	if (rc)
-		return rc;
+	c->page = gnttab_map(console_gnttab, c->domid,
+			     GNTTAB_RESERVED_CONSOLE, PROT_READ | PROT_WRITE);
+	if (!c->page)
+		return -errno;
 	rc = evtchn_bind_interdomain(console_evtchn, c->domid,
 				     c->remote_port);
 	if (rc < 0) {
@@ -312,156 +241,132 @@ static int console_connect(struct console *c)
 		return rc;
 	}
 	c->port = rc;
+	c->drained = 0;
 	c->in_prod = c->page->in_prod;
 	c->out_cons = c->page->out_cons;
-	if (c->pty_slave < 0)
-		rc = console_make_pty(c);
-	if (c->listener < 0)
-		console_listen(c);
+	rc = c->pty_slave < 0 ? console_make_pty(c) : 0;
+	if (c->listener < 0) {
+		c->listener = daemon_listen(console_socket(c), 0600);
+		if (c->listener < 0 ||
+		    loop_add(c->listener, LOOP_IN, console_accept, c))
+			log_warn("domain %u: cannot listen on %s", c->domid,
+				 console_socket(c));
+	}
 	console_work(c);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
-static bool console_node(struct console *c, const char *name, uint64_t *value)
+static char *console_node(struct console *c, struct arena *a,
+			  const char *name)
 {
-	struct arena a = { 0 };
-	char path[64], *s, *end = NULL;
+	char path[64];
 
-	snprintf(path, sizeof(path), "%s/%s", c->path, name);
-	s = store_read(store, &a, 0, path, NULL);
-	if (s)
-		*value = strtoull(s, &end, 10);
-	s = end && end != s && !*end ? s : NULL;
-	arena_release(&a);
-	return s;
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", c->domid, name);
+	return store_read(store, a, 0, path, NULL);
 }
 
-/* Is the console served by this daemon? */
-static bool console_is_ours(struct console *c)
-{
-	struct arena a = { 0 };
-	char path[64], *s;
-	bool ours;
-
-	snprintf(path, sizeof(path), "%s/type", c->path);
-	s = store_read(store, &a, 0, path, NULL);
-	ours = !s || !strcmp(s, "xenconsoled");
-	arena_release(&a);
-	return ours;
-}
-
-static void console_changed(void *arg, const char *path)
+static void console_changed(void *arg, const char *changed)
 {
 	struct console *c = arg;
-	uint64_t ref, port, limit = BACKLOG_MAX;
-	int rc;
+	struct arena a = { 0 };
+	char *port = console_node(c, &a, "console/port");
+	char *type = console_node(c, &a, "console/type");
+	char *name = console_node(c, &a, "name"), *slash;
+	uint32_t n = 0;
+	int rc = 0;
 
-	(void)path;
-	if (!console_node(c, "ring-ref", &ref) ||
-	    !console_node(c, "port", &port) || !console_is_ours(c))
-		return;
-	console_open_log(c);
-	if (c->page && ref == c->ring_ref && port == c->remote_port)
-		return;
-	console_node(c, "limit", &limit);
-	c->backlog.max = limit < BACKLOG_MAX ? limit : BACKLOG_MAX;
-	console_disconnect(c);
-	c->ring_ref = ref;
-	c->remote_port = port;
-	rc = console_connect(c);
+	(void)changed;
+	if (!port || !wire_parse_u32(port, INT32_MAX, &n) || !n ||
+	    (type && strcmp(type, "xenconsoled")))
+		goto out;	/* not yet, or not ours */
+	if (log_dir && c->log.fd < 0 && name && *name) {
+		while ((slash = strchr(name, '/')))
+			*slash = '_';
+		snprintf(c->log.path, sizeof(c->log.path),
+			 "%s/guest-%s.log", log_dir, name);
+		logfile_open(&c->log);
+	}
+	if (!c->page || n != c->remote_port) {
+		console_disconnect(c);
+		c->remote_port = n;
+		rc = console_connect(c);
+	}
 	if (rc)
 		log_warn("domain %u: no console: %s", c->domid, strerror(-rc));
+out:
+	arena_release(&a);
 }
 
 static void console_new(domid_t domid)
 {
 	struct console *c = calloc(1, sizeof(*c));
+	char path[40];
 
 	if (!c)
 		return;		/* the next scan tries again */
 	c->domid = domid;
 	c->seen = true;
 	c->log.fd = c->pty_slave = c->listener = -1;
+	c->backlog.room = BACKLOG_ROOM;
 	c->period.fn = console_period;
 	c->period.arg = c;
-	snprintf(c->path, sizeof(c->path), "/local/domain/%u/console", domid);
+	snprintf(path, sizeof(path), "/local/domain/%u/console", domid);
 	c->next = consoles;
 	consoles = c;
-	c->watch = store_watch(store, c->path, console_changed, c);
-	log_debug("domain %u: new", domid);
+	c->watch = store_watch(store, path, console_changed, c);
 }
 
-static void console_free(struct console *c)
+/* The console that *p points at ends. */
+static void console_free(struct console **p)
 {
-	struct console **p = &consoles;
-	char path[64];
+	struct console *c = *p;
 
-	while (*p != c)
-		p = &(*p)->next;
 	*p = c->next;
-	log_debug("domain %u: gone", c->domid);
 	while (c->page && console_drain(c))	/* its last words */
 		console_show(c);
 	console_disconnect(c);
 	if (c->watch)
 		store_unwatch(store, c->watch);
 	while (c->viewers)
-		console_drop_viewer(c, c->viewers);
+		viewer_free(c->viewers, &c->viewers);
 	if (c->pty_slave >= 0)
 		close(c->pty_slave);
 	if (c->listener >= 0) {
 		loop_del(c->listener);
 		close(c->listener);
-		snprintf(path, sizeof(path), RUN_DIR "/%u", c->domid);
-		unlink(path);
+		unlink(console_socket(c));
 	}
-	logfile_close(&c->log);
+	if (c->log.fd >= 0)
+		close(c->log.fd);
 	free(c->backlog.data);
 	free(c);
 }
 
-static struct console *console_of(domid_t domid)
-{
-	struct console *c;
-
-	for (c = consoles; c && c->domid != domid; c = c->next)
-		;
-	return c;
-}
-
 /* Some domain came or went: makes the consoles match the domains. */
-void console_scan(void)
+void console_scan(void *arg, const char *path)
 {
 	struct xen_domctl_getdomaininfo info = { .domain = 0 };
-	struct console *c, *next;
+	struct console *c, **p;
 
+	(void)arg;
+	(void)path;
 	for (c = consoles; c; c = c->next)
 		c->seen = false;
 	while (!hyper_next_domain(info.domain + 1, &info)) {
-		c = console_of(info.domain);
 		if (info.flags & XEN_DOMINF_dying)
 			continue;
+		for (c = consoles; c && c->domid != info.domain;)
+			c = c->next;
 		if (c)
 			c->seen = true;
 		else
 			console_new(info.domain);
 	}
-	for (c = consoles; c; c = next) {
-		next = c->next;
-		if (!c->seen)
-			console_free(c);
-	}
-}
-
-/* Somebody moved the files away. */
-void console_reopen_logs(void)
-{
-	struct console *c;
-
-	for (c = consoles; c; c = c->next) {
-		logfile_close(&c->log);
-		console_open_log(c);
-	}
+	for (p = &consoles; *p;)
+		if ((*p)->seen)
+			p = &(*p)->next;
+		else
+			console_free(p);
 }
 
 /* Opens what the consoles need. */

@@ -7,71 +7,43 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include "xenconsoled.h"
-
-static void backlog_grow(struct backlog *b, unsigned int room)
-{
-	char *data = malloc(room);
-	uint64_t i;
-
-	if (!data)
-		return;		/* a smaller backlog does, too */
-	for (i = b->start; i < b->end; i++)
-		data[i & (room - 1)] = b->data[i & (b->room - 1)];
-	free(b->data);
-	b->data = data;
-	b->room = room;
-}
 
 /* Appends; the oldest bytes go when there is no more room. */
 void backlog_write(struct backlog *b, const char *data, unsigned int len)
 {
-	unsigned int room = b->room ? b->room : 1024;
-
-	while (room < b->max && b->end - b->start + len > room)
-		room *= 2;
-	if (room != b->room)
-		backlog_grow(b, room);
-	if (!b->room)
-		return;
-	for (; len; len--)
+	if (!b->data)
+		b->data = malloc(b->room);
+	for (; b->data && len; len--)
 		b->data[b->end++ & (b->room - 1)] = *data++;
 	if (b->end - b->start > b->room)
 		b->start = b->end - b->room;
 }
 
-static void viewer_event(void *arg, unsigned int events)
-{
-	console_viewer_event(arg, events);
-}
-
-/* Another viewer, who has seen the first `at` bytes; NULL, and fd closed, if
+/* Another viewer, who has seen the first `at` bytes; false, and fd closed, if
  * it cannot be. */
-struct viewer *viewer_new(struct console *c, struct viewer **list, int fd,
-			  uint64_t at)
+bool viewer_new(struct console *c, struct viewer **list, int fd, uint64_t at)
 {
 	struct viewer *v = calloc(1, sizeof(*v));
 
-	if (!v || loop_add(fd, LOOP_IN, viewer_event, v)) {
+	if (!v || loop_add(fd, LOOP_IN, console_viewer_event, v)) {
 		free(v);
 		close(fd);
-		return NULL;
+		return false;
 	}
-	v->console = c;
-	v->fd = fd;
-	v->at = at;
-	v->polled = LOOP_IN;
-	v->next = *list;
+	*v = (struct viewer){ *list, c, fd, at, LOOP_IN };
 	*list = v;
-	return v;
+	return true;
 }
 
-/* Writes what it lacks, as much as it takes.  False: it is gone. */
-bool viewer_write(struct viewer *v, const struct backlog *b)
+/*
+ * Writes what it lacks, as much as it takes; listens to it if that is wanted.
+ * False: it is gone.
+ */
+bool viewer_write(struct viewer *v, const struct backlog *b, bool listen)
 {
-	unsigned int at, len;
+	unsigned int at, len, want = listen ? LOOP_IN : 0;
 	ssize_t r;
 
 	if (v->at < b->start)
@@ -82,22 +54,18 @@ bool viewer_write(struct viewer *v, const struct backlog *b)
 		if (len > b->end - v->at)
 			len = b->end - v->at;
 		r = write(v->fd, b->data + at, len);
+		if (r < 0 && (errno == EAGAIN || errno == EINTR)) {
+			want |= LOOP_OUT;
+			break;
+		}
 		if (r <= 0)
-			return r < 0 && (errno == EAGAIN || errno == EINTR);
+			return false;
 		v->at += r;
 	}
-	return true;
-}
-
-/* What the loop is to watch for. */
-void viewer_want(struct viewer *v, bool in, bool out)
-{
-	unsigned int want = (in ? LOOP_IN : 0) | (out ? LOOP_OUT : 0);
-
-	if (want == v->polled)
-		return;
+	if (want != v->polled)
+		loop_want(v->fd, want);
 	v->polled = want;
-	loop_want(v->fd, want);
+	return true;
 }
 
 /* Ends a viewer that is on the list. */

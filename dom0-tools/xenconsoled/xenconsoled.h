@@ -23,20 +23,18 @@ struct logfile {
 	unsigned long size;
 	char path[256];
 };
-void logfile_open(struct logfile *l, const char *dir, const char *name);
+void logfile_open(struct logfile *l);
 void logfile_write(struct logfile *l, const char *data, unsigned int len);
-void logfile_close(struct logfile *l);
 
 /* console.c */
 void console_start(void);
-void console_scan(void);
-void console_reopen_logs(void);
+void console_scan(void *arg, const char *path);
+void console_viewer_event(void *viewer, unsigned int events);
 
 /* viewer.c: the backlog and those who read it. */
 struct backlog {
-	char *data;
-	unsigned int room;	/* power of two, up to max */
-	unsigned int max;
+	char *data;		/* made at the first write */
+	unsigned int room;	/* power of two */
 	uint64_t end;		/* of all that was ever written */
 	uint64_t start;		/* of what is still there */
 };
@@ -48,11 +46,8 @@ struct viewer {
 	unsigned int polled;	/* LOOP_* */
 };
 void backlog_write(struct backlog *b, const char *data, unsigned int len);
-struct viewer *viewer_new(struct console *c, struct viewer **list, int fd,
-			  uint64_t at);
-bool viewer_write(struct viewer *v, const struct backlog *b);
-void viewer_want(struct viewer *v, bool in, bool out);
+bool viewer_new(struct console *c, struct viewer **list, int fd, uint64_t at);
+bool viewer_write(struct viewer *v, const struct backlog *b, bool listen);
 void viewer_free(struct viewer *v, struct viewer **list);
-void console_viewer_event(struct viewer *v, unsigned int events);
 
 #endif

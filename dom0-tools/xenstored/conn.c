@@ -17,7 +17,6 @@
 #define SPARE_ROOM	64	/* payload: any error name, "OK", a number */
 
 struct conn *conns;
-static struct conn *conn_active, **conn_active_end = &conn_active;
 
 /* A client on a socket (fd) or on the ring of d; NULL if no memory. */
 struct conn *conn_new(int fd, struct domain *d)
@@ -28,8 +27,7 @@ struct conn *conn_new(int fd, struct domain *d)
 		return NULL;
 	c->fd = fd;
 	c->domain = d;
-	c->who.domid = d ? d->domid : 0;
-	c->who.target = d ? d->target : 0;
+	c->who.domid = c->who.target = d ? d->domid : 0;
 	c->who.privileged = !c->who.domid;
 	c->out_end = &c->out;
 	c->next_tx = 1;
@@ -38,25 +36,11 @@ struct conn *conn_new(int fd, struct domain *d)
 	return c;
 }
 
-static void conn_drop_out(struct conn *c)
-{
-	struct msg *m;
-
-	while ((m = c->out)) {
-		c->out = m->next;
-		if (m->watch)
-			m->watch->queued = NULL;
-		free(m);
-	}
-	c->out_end = &c->out;
-	c->out_bytes = 0;
-	c->replies = 0;
-}
-
 /* Forgets all it holds, as if it had connected just now. */
 void conn_reset(struct conn *c)
 {
-	conn_drop_out(c);
+	while (c->out)
+		conn_sent(c, c->out->len - c->out->sent);
 	watch_del_all(c);
 	txn_end_all(c);
 	c->in.used = 0;
@@ -72,46 +56,8 @@ void conn_free(struct conn *c)
 	for (p = &conns; *p != c;)
 		p = &(*p)->next;
 	*p = c->next;
-	if (c->active) {
-		for (p = &conn_active; *p != c;)
-			p = &(*p)->next_active;
-		*p = c->next_active;
-		if (conn_active_end == &c->next_active)
-			conn_active_end = p;
-	}
 	free(c->spare);
 	free(c);
-}
-
-/* Puts c at the end of those with something to do. */
-void conn_activate(struct conn *c)
-{
-	if (c->active)
-		return;
-	c->active = true;
-	c->next_active = NULL;
-	*conn_active_end = c;
-	conn_active_end = &c->next_active;
-}
-
-/* Takes the first of them, or NULL. */
-struct conn *conn_next_active(void)
-{
-	struct conn *c = conn_active;
-
-	if (!c)
-		return NULL;
-	conn_active = c->next_active;
-	if (!conn_active)
-		conn_active_end = &conn_active;
-	c->active = false;
-	return c;
-}
-
-/* True if there is one. */
-bool conn_any_active(void)
-{
-	return conn_active;
 }
 
 /* True if c may not be heard until it has taken some of its answers. */
@@ -124,30 +70,71 @@ bool conn_blocked(const struct conn *c)
 /* True if c may not make the daemon hold that many more bytes. */
 bool conn_over_quota(const struct conn *c, size_t more)
 {
-	const struct tally_entry *e;
-	unsigned long sum;
-
-	if (c->who.privileged)
-		return false;
-	e = tally_of(&tree_main.tally, c->who.domid);
-	sum = c->out_bytes + c->held_bytes + more + (e ? e->bytes : 0);
-	return sum > quotas[Q_MEMORY].value;
+	return !c->who.privileged &&
+	       c->out_bytes + c->held_bytes + more +
+	       tally_of(&tree_main.tally, c->who.domid).bytes >
+	       quotas[Q_MEMORY].value;
 }
 
-/* To be called before a request is handled: false if it cannot be now. */
-bool conn_ready(struct conn *c)
+/* True if c may not own that many more nodes. */
+bool conn_over_nodes(const struct conn *c, int more)
 {
-	if (!c->spare)
-		c->spare = malloc(sizeof(*c->spare) +
-				  sizeof(struct xsd_sockmsg) + SPARE_ROOM);
-	return c->spare;
+	return !c->who.privileged && more > 0 &&
+	       tally_of(&tree_main.tally, c->who.domid).nodes + more >
+	       (int)quotas[Q_NODES].value;
 }
 
-static void conn_queue(struct conn *c, struct msg *m, struct watch *w)
+static struct msg *msg_new(unsigned int payload)
 {
+	return malloc(sizeof(struct msg) + sizeof(struct xsd_sockmsg) +
+		      payload);
+}
+
+/*
+ * Takes from p[0..len) what the request in progress lacks, and handles it if
+ * it is whole then; without memory to answer it stays whole.  Returns how
+ * much was taken, or -EPROTO: its length is forbidden.
+ */
+int conn_feed(struct conn *c, const char *p, size_t len)
+{
+	unsigned int want, taken = 0, n;
+
+	for (;;) {
+		want = wire_wanted(&c->in);
+		if (want == ~0u)
+			return -EPROTO;
+		if (!want || taken == len)
+			break;
+		n = want < len - taken ? want : len - taken;
+		memcpy(c->in.bytes + c->in.used, p + taken, n);
+		c->in.used += n;
+		taken += n;
+	}
+	if (!want && !c->spare)
+		c->spare = msg_new(SPARE_ROOM);
+	if (!want && c->spare) {
+		request_handle(c);
+		c->in.used = 0;
+	}
+	return taken;
+}
+
+/* Fills m and queues it: a header, and the strings or bytes a and b. */
+static void conn_queue(struct conn *c, struct msg *m, struct watch *w,
+		       const struct xsd_sockmsg *hdr, const void *a,
+		       unsigned int a_len, const char *b)
+{
+	char *p = mempcpy(m->bytes, hdr, sizeof(*hdr));
+
+	if (a_len)
+		p = mempcpy(p, a, a_len);
+	if (b)
+		strcpy(p, b);
 	m->next = NULL;
 	m->watch = w;
+	m->event = hdr->type == XS_WATCH_EVENT;
 	m->sent = 0;
+	m->len = sizeof(*hdr) + hdr->len;
 	*c->out_end = m;
 	c->out_end = &m->next;
 	c->out_bytes += m->len;
@@ -156,49 +143,31 @@ static void conn_queue(struct conn *c, struct msg *m, struct watch *w)
 		state_out(c->domain, m);
 }
 
-/* Answers the request in c->in. */
-void conn_reply(struct conn *c, uint32_t type, const void *data,
-		unsigned int len)
+/* Answers the request in c->in.  Returns 1: it is answered. */
+int conn_reply(struct conn *c, uint32_t type, const void *data,
+	       unsigned int len)
 {
 	struct xsd_sockmsg hdr = c->in.hdr;
-	struct msg *m;
+	struct msg *m = len <= SPARE_ROOM ? c->spare : msg_new(len);
 
-	if (len > XENSTORE_PAYLOAD_MAX) {
-		conn_error(c, E2BIG);
-		return;
+	if (!m || len > XENSTORE_PAYLOAD_MAX) {
+		free(m);
+		return conn_error(c, m ? -E2BIG : -ENOMEM);
 	}
-	if (len <= SPARE_ROOM) {
-		m = c->spare;
+	if (m == c->spare)
 		c->spare = NULL;
-	} else {
-		m = malloc(sizeof(*m) + sizeof(hdr) + len);
-	}
-	if (!m) {
-		conn_error(c, ENOMEM);
-		return;
-	}
 	hdr.type = type;
 	hdr.len = len;
-	m->event = false;
-	m->len = sizeof(hdr) + len;
-	memcpy(m->bytes, &hdr, sizeof(hdr));
-	if (len)
-		memcpy(m->bytes + sizeof(hdr), data, len);
-	conn_queue(c, m, NULL);
+	conn_queue(c, m, NULL, &hdr, data, len, NULL);
+	return 1;
 }
 
-/* "OK". */
-void conn_ack(struct conn *c)
+/* The same with the name of a negative errno value. */
+int conn_error(struct conn *c, int rc)
 {
-	conn_reply(c, c->in.hdr.type, "OK", 3);
-}
+	const char *name = wire_error_name(-rc);
 
-/* The name of a positive errno value. */
-void conn_error(struct conn *c, int error)
-{
-	const char *name = wire_error_name(error);
-
-	conn_reply(c, XS_ERROR, name, strlen(name) + 1);
+	return conn_reply(c, XS_ERROR, name, strlen(name) + 1);
 }
 
 /*
@@ -222,34 +191,26 @@ bool conn_event(struct conn *c, struct watch *w, const char *path)
 	if (conn_over_quota(c, sizeof(*m) + sizeof(hdr) + hdr.len) ||
 	    c->out_bytes >= CONN_OUT_MAX)
 		return false;
-	m = malloc(sizeof(*m) + sizeof(hdr) + hdr.len);
+	m = msg_new(hdr.len);
 	if (!m)
 		return false;
-	m->event = true;
-	m->len = sizeof(hdr) + hdr.len;
-	memcpy(m->bytes, &hdr, sizeof(hdr));
-	memcpy(m->bytes + sizeof(hdr), seen, path_len);
-	strcpy(m->bytes + sizeof(hdr) + path_len, w->token);
 	if (w->queued)
 		w->queued->watch = NULL;
 	w->queued = m;
-	conn_queue(c, m, w);
+	conn_queue(c, m, w, &hdr, seen, path_len, w->token);
 	return true;
 }
 
-/* Queues a message that an earlier daemon had queued. */
-bool conn_requeue(struct conn *c, const char *bytes, unsigned int len)
+/* Queues a message that an earlier daemon had queued, and sent in part. */
+bool conn_requeue(struct conn *c, const struct xsd_sockmsg *hdr,
+		  unsigned int sent)
 {
-	struct msg *m = malloc(sizeof(*m) + len);
-	struct xsd_sockmsg hdr;
+	struct msg *m = msg_new(hdr->len);
 
 	if (!m)
 		return false;
-	memcpy(&hdr, bytes, sizeof(hdr));
-	memcpy(m->bytes, bytes, len);
-	m->len = len;
-	m->event = hdr.type == XS_WATCH_EVENT;
-	conn_queue(c, m, NULL);
+	conn_queue(c, m, NULL, hdr, hdr + 1, hdr->len, NULL);
+	m->sent = sent;
 	return true;
 }
 

@@ -13,49 +13,24 @@
 
 #define SOCK_BATCH	16384	/* bytes of one client before the next's turn */
 
-static void sock_feed(struct conn *c, const char *p, size_t len)
-{
-	unsigned int want;
-
-	while (!c->dead) {
-		want = wire_wanted(&c->in);
-		if (want == ~0u) {
-			c->dead = true;
-			return;
-		}
-		if (want > len)
-			want = len;
-		memcpy(c->in.bytes + c->in.used, p, want);
-		c->in.used += want;
-		p += want;
-		len -= want;
-		if (!wire_complete(&c->in)) {
-			if (!len)
-				return;
-			continue;
-		}
-		if (!conn_ready(c)) {
-			c->dead = true;		/* no memory to answer */
-			return;
-		}
-		request_handle(c);
-		c->in.used = 0;
-	}
-}
-
 static void sock_event(void *arg, unsigned int events)
 {
 	static char buf[SOCK_BATCH];
 	struct conn *c = arg;
-	ssize_t n;
+	const char *p = buf;
+	ssize_t n, taken;
 
 	if (!(events & LOOP_IN) || c->dead || conn_blocked(c))
 		return;
 	n = read(c->fd, buf, sizeof(buf));
-	if (n > 0)
-		sock_feed(c, buf, n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		c->dead = true;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	c->dead = n <= 0;
+	for (; n > 0 && !c->dead; p += taken, n -= taken) {
+		taken = conn_feed(c, p, n);
+		/* Out of step, or no memory to answer. */
+		c->dead = taken < 0 || !wire_wanted(&c->in);
+	}
 }
 
 static void sock_accept(void *arg, unsigned int events)
@@ -73,8 +48,7 @@ static void sock_accept(void *arg, unsigned int events)
 		return;
 	}
 	c->polled = LOOP_IN;
-	if (loop_add(fd, LOOP_IN, sock_event, c))
-		c->dead = true;
+	c->dead = loop_add(fd, LOOP_IN, sock_event, c);
 }
 
 /* Listens at path. */
@@ -90,7 +64,8 @@ void sock_open(const char *path)
 	fatal("%s", path);
 }
 
-/* Sends what is queued, and sees to it that the rest is not forgotten. */
+/* Sends what is queued, sees to it that the rest is not forgotten, and ends
+ * a client that is dead. */
 void sock_send(struct conn *c)
 {
 	struct iovec v[16];
@@ -110,14 +85,10 @@ void sock_send(struct conn *c)
 	want = (conn_blocked(c) ? 0 : LOOP_IN) | (c->out ? LOOP_OUT : 0);
 	if (want != c->polled && !c->dead) {
 		c->polled = want;
-		if (loop_want(c->fd, want))
-			c->dead = true;
+		c->dead = loop_want(c->fd, want);
 	}
-}
-
-/* Ends a client. */
-void sock_close(struct conn *c)
-{
+	if (!c->dead)
+		return;
 	loop_del(c->fd);
 	close(c->fd);
 	conn_free(c);

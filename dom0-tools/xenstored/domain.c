@@ -16,14 +16,17 @@
 struct domain *domains[DOMID_FIRST_RESERVED];
 unsigned int domains_end;
 
-static struct domain *domain_new(domid_t domid)
+/* The domain, which from now on is remembered; NULL: no memory. */
+struct domain *domain_get(domid_t domid)
 {
-	struct domain *d = calloc(1, sizeof(*d));
+	struct domain *d = domains[domid];
 
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
 	d->domid = domid;
-	d->target = domid;
 	domains[domid] = d;
 	if (domid >= domains_end)
 		domains_end = domid + 1;
@@ -35,91 +38,45 @@ int domain_known(domid_t domid)
 {
 	if (domid >= DOMID_FIRST_RESERVED)
 		return -EINVAL;
-	if (domains[domid])
-		return 0;
-	if (ring_domain_fate(domid) == DOMAIN_GONE)
+	if (!domains[domid] && ring_domain_fate(domid) == DOMAIN_GONE)
 		return -ENOENT;
-	return domain_new(domid) ? 0 : -ENOMEM;
-}
-
-static int domain_connect(struct domain *d)
-{
-	int rc = ring_attach(d);
-
-	if (rc)
-		return rc;
-	d->conn = conn_new(-1, d);
-	if (!d->conn) {
-		ring_detach(d);
-		return -ENOMEM;
-	}
-	d->introduced = true;
-	return 0;
-}
-
-/* The tools say it again: a new port or page for a ring we have. */
-static int domain_reconnect(struct domain *d, bool same_page)
-{
-	int rc;
-
-	conn_reset(d->conn);
-	if (same_page)
-		return ring_rebind(d);
-	ring_detach(d);
-	rc = ring_attach(d);
-	if (rc)
-		domain_release(d->domid);
-	return rc;
+	return domain_get(domid) ? 0 : -ENOMEM;
 }
 
 /*
  * Serves the ring of a domain, from an empty state on, whether it was known
  * or not.
  */
-int domain_introduce(domid_t domid, uint64_t gfn, uint32_t port)
+int domain_introduce(domid_t domid, uint32_t port)
 {
-	struct domain *d = domains[domid];
-	bool fresh = !d || !d->introduced, same_page;
+	struct domain *d = domain_get(domid);
+	bool again = d && d->conn;
 	int rc;
 
 	if (!d)
-		d = domain_new(domid);
-	if (!d)
 		return -ENOMEM;
-	same_page = d->gfn == gfn;
-	d->gfn = gfn;
+	if (again) {
+		conn_reset(d->conn);
+		ring_detach(d);
+	} else {
+		d->conn = conn_new(-1, d);
+		if (!d->conn)
+			return -ENOMEM;
+	}
 	d->remote_port = port;
 	d->shutdown = false;
-	rc = fresh ? domain_connect(d) : domain_reconnect(d, same_page);
-	if (rc)
-		return rc;	/* scan forgets it if it does not exist */
+	rc = ring_attach(d);
+	if (rc) {	/* if it does not exist, the next scan forgets it */
+		conn_free(d->conn);
+		d->conn = NULL;
+		state_domain(d, STATE_GONE);
+		return rc;
+	}
 	ring_restart(d);
-	state_domain(d, true);
-	if (fresh && domid)
+	state_domain(d, STATE_NEW);
+	if (!again && domid)
 		watch_fire_special("@introduceDomain");
 	return 0;
-}
-
-/*
- * What an earlier daemon knew of an introduced domain; `reset`: from an empty
- * state on.  The ring is attached later.  NULL: no memory.
- */
-struct domain *domain_restore(domid_t domid, bool reset)
-{
-	struct domain *d = domains[domid];
-
-	if (!d)
-		d = domain_new(domid);
-	if (!d)
-		return NULL;
-	if (d->conn && reset) {
-		conn_reset(d->conn);
-		d->req_cons = d->rsp_prod = 0;
-	}
-	if (!d->conn)
-		d->conn = conn_new(-1, d);
-	d->introduced = d->conn;
-	return d->conn ? d : NULL;
 }
 
 /* Forgets a domain's ring and all it held, but not its nodes. */
@@ -137,14 +94,6 @@ void domain_drop(domid_t domid)
 	free(d);
 }
 
-/* d may do what `target` may. */
-void domain_set_target(struct domain *d, domid_t target)
-{
-	d->target = target;
-	if (d->conn)
-		d->conn->who.target = target;
-}
-
 /* Paths of nodes to be cleaned, as many as fit. */
 struct domain_list {
 	domid_t domid;
@@ -152,12 +101,22 @@ struct domain_list {
 	char paths[16 * PATH_ROOM];
 };
 
+static bool domain_mentioned(const struct blob *perms, domid_t domid)
+{
+	unsigned int i;
+
+	for (i = 0; i < perms_count(perms); i++)
+		if (perms->perm[i].domid == domid)
+			return true;
+	return false;
+}
+
 static bool domain_list_fn(void *arg, const char *path, const struct node *n)
 {
 	struct domain_list *l = arg;
 	size_t len = strlen(path) + 1;
 
-	if (!perms_mention(n->perms, l->domid))
+	if (!domain_mentioned(n->perms, l->domid))
 		return true;
 	if (len > sizeof(l->paths) - l->used)
 		return false;
@@ -169,46 +128,28 @@ static bool domain_list_fn(void *arg, const char *path, const struct node *n)
 static int domain_clean_node(const char *path, domid_t domid)
 {
 	const struct node *n = tree_find(tree_main.root, path);
-	struct perms *rest;
+	struct blob *rest;
 	int rc;
 
 	if (!n)
 		return 0;	/* went with one above */
-	if (n->perms->p[0].domid == domid && path[1]) {
+	if (n->perms->perm[0].domid == domid && path[1]) {
 		rc = tree_remove(&tree_main, path);
-		if (!rc)
-			state_remove(path);
-		return rc;
+	} else {
+		rest = perms_without(n->perms, domid);
+		rc = rest ? tree_set_perms(&tree_main, path, rest) : -ENOMEM;
+		blob_put(rest);
 	}
-	rest = perms_without(n->perms, domid);
-	if (!rest)
-		return -ENOMEM;
-	rc = tree_set_perms(&tree_main, path, rest);
-	perms_put(rest);
 	if (!rc)
 		state_node(path, tree_find(tree_main.root, path));
 	return rc;
-}
-
-static int domain_clean_special(const char *name, domid_t domid)
-{
-	struct perms **slot = watch_special_perms(name), *rest;
-
-	if (!perms_mention(*slot, domid))
-		return 0;
-	rest = perms_without(*slot, domid);
-	if (!rest)
-		return -ENOMEM;
-	perms_put(*slot);
-	*slot = rest;
-	state_special(name, rest);
-	return 0;
 }
 
 /* Removes all traces of domid from the tree. */
 static int domain_clean(domid_t domid)
 {
 	static struct domain_list l;
+	struct blob *rest;
 	unsigned int at;
 	bool all;
 	int rc;
@@ -223,37 +164,40 @@ static int domain_clean(domid_t domid)
 				return rc;
 		}
 	} while (!all);
-	rc = domain_clean_special("@introduceDomain", domid);
-	return rc ? rc : domain_clean_special("@releaseDomain", domid);
-}
-
-/* A transaction must not bring back what domain_clean() removed. */
-static void domain_spoil_txns(void)
-{
-	struct conn *c;
-	struct txn *t;
-
-	for (c = conns; c; c = c->next)
-		for (t = c->txns; t; t = t->next)
-			t->retry = true;
+	tally_forget(&tree_main.tally, domid);
+	for (at = 0; at < ARRAY_SIZE(specials); at++) {
+		if (!domain_mentioned(specials[at].perms, domid))
+			continue;
+		rest = perms_without(specials[at].perms, domid);
+		if (!rest)
+			return -ENOMEM;
+		blob_put(specials[at].perms);
+		specials[at].perms = rest;
+		state_special(&specials[at]);
+	}
+	return 0;
 }
 
 /* Lets go of a domain and of what it left behind. */
 void domain_release(domid_t domid)
 {
-	bool introduced = domains[domid]->introduced;
-	unsigned int i;
+	bool introduced = domains[domid]->conn;
+	struct conn *c;
+	struct txn *t;
 
+	state_domain(domains[domid], STATE_GONE);
 	domain_drop(domid);
-	state_release(domid);
-	for (i = 0; i < domains_end; i++)
-		if (domains[i] && domains[i]->target == domid)
-			domain_set_target(domains[i], i);
-	domain_spoil_txns();
+	for (c = conns; c; c = c->next) {
+		if (c->who.target == domid)
+			c->who.target = c->who.domid;
+		/* None may bring back what is now removed. */
+		for (t = c->txns; t; t = t->next)
+			t->retry = true;
+	}
 	if (domain_clean(domid)) {
 		/* Known again, so that the next scan tries again. */
 		log_warn("domain %u: no memory to clean up", domid);
-		domain_new(domid);
+		domain_get(domid);
 	}
 	if (introduced)
 		watch_fire_special("@releaseDomain");
@@ -275,14 +219,12 @@ void domain_scan(void)
 		if (!d)
 			continue;
 		fate = ring_domain_fate(i);
-		if (fate == DOMAIN_GONE ||
-		    (fate == DOMAIN_DYING && d->introduced)) {
+		if (fate == DOMAIN_GONE || (fate == DOMAIN_DYING && d->conn)) {
 			domain_release(i);
-		} else if (fate == DOMAIN_SHUTDOWN && d->introduced &&
+		} else if (fate == DOMAIN_SHUTDOWN && d->conn &&
 			   !d->shutdown) {
-			d->shutdown = true;
-			state_domain(d, false);
-			tell = true;
+			d->shutdown = tell = true;
+			state_domain(d, STATE_SAME);
 		}
 	}
 	if (tell)

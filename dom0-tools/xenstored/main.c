@@ -13,7 +13,6 @@
 #include "xenstored.h"
 
 #define RUN_DIR		"/run/xenstored"
-#define ROUND_CONNS	64	/* rings served before answers go out */
 
 static const char usage[] =
 "usage: xenstored [OPTION...]\n"
@@ -21,11 +20,10 @@ static const char usage[] =
 "  -P, --pid-file=FILE     where to write the process id\n"
 "  -S, --run-dir=DIR       for socket, state and lock (" RUN_DIR ")\n"
 "  -D, --no-domains        serve the socket only\n"
-"  -v, --verbose           log more\n"
 "  -h, --help              this text\n";
 
 static struct {
-	bool foreground, verbose, no_domains;
+	bool foreground, no_domains;
 	const char *pid_file, *run_dir;
 } opt = { .run_dir = RUN_DIR };
 
@@ -36,19 +34,17 @@ static void parse_options(int argc, char **argv)
 		{ "pid-file", required_argument, NULL, 'P' },
 		{ "run-dir", required_argument, NULL, 'S' },
 		{ "no-domains", no_argument, NULL, 'D' },
-		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "NP:S:Dvh", options, NULL)) >= 0)
+	while ((o = getopt_long(argc, argv, "NP:S:Dh", options, NULL)) >= 0)
 		switch (o) {
 		case 'N': opt.foreground = true; break;
 		case 'P': opt.pid_file = optarg; break;
 		case 'S': opt.run_dir = optarg; break;
 		case 'D': opt.no_domains = true; break;
-		case 'v': opt.verbose = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default:  fputs(usage, stderr); exit(2);
 		}
@@ -56,73 +52,46 @@ static void parse_options(int argc, char **argv)
 		fatalx("unexpected argument '%s'", argv[optind]);
 }
 
-static const char *run_file(const char *name)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/%s", opt.run_dir, name) < 0)
-		fatalx("no memory");
-	return path;
-}
-
 /* Hears everybody who spoke, writes it down, answers. */
 static bool round_robin(void)
 {
 	struct conn *c, *next;
-	unsigned int n;
+	bool more = false;
 
-	for (n = 0; n < ROUND_CONNS && (c = conn_next_active()); n++)
-		if (ring_receive(c))
-			conn_activate(c);
-	for (c = conns; c; c = c->next)
+	for (c = conns; c; c = c->next) {
+		if (c->active)
+			ring_receive(c);
 		if (c->nr_owed && !c->out)
 			watch_pay(c);
+	}
 	state_commit();
 	for (c = conns; c; c = next) {
 		next = c->next;
 		if (c->domain)
 			ring_send(c);
-		else
+		more = more || c->active;
+		if (!c->domain)
 			sock_send(c);
-		if (!c->domain && c->dead)
-			sock_close(c);
 	}
-	return conn_any_active();
-}
-
-static void make_first_nodes(void)
-{
-	struct perms *perms = tree_main.root->perms;
-
-	if (tree_make(&tree_main, "/tool/xenstored", perms))
-		fatalx("no memory");
+	return more;
 }
 
 /* Goes on with the rings that an earlier daemon served. */
-static void resume_domains(void)
+static void start_domains(void)
 {
 	unsigned int i;
-	int rc;
+	int rc = 0;
 
+	ring_start();
 	for (i = 0; i < domains_end; i++) {
-		if (!domains[i] || !domains[i]->introduced)
-			continue;
-		rc = ring_attach(domains[i]);
-		if (!rc)
+		if (!domains[i] || !domains[i]->conn ||
+		    !ring_attach(domains[i]))
 			continue;
 		log_warn("domain %u: its ring is gone", i);
 		domain_release(i);
 	}
-}
-
-static void start_domains(void)
-{
-	int rc = 0;
-
-	ring_start();
-	resume_domains();
-	if (!domains[0] || !domains[0]->introduced)
-		rc = domain_introduce(0, 0, 0);
+	if (!domains[0] || !domains[0]->conn)
+		rc = domain_introduce(0, 0);
 	if (rc) {
 		errno = -rc;
 		fatal("the ring of the control domain's kernel");
@@ -137,31 +106,31 @@ int main(int argc, char **argv)
 
 	log_open("xenstored", false, false);
 	parse_options(argc, argv);
-	log_open("xenstored", false, opt.verbose);
 	signal(SIGPIPE, SIG_IGN);
 	if (!opt.foreground)
 		daemon_detach();
-	if (mkdir(opt.run_dir, 0755) && errno != EEXIST)
+	if ((mkdir(opt.run_dir, 0755) && errno != EEXIST) ||
+	    chdir(opt.run_dir))
 		fatal("%s", opt.run_dir);
 	if (!opt.no_domains)
 		ring_open();		/* before the lock: see daemon.c */
-	daemon_single(run_file("lock"));
+	daemon_single("lock");
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	tree_clock_start((uint64_t)now.tv_sec << 30);
+	tree_clock = (uint64_t)now.tv_sec << 30;
 	if (tree_init(&tree_main) || watch_init())
 		fatalx("no memory");
-	resumed = state_load(run_file("state"));
-	if (!resumed)
-		make_first_nodes();
+	resumed = state_load("state");
+	if (tree_make(&tree_main, "/tool/xenstored", tree_main.root->perms))
+		fatalx("no memory");
 	if (!opt.no_domains)
 		start_domains();
-	state_open(run_file("state"));
-	sock_open(run_file("socket"));
+	state_open("state");
+	sock_open("socket");
 	loop_after(round_robin);
 	daemon_ready(opt.pid_file);
 	if (!opt.foreground)
-		log_open("xenstored", true, opt.verbose);
+		log_open("xenstored", true, false);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
 	return 0;

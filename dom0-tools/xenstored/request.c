@@ -2,10 +2,12 @@
 /*
  * What each request does.
  *
- * Everything in a request is chosen by the client, who may be hostile.  Each
- * do_<op> checks its arguments, then permissions, then quotas, and only then
- * changes something, in one step that happens or does not.  A positive errno
- * value goes back as the error's name.
+ * Everything in a request is chosen by the client, who may be hostile.  The
+ * table at the end says what is checked before do_<op> is called: how many
+ * strings there are, the node that the first one names, the rights to it.
+ * Then come quotas, and only then something changes, in one step that happens
+ * or does not.  A do_<op> returns 0 for an answer of "OK", 1 if it has
+ * answered itself, or a negative errno value, whose name is the answer.
  *
  * What a client may not know it does not learn from the error: if a node does
  * not exist, only those hear so who have the right in question at the nearest
@@ -32,805 +34,540 @@ struct request {
 	struct conn *c;
 	struct txn *txn;		/* NULL: none */
 	struct tree *tree;		/* the transaction's, or the main one */
-	const char *data;		/* payload */
-	unsigned int len;
-	char path[PATH_ROOM];		/* of the node in question */
+	const char *end;		/* of the payload */
+	const char *arg[4];		/* its first strings */
+	int nr_args;			/* how many there are */
+	/* What request_path() and request_node() found: */
+	char path[PATH_ROOM];
 	unsigned int relative;		/* bytes the client left out */
+	const struct node *node;	/* NULL: there is none */
+	const struct node *near;	/* it, or the nearest above */
+	size_t near_len;		/* of its path */
+	uint32_t domid;			/* that the first string is */
+	struct domain *domain;		/* it, if introduced */
 };
 
-/* The payload as exactly one string. */
-static const char *request_string(const struct request *r)
+/* Expands `name` to the absolute path of a node; special ones stay. */
+static int request_path(struct request *r, const char *name, bool special)
 {
-	const char *s;
+	size_t len = strlen(name), from = 0;
 
-	return wire_strings(r->data, r->len, &s, 1) == 1 ? s : NULL;
-}
-
-/* Expands `name` to the absolute path of a node. */
-static int request_path(struct request *r, const char *name)
-{
-	int n;
-
-	r->relative = 0;
-	if (name[0] == '/') {
-		if (strlen(name) >= sizeof(r->path))
-			return EINVAL;
-		strcpy(r->path, name);
-	} else {
-		if (strlen(name) > XENSTORE_REL_PATH_MAX || name[0] == '@')
-			return EINVAL;
-		n = snprintf(r->path, sizeof(r->path), "/local/domain/%u/",
-			     r->c->who.domid);
-		r->relative = n;
-		strcpy(r->path + n, name);
-	}
-	return path_valid(r->path) ? 0 : EINVAL;
+	if (name[0] != '/' && name[0] != '@')
+		from = sprintf(r->path, "/local/domain/%u/",
+			       r->c->who.domid);
+	if (len > (from ? XENSTORE_REL_PATH_MAX : XENSTORE_ABS_PATH_MAX))
+		return -EINVAL;
+	memcpy(r->path + from, name, len + 1);
+	r->relative = from;
+	return (special && name[0] == '@') || path_valid(r->path) ? 0 : -EINVAL;
 }
 
 /*
  * Looks up `name` for one who needs the rights `perm`, noting `depends` for
- * the transaction.  0: *n is the node, or NULL if there is none and the
+ * the transaction.  0: r->node is the node, or NULL if there is none and the
  * client may know.
  */
 static int request_node(struct request *r, const char *name,
-			unsigned int perm, unsigned int depends,
-			const struct node **n)
+			unsigned int perm, unsigned int depends)
 {
-	const struct node *near;
 	unsigned int have;
-	size_t len;
-	int rc = name ? request_path(r, name) : EINVAL;
+	int rc = request_path(r, name, false);
 
 	if (rc)
 		return rc;
-	near = tree_find_near(r->tree->root, r->path, &len);
-	*n = r->path[len] && r->path[len + 1] ? NULL : near;
+	r->near = tree_find_near(r->tree->root, r->path, &r->near_len);
+	r->node = r->path[r->near_len] && r->path[r->near_len + 1] ? NULL
+								    : r->near;
 	rc = txn_note(r->txn, r->path, strlen(r->path), depends | TXN_PERMS);
-	if (!rc && !*n && !r->c->who.privileged)
-		rc = txn_note(r->txn, r->path, len, TXN_PERMS);
+	if (!rc && !r->node && !r->c->who.privileged)
+		rc = txn_note(r->txn, r->path, r->near_len, TXN_PERMS);
 	if (rc)
-		return -rc;
-	have = perms_for(near->perms, &r->c->who);
-	if (!*n)
-		return have & perm ? 0 : EACCES;
-	return (have & perm) == perm ? 0 : EACCES;
+		return rc;
+	have = perms_for(r->near->perms, &r->c->who) & perm;
+	return have == perm || (have && !r->node) ? 0 : -EACCES;
 }
 
-/* The same for a node that has to exist. */
-static int request_existing(struct request *r, const char *name,
-			    unsigned int perm, unsigned int depends,
-			    const struct node **n)
-{
-	int rc = request_node(r, name, perm, depends, n);
-
-	return rc ? rc : *n ? 0 : ENOENT;
-}
-
+/*
+ * The children's names; for XS_DIRECTORY_PART behind the list's generation,
+ * from an offset on and as far as there is room: an empty name marks the end.
+ */
 static int do_directory(struct request *r)
 {
-	char list[XENSTORE_PAYLOAD_MAX], *p = list;
-	const struct node *n;
-	unsigned int i;
-	int rc = request_existing(r, request_string(r), PERM_READ, TXN_LIST,
-				  &n);
-
-	if (rc)
-		return rc;
-	if (n->list_len > sizeof(list))
-		return E2BIG;
-	for (i = 0; i < n->nr_children; i++) {
-		memcpy(p, n->child[i]->name, n->child[i]->name_len + 1);
-		p += n->child[i]->name_len + 1;
-	}
-	conn_reply(r->c, XS_DIRECTORY, list, p - list);
-	return 0;
-}
-
-/* From `offset` on, whole names only; an empty name marks the end. */
-static int do_directory_part(struct request *r)
-{
+	bool part = r->nr_args == 2;
+	const struct node *n = r->node;
+	unsigned int at = 0, i, len, pos = 0;
 	char reply[XENSTORE_PAYLOAD_MAX];
-	unsigned int at, i, len, pos = 0;
-	const char *arg[2];
-	const struct node *n;
-	uint32_t offset;
-	int rc;
+	uint32_t offset = 0;
 
-	if (wire_strings(r->data, r->len, arg, 2) != 2 ||
-	    !wire_parse_u32(arg[1], UINT32_MAX, &offset))
-		return EINVAL;
-	rc = request_existing(r, arg[0], PERM_READ, TXN_LIST, &n);
-	if (rc)
-		return rc;
-	at = snprintf(reply, sizeof(reply), "%llu",
-		      (unsigned long long)n->list_gen) + 1;
+	if (part && !wire_parse_u32(r->arg[1], UINT32_MAX, &offset))
+		return -EINVAL;
+	if (!part && n->list_len > sizeof(reply))
+		return -E2BIG;
+	if (part)
+		at = sprintf(reply, "%llu",
+			     (unsigned long long)n->list_gen) + 1;
 	for (i = 0; i < n->nr_children; i++, pos += len) {
 		len = n->child[i]->name_len + 1;
 		if (pos < offset)
 			continue;
-		if (len >= sizeof(reply) - at)
+		if (len + part > sizeof(reply) - at)
 			break;
 		memcpy(reply + at, n->child[i]->name, len);
 		at += len;
 	}
-	if (i == n->nr_children)
+	if (part && i == n->nr_children)
 		reply[at++] = 0;
-	conn_reply(r->c, XS_DIRECTORY_PART, reply, at);
-	return 0;
+	return conn_reply(r->c, r->c->in.hdr.type, reply, at);
 }
 
 static int do_read(struct request *r)
 {
-	const struct node *n;
-	int rc = request_existing(r, request_string(r), PERM_READ, TXN_VALUE,
-				  &n);
+	const struct blob *value = r->node->value;
 
-	if (rc)
-		return rc;
-	conn_reply(r->c, XS_READ, n->value ? n->value->data : NULL,
-		   n->value ? n->value->len : 0);
-	return 0;
+	return conn_reply(r->c, XS_READ, value ? value->data : NULL,
+			  value ? value->len : 0);
 }
 
 static int do_get_perms(struct request *r)
 {
 	char list[XENSTORE_PAYLOAD_MAX];
-	const struct node *n;
 	unsigned int i, len = 0;
-	int rc = request_existing(r, request_string(r), PERM_READ, 0, &n);
 
-	if (rc)
-		return rc;
-	for (i = 0; i < n->perms->n; i++) {
+	for (i = 0; i < perms_count(r->node->perms); i++) {
 		if (sizeof(list) - len < WIRE_PERM_CHARS)
-			return E2BIG;
-		len += wire_format_perm(&n->perms->p[i], list + len);
+			return -E2BIG;
+		len += wire_format_perm(&r->node->perms->perm[i], list + len);
 	}
-	conn_reply(r->c, XS_GET_PERMS, list, len);
-	return 0;
+	return conn_reply(r->c, XS_GET_PERMS, list, len);
 }
 
-/* A direct change is journalled and told now, one in a transaction later. */
-static void request_changed(struct request *r, const struct node *old)
+/*
+ * r->path was changed as `how` says, from what was `old`.  A direct change is
+ * journalled and told now, one in a transaction when that succeeds.
+ */
+static void request_changed(struct request *r, const struct node *old,
+			    unsigned int how)
 {
-	const struct node *n;
-
+	txn_note(r->txn, r->path, strlen(r->path), how | TXN_TELL);
 	if (r->txn)
 		return;
-	n = tree_find(tree_main.root, r->path);
-	if (n)
-		state_node(r->path, n);
-	else
-		state_remove(r->path);
-	watch_fire(r->path, old);
+	state_node(r->path, tree_find(tree_main.root, r->path));
+	watch_fire(r->path, old, how & TXN_REMOVED);
 }
 
-/* May the client create the nodes that r->path lacks behind `from`? */
-static int request_may_create(struct request *r, size_t from)
+/* Is a node (NULL: a new one), with so many bytes more, larger than the client may make it? */
+static bool request_too_large(const struct request *r, unsigned int more,
+			      const struct node *n)
 {
-	const struct tally_entry *e;
-	unsigned int count = 0;
-	const char *p;
-
-	if (r->c->who.privileged)
-		return 0;
-	for (p = r->path + from; *p; p++)
-		count += *p == '/';
-	e = tally_of(&tree_main.tally, r->c->who.domid);
-	count += e ? e->nodes : 0;
-	e = r->txn ? tally_of(&r->txn->tree.tally, r->c->who.domid) : NULL;
-	if (e && e->nodes > 0)
-		count += e->nodes;
-	if (count > quotas[Q_NODES].value)
-		return ENOSPC;
-	return conn_over_quota(r->c, strlen(r->path)) ? ENOMEM : 0;
+	if (n)
+		more += n->list_len + n->perms->len;
+	return !r->c->who.privileged && more > quotas[Q_NODE_SIZE].value;
 }
 
-/* Creates r->path with what is missing above it. */
+/* Creates r->path, which does not exist, with what is missing above it. */
 static int request_create(struct request *r)
 {
-	size_t from, len = strlen(r->path), i;
-	const struct node *near;
-	struct perms *perms;
-	int rc;
+	size_t len = strlen(r->path), i;
+	const struct node *near = r->near;
+	struct blob *perms;
+	int rc, count = 0, before = 0;
 
-	near = tree_find_near(r->tree->root, r->path, &from);
-	rc = request_may_create(r, from);
-	if (rc)
-		return rc;
-	rc = txn_note(r->txn, r->path, from, TXN_PERMS);
-	for (i = from + 1; i <= len && !rc; i++)
-		if (i == len || r->path[i] == '/')
-			rc = txn_note(r->txn, r->path, i, 0);
-	if (rc)
-		return -rc;
-	perms = perms_inherit(near->perms, &r->c->who);
-	if (!perms)
-		return ENOMEM;
-	rc = tree_make(r->tree, r->path, perms);
-	perms_put(perms);
-	if (rc)
-		return -rc;
-	for (i = from + 1; i <= len; i++)
-		if (i == len || r->path[i] == '/')
-			txn_mark(r->txn, r->path, i, TXN_MADE);
-	txn_mark(r->txn, r->path, len, TXN_TELL);
-	return 0;
-}
-
-/* Is the node, with this value, as large as the client may make it? */
-static bool request_too_large(const struct request *r, const struct node *n,
-			      unsigned int value_len)
-{
-	unsigned int size = value_len;
-
-	if (n)
-		size += n->list_len + n->perms->n * sizeof(n->perms->p[0]);
-	return !r->c->who.privileged && size > quotas[Q_NODE_SIZE].value;
-}
-
-static int request_set_value(struct request *r, const void *data,
-			     unsigned int len)
-{
-	const struct node *old = tree_find(r->tree->root, r->path);
-	struct value *v;
-	int rc;
-
-	if (request_too_large(r, old, len))
-		return ENOSPC;
+	if (request_too_large(r, (near->value ? near->value->len : 0) +
+			      strcspn(r->path + r->near_len + 1, "/"), near))
+		return -ENOSPC;
+	for (i = r->near_len; i < len; i++)
+		count += r->path[i] == '/';
+	if (r->txn)
+		before = tally_of(&r->tree->tally, r->c->who.domid).nodes;
+	if (conn_over_nodes(r->c, count + (before > 0 ? before : 0)))
+		return -ENOSPC;
 	if (conn_over_quota(r->c, len))
-		return ENOMEM;
-	v = value_new(data, len);
-	if (!v)
-		return ENOMEM;
-	rc = old ? 0 : request_create(r);
-	if (!rc)
-		rc = -tree_set_value(r->tree, r->path, v);
-	value_put(v);
+		return -ENOMEM;
+	rc = txn_note(r->txn, r->path, r->near_len, TXN_PERMS);
+	for (i = r->near_len + 1; i <= len && !rc; i++)
+		if (i == len || r->path[i] == '/')
+			rc = txn_note(r->txn, r->path, i, TXN_MADE);
 	if (rc)
 		return rc;
-	txn_mark(r->txn, r->path, strlen(r->path), TXN_SET_VALUE | TXN_TELL);
-	txn_charge(r->txn, r->path, len);
-	return 0;
-}
-
-/* Between its value and its children, the directory may become too large. */
-static int request_parent_room(struct request *r)
-{
-	const struct node *near;
-	size_t from;
-
-	near = tree_find_near(r->tree->root, r->path, &from);
-	return request_too_large(r, near, (near->value ? near->value->len : 0) +
-				 strcspn(r->path + from + 1, "/")) ? ENOSPC : 0;
+	perms = perms_inherit(near->perms, &r->c->who);
+	rc = perms ? tree_make(r->tree, r->path, perms) : -ENOMEM;
+	blob_put(perms);
+	return rc;
 }
 
 static int do_write(struct request *r)
 {
-	const char *nul = memchr(r->data, 0, r->len);
-	const struct node *n;
+	const char *data = r->arg[0] + strlen(r->arg[0]) + 1;
+	size_t len = r->end - data;
+	struct blob *value;
 	int rc;
 
-	if (!nul)
-		return EINVAL;
-	rc = request_node(r, r->data, PERM_WRITE, TXN_VALUE, &n);
-	if (!rc && !n)
-		rc = request_parent_room(r);
+	if (request_too_large(r, len, r->node))
+		return -ENOSPC;
+	if (conn_over_quota(r->c, len))
+		return -ENOMEM;
+	value = blob_new(data, len);
+	if (!value)
+		return -ENOMEM;
+	rc = r->node ? 0 : request_create(r);
 	if (!rc)
-		rc = request_set_value(r, nul + 1,
-				       r->data + r->len - (nul + 1));
+		rc = tree_set_value(r->tree, r->path, value);
+	blob_put(value);
 	if (rc)
 		return rc;
-	request_changed(r, NULL);
-	conn_ack(r->c);
+	if (r->txn)
+		txn_charge(r->txn, len);
+	request_changed(r, NULL, TXN_SET_VALUE);
 	return 0;
 }
 
 static int do_mkdir(struct request *r)
 {
-	const struct node *n;
-	int rc = request_node(r, request_string(r), PERM_WRITE, 0, &n);
+	int rc = r->node ? 0 : request_create(r);
 
-	if (!rc && !n) {
-		rc = request_parent_room(r);
-		if (!rc)
-			rc = request_create(r);
-		if (!rc)
-			request_changed(r, NULL);
-	}
-	if (rc)
-		return rc;
-	conn_ack(r->c);
-	return 0;
-}
-
-/* The node is missing: no error if its parent exists. */
-static int request_rm_missing(struct request *r)
-{
-	size_t up = path_parent(r->path), len;
-	int rc;
-
-	tree_find_near(r->tree->root, r->path, &len);
-	rc = txn_note(r->txn, r->path, up, 0);
-	return rc ? -rc : len == up ? 0 : ENOENT;
-}
-
-static int request_remove(struct request *r, const struct node *n)
-{
-	struct node *old = node_get((struct node *)n);
-	int rc = -tree_remove(r->tree, r->path);
-
-	if (!rc) {
-		txn_mark(r->txn, r->path, strlen(r->path),
-			 TXN_REMOVED | TXN_TELL);
-		request_changed(r, old);
-		if (!r->txn)
-			watch_fire_removed(r->path, old);
-	}
-	node_put(old);
+	if (!rc && !r->node)
+		request_changed(r, NULL, TXN_MADE);
 	return rc;
 }
 
 static int do_rm(struct request *r)
 {
-	const struct node *n;
-	int rc = request_node(r, request_string(r), PERM_WRITE, TXN_TREE, &n);
+	size_t up = path_parent(r->path);
+	struct node *old;
+	int rc;
 
-	if (!rc && !r->path[1])
-		return EINVAL;
+	if (!r->path[1])
+		return -EINVAL;
+	if (!r->node) {		/* no error if its parent exists */
+		rc = txn_note(r->txn, r->path, up, 0);
+		return rc ? rc : r->near_len == up ? 0 : -ENOENT;
+	}
+	old = node_get((struct node *)r->node);
+	rc = tree_remove(r->tree, r->path);
 	if (!rc)
-		rc = n ? request_remove(r, n) : request_rm_missing(r);
-	if (rc)
-		return rc;
-	conn_ack(r->c);
-	return 0;
+		request_changed(r, old, TXN_REMOVED);
+	node_put(old);
+	return rc;
 }
 
-/* The permissions in the strings at data; NULL and *error if they are bad. */
-static struct perms *request_perms(const struct request *r, const char *data,
-				   unsigned int len, int *error)
+/* Makes *perms of the strings from arg[1] on. */
+static int request_perms(const struct request *r, struct blob **perms)
 {
 	struct wire_perm p[XENSTORE_PAYLOAD_MAX / 3];
-	const char *end = data + len;
+	const char *s = r->arg[1];
 	unsigned int n = 0;
-	struct perms *perms;
+	int rc;
 
-	for (; data < end; data += strlen(data) + 1, n++) {
-		*error = EINVAL;
-		if (n == ARRAY_SIZE(p) || wire_parse_perm(data, &p[n]))
-			return NULL;
-		*error = ENOSPC;
+	for (; s < r->end; s += strlen(s) + 1) {
+		if (n == ARRAY_SIZE(p) || wire_parse_perm(s, &p[n]))
+			return -EINVAL;
 		if (!r->c->who.privileged && n == quotas[Q_PERMS].value)
-			return NULL;
-		*error = -domain_known(p[n].domid);
-		if (*error == ENOENT && n) {
-			*error = 0;	/* nobody to give rights to */
-			n--;
-		}
-		if (*error)
-			return NULL;
+			return -ENOSPC;
+		rc = domain_known(p[n].domid);
+		if (rc == -ENOENT && n)
+			continue;	/* nobody to give rights to */
+		if (rc)
+			return rc;
+		n++;
 	}
-	*error = EINVAL;
-	if (!n)
-		return NULL;
-	perms = perms_new(p, n);
-	*error = perms ? 0 : ENOMEM;
-	return perms;
-}
-
-static int request_set_special(struct request *r, const char *name,
-			       struct perms *perms)
-{
-	struct perms **slot = watch_special_perms(name);
-
-	if (!slot)
-		return EINVAL;
-	if (!(perms_for(*slot, &r->c->who) & PERM_OWNER))
-		return EACCES;
-	if (!r->c->who.privileged &&
-	    perms->p[0].domid != (*slot)->p[0].domid)
-		return EPERM;
-	perms_put(*slot);
-	*slot = perms_get(perms);
-	state_special(name, perms);
-	return 0;
-}
-
-static int request_set_perms(struct request *r, const char *name,
-			     struct perms *perms)
-{
-	struct node old = { .perms = NULL };	/* for watch_fire() */
-	const struct node *n;
-	int rc = request_existing(r, name, PERM_WRITE | PERM_OWNER, 0, &n);
-
-	if (rc)
-		return rc;
-	if (!r->c->who.privileged &&
-	    perms->p[0].domid != n->perms->p[0].domid)
-		return EPERM;
-	old.perms = perms_get(n->perms);
-	rc = -tree_set_perms(r->tree, r->path, perms);
-	if (!rc) {
-		txn_mark(r->txn, r->path, strlen(r->path),
-			 TXN_SET_PERMS | TXN_TELL);
-		request_changed(r, &old);
-	}
-	perms_put(old.perms);
-	return rc;
+	*perms = blob_new(p, n * sizeof(p[0]));
+	return *perms ? 0 : -ENOMEM;
 }
 
 static int do_set_perms(struct request *r)
 {
-	const char *nul = memchr(r->data, 0, r->len);
-	struct perms *perms;
-	int rc;
+	struct node old = { .perms = NULL };	/* for watch_fire() */
+	struct special *special = NULL;
+	struct blob *perms;
+	int rc = request_perms(r, &perms);
 
-	if (!nul || r->data[r->len - 1])
-		return EINVAL;
-	perms = request_perms(r, nul + 1, r->data + r->len - (nul + 1), &rc);
-	if (!perms)
+	if (rc)
 		return rc;
-	rc = r->data[0] == '@' ? request_set_special(r, r->data, perms)
-			       : request_set_perms(r, r->data, perms);
-	perms_put(perms);
-	if (!rc)
-		conn_ack(r->c);
+	if (r->arg[0][0] == '@') {
+		special = watch_special(r->arg[0]);
+		old.perms = special ? blob_get(special->perms) : NULL;
+		rc = !special ? -EINVAL
+		     : perms_for(old.perms, &r->c->who) & PERM_OWNER ? 0
+								     : -EACCES;
+	} else {
+		rc = request_node(r, r->arg[0], WIRE_WRITE | PERM_OWNER, 0);
+		if (!rc && !r->node)
+			rc = -ENOENT;
+		old.perms = rc ? NULL : blob_get(r->node->perms);
+	}
+	if (!rc && !r->c->who.privileged &&
+	    perms->perm[0].domid != old.perms->perm[0].domid)
+		rc = -EPERM;
+	if (!rc && !special)
+		rc = tree_set_perms(r->tree, r->path, perms);
+	if (!rc && !special)
+		request_changed(r, &old, TXN_SET_PERMS);
+	if (!rc && special) {
+		blob_put(special->perms);
+		special->perms = blob_get(perms);
+		state_special(special);
+	}
+	blob_put(old.perms);
+	blob_put(perms);
 	return rc;
 }
 
-/* path|token| of do_watch and do_unwatch. */
-static int request_watch_args(struct request *r, const char **token)
+/* Finds the watch that path and token name; -EINVAL or 0. */
+static int request_watch(struct request *r, struct watch **w)
 {
-	const char *arg[2];
+	int rc = request_path(r, r->arg[0], true);
 
-	if (wire_strings(r->data, r->len, arg, 2) != 2)
-		return EINVAL;
-	*token = arg[1];
-	if (arg[0][0] != '@')
-		return request_path(r, arg[0]);
-	r->relative = 0;
-	if (strlen(arg[0]) > XENSTORE_REL_PATH_MAX)
-		return EINVAL;
-	strcpy(r->path, arg[0]);
-	return 0;
+	*w = rc ? NULL : watch_find(r->c, r->path, r->arg[1]);
+	return rc;
 }
 
 static int do_watch(struct request *r)
 {
 	struct conn *c = r->c;
-	const char *token;
 	struct watch *w;
-	int rc = request_watch_args(r, &token);
+	int rc = request_watch(r, &w);
 
-	if (rc)
-		return rc;
-	if (watch_find(c, r->path, token))
-		return EEXIST;
+	if (rc || w)
+		return rc ? rc : -EEXIST;
 	if (!c->who.privileged && c->nr_watches >= quotas[Q_WATCHES].value)
-		return E2BIG;
-	if (conn_over_quota(c, sizeof(*w) + r->len))
-		return ENOMEM;
-	rc = watch_add(c, r->path, token, r->relative, &w);
-	if (rc)
-		return -rc;
-	if (c->domain)
-		state_watch(w, WATCH_ADD);
-	conn_ack(c);
+		return -E2BIG;
+	if (conn_over_quota(c, sizeof(*w) + c->in.hdr.len))
+		return -ENOMEM;
+	w = watch_add(c, r->path, r->arg[1], r->relative);
+	if (!w)
+		return -ENOMEM;
+	state_watch(w, STATE_NEW);
+	conn_reply(c, XS_WATCH, "OK", 3);
 	watch_tell(w, w->path);
-	return 0;
+	return 1;
 }
 
 static int do_unwatch(struct request *r)
 {
-	const char *token;
 	struct watch *w;
-	int rc = request_watch_args(r, &token);
+	int rc = request_watch(r, &w);
 
-	if (rc)
-		return rc;
-	w = watch_find(r->c, r->path, token);
-	if (!w)
-		return ENOENT;
-	if (r->c->domain)
-		state_watch(w, WATCH_DEL);
-	watch_del(r->c, w);
-	conn_ack(r->c);
+	if (rc || !w)
+		return rc ? rc : -ENOENT;
+	state_watch(w, STATE_GONE);
+	watch_del(w);
 	return 0;
 }
 
 static int do_reset_watches(struct request *r)
 {
-	struct conn *c = r->c;
-
-	while (c->watches) {
-		if (c->domain)
-			state_watch(c->watches, WATCH_DEL);
-		watch_del(c, c->watches);
+	while (r->c->watches) {
+		state_watch(r->c->watches, STATE_GONE);
+		watch_del(r->c->watches);
 	}
-	while (c->txns) {
-		if (c->domain)
-			state_txn(c->txns, false);
-		txn_end(c->txns);
-	}
-	conn_ack(c);
+	txn_end_all(r->c);
 	return 0;
 }
 
 static int do_transaction_start(struct request *r)
 {
 	struct conn *c = r->c;
-	struct txn *t;
 	char id[16];
 
 	if (r->txn)
-		return EBUSY;
+		return -EBUSY;
 	if (!c->who.privileged && c->nr_txns >= quotas[Q_TXNS].value)
-		return ENOSPC;
+		return -ENOSPC;
 	while (!c->next_tx || txn_find(c, c->next_tx))
 		c->next_tx++;
-	t = txn_start(c, c->next_tx++);
-	if (!t)
-		return ENOMEM;
-	if (c->domain)
-		state_txn(t, true);
-	conn_reply(c, XS_TRANSACTION_START, id,
-		   snprintf(id, sizeof(id), "%u", t->id) + 1);
-	return 0;
+	if (!txn_start(c, c->next_tx))
+		return -ENOMEM;
+	return conn_reply(c, XS_TRANSACTION_START, id,
+			  sprintf(id, "%u", c->next_tx++) + 1);
 }
 
 static int do_transaction_end(struct request *r)
 {
-	const char *arg = request_string(r);
 	int rc = 0;
 
-	if (!arg || (strcmp(arg, "T") && strcmp(arg, "F")))
-		return EINVAL;
+	if (strcmp(r->arg[0], "T") && strcmp(r->arg[0], "F"))
+		return -EINVAL;
 	if (!r->txn)
-		return ENOENT;
-	if (*arg == 'T')
-		rc = -txn_commit(r->txn);
-	if (r->c->domain)
-		state_txn(r->txn, false);
+		return -ENOENT;
+	if (*r->arg[0] == 'T')
+		rc = txn_commit(r->txn);
 	txn_end(r->txn);
-	if (!rc)
-		conn_ack(r->c);
 	return rc;
 }
 
-static bool request_domid(const char *s, uint32_t *domid)
-{
-	return s && wire_parse_u32(s, DOMID_FIRST_RESERVED - 1, domid);
-}
-
+/* domid, frame, port.  The ring is mapped by its reserved grant, not by the
+ * frame. */
 static int do_introduce(struct request *r)
 {
-	const char *arg[3];
-	uint32_t domid, port;
-	uint64_t gfn;
+	uint32_t port;
 	char *end;
-	int rc;
 
-	if (wire_strings(r->data, r->len, arg, 3) < 3 ||
-	    !request_domid(arg[0], &domid) || !domid ||
-	    !wire_parse_u32(arg[2], INT32_MAX, &port) || !port)
-		return EINVAL;
-	gfn = strtoull(arg[1], &end, 10);	/* old tools send it signed */
-	if (*end || end == arg[1])
-		return EINVAL;
-	rc = -domain_introduce(domid, gfn, port);
-	if (!rc)
-		conn_ack(r->c);
-	return rc;
-}
-
-/* The introduced domain, not the control domain, that the payload names. */
-static int request_domain(struct request *r, struct domain **d)
-{
-	uint32_t domid;
-
-	if (!request_domid(request_string(r), &domid) || !domid)
-		return EINVAL;
-	*d = domains[domid];
-	return *d && (*d)->introduced ? 0 : ENOENT;
+	/* Old tools send the frame signed. */
+	strtoull(r->arg[1], &end, 10);
+	if (!r->domid || r->domid >= DOMID_FIRST_RESERVED || *end ||
+	    end == r->arg[1] || !wire_parse_u32(r->arg[2], INT32_MAX, &port) ||
+	    !port)
+		return -EINVAL;
+	return domain_introduce(r->domid, port);
 }
 
 static int do_release(struct request *r)
 {
-	struct domain *d;
-	int rc = request_domain(r, &d);
-
-	if (rc)
-		return rc;
-	domain_release(d->domid);
-	conn_ack(r->c);
+	domain_release(r->domid);
 	return 0;
 }
 
 static int do_resume(struct request *r)
 {
-	struct domain *d;
-	int rc = request_domain(r, &d);
-
-	if (rc)
-		return rc;
-	d->shutdown = false;
-	state_domain(d, false);
-	conn_ack(r->c);
+	r->domain->shutdown = false;
+	state_domain(r->domain, STATE_SAME);
 	return 0;
 }
 
 static int do_set_target(struct request *r)
 {
-	const char *arg[2];
-	uint32_t domid, target;
+	uint32_t target;
 
-	if (wire_strings(r->data, r->len, arg, 2) < 2 ||
-	    !request_domid(arg[0], &domid) || !request_domid(arg[1], &target))
-		return EINVAL;
-	if (!domains[domid] || !domains[domid]->introduced ||
-	    !domains[target] || !domains[target]->introduced)
-		return ENOENT;
-	domain_set_target(domains[domid], target);
-	state_domain(domains[domid], false);
-	conn_ack(r->c);
+	if (!wire_parse_u32(r->arg[1], DOMID_FIRST_RESERVED - 1, &target))
+		return -EINVAL;
+	if (!domains[target] || !domains[target]->conn)
+		return -ENOENT;
+	r->domain->conn->who.target = target;
+	state_domain(r->domain, STATE_SAME);
 	return 0;
 }
 
 static int do_get_domain_path(struct request *r)
 {
-	const char *s = request_string(r);
-	uint32_t domid;
 	char path[32];
 
-	if (!s || !wire_parse_u32(s, 0xffff, &domid))
-		return EINVAL;
-	conn_reply(r->c, XS_GET_DOMAIN_PATH, path,
-		   snprintf(path, sizeof(path), "/local/domain/%u", domid) + 1);
-	return 0;
+	return conn_reply(r->c, XS_GET_DOMAIN_PATH, path,
+			  sprintf(path, "/local/domain/%u", r->domid) + 1);
 }
 
 static int do_is_domain_introduced(struct request *r)
 {
-	const char *s = request_string(r);
-	uint32_t domid;
-	bool yes;
-
-	if (!s || !wire_parse_u32(s, 0xffff, &domid))
-		return EINVAL;
-	yes = domid == DOMID_SELF ||
-	      (domid < DOMID_FIRST_RESERVED && domains[domid] &&
-	       domains[domid]->introduced);
-	conn_reply(r->c, XS_IS_DOMAIN_INTRODUCED, yes ? "T" : "F", 2);
-	return 0;
+	return conn_reply(r->c, XS_IS_DOMAIN_INTRODUCED,
+			  r->domain || r->domid == DOMID_SELF ? "T" : "F", 2);
 }
 
-static int control_quota(const char **arg, int n, char *text, size_t room)
-{
-	unsigned int i, len = 0;
-	uint32_t value;
-
-	for (i = 0; n >= 4 && i < Q_COUNT; i++) {
-		if (strcmp(arg[2], quotas[i].name))
-			continue;
-		if (strcmp(arg[1], "set") ||
-		    !wire_parse_u32(arg[3], INT32_MAX, &value))
-			return EINVAL;
-		quotas[i].value = value;
-		state_quota(i);
-		snprintf(text, room, "OK");
-		return 0;
-	}
-	if (n >= 2)
-		return EINVAL;
-	for (i = 0; i < Q_COUNT; i++)
-		len += snprintf(text + len, room - len, "%-20s %u\n",
-				quotas[i].name, quotas[i].value);
-	return 0;
-}
-
-static unsigned int control_report(char *text, size_t room)
-{
-	unsigned int nr_conns = 0, nr_watches = 0, nr_txns = 0, i, len;
-	const struct tally *t = &tree_main.tally;
-	struct conn *c;
-
-	for (c = conns; c; c = c->next) {
-		nr_conns++;
-		nr_watches += c->nr_watches;
-		nr_txns += c->nr_txns;
-	}
-	len = snprintf(text, room, "connections %u\nwatches %u\n"
-		       "transactions %u\n", nr_conns, nr_watches, nr_txns);
-	for (i = 0; i < t->n && room - len > 64; i++)
-		len += snprintf(text + len, room - len,
-				"domain %u: %d nodes, %ld bytes\n",
-				t->e[i].domid, t->e[i].nodes, t->e[i].bytes);
-	return len;
-}
-
+/* "quota set NAME VALUE": until the daemon ends. */
 static int do_control(struct request *r)
 {
-	char text[XENSTORE_PAYLOAD_MAX] = "OK";
-	const char *arg[4];
-	int n = wire_strings(r->data, r->len, arg, 4), rc = 0;
+	uint32_t value;
+	int i;
 
-	if (n < 1)
-		return EINVAL;
-	if (!strcmp(arg[0], "help"))
-		strcpy(text, "check help memreport print quota");
-	else if (!strcmp(arg[0], "check"))
-		strcpy(text, tree_recount(&tree_main) ? "OK" : "FAIL");
-	else if (!strcmp(arg[0], "memreport"))
-		control_report(text, sizeof(text));
-	else if (!strcmp(arg[0], "print") && n == 2)
-		log_info("%s", arg[1]);
-	else if (!strcmp(arg[0], "quota"))
-		rc = control_quota(arg, n, text, sizeof(text));
-	else
-		rc = EINVAL;
-	if (!rc)
-		conn_reply(r->c, XS_CONTROL, text, strlen(text) + 1);
-	return rc;
+	if (strcmp(r->arg[0], "quota") || strcmp(r->arg[1], "set") ||
+	    !wire_parse_u32(r->arg[3], INT32_MAX, &value))
+		return -EINVAL;
+	for (i = 0; i < Q_COUNT; i++)
+		if (!strcmp(r->arg[2], quotas[i].name)) {
+			quotas[i].value = value;
+			return 0;
+		}
+	return -EINVAL;
 }
 
-/* Only for the control domain and the tools. */
-static int request_privileged(struct request *r, uint32_t type)
-{
-	if (!r->c->who.privileged)
-		return EACCES;
-	switch (type) {
-	case XS_CONTROL:		return do_control(r);
-	case XS_INTRODUCE:		return do_introduce(r);
-	case XS_RELEASE:		return do_release(r);
-	case XS_RESUME:			return do_resume(r);
-	case XS_SET_TARGET:		return do_set_target(r);
-	case XS_IS_DOMAIN_INTRODUCED:	return do_is_domain_introduced(r);
-	}
-	return ENOSYS;
-}
+#define BYTES	0	/* after the first string */
+#define MANY	255
 
-static int request_dispatch(struct request *r, uint32_t type)
-{
-	switch (type) {
-	case XS_DIRECTORY:		return do_directory(r);
-	case XS_DIRECTORY_PART:		return do_directory_part(r);
-	case XS_READ:			return do_read(r);
-	case XS_GET_PERMS:		return do_get_perms(r);
-	case XS_WRITE:			return do_write(r);
-	case XS_MKDIR:			return do_mkdir(r);
-	case XS_RM:			return do_rm(r);
-	case XS_SET_PERMS:		return do_set_perms(r);
-	case XS_WATCH:			return do_watch(r);
-	case XS_UNWATCH:		return do_unwatch(r);
-	case XS_RESET_WATCHES:		return do_reset_watches(r);
-	case XS_TRANSACTION_START:	return do_transaction_start(r);
-	case XS_TRANSACTION_END:	return do_transaction_end(r);
-	case XS_GET_DOMAIN_PATH:	return do_get_domain_path(r);
-	}
-	return request_privileged(r, type);
-}
+enum first_domid {
+	NO_DOMID,
+	ANY_DOMID,	/* the first string is a domain's number */
+	GUEST,		/* ... and it is introduced, and not the control's */
+};
 
-/* Handles the complete request in c->in; conn_ready(c) was true. */
-void request_handle(struct conn *c)
+static const struct op {
+	int (*fn)(struct request *r);
+	uint8_t min, max;	/* strings in the payload */
+	bool tools;		/* only for the control domain and the tools */
+	enum first_domid domid;
+	uint8_t perm;		/* the first string is a node's path, and these
+				 * rights are needed, or to create it; ... */
+	bool exists;		/* ... unless it has to exist already */
+	uint8_t depends;	/* what a transaction depends on there */
+} ops[] = {
+	[XS_DIRECTORY] = { do_directory, 1, 1, .perm = WIRE_READ,
+			   .exists = true, .depends = TXN_LIST },
+	[XS_DIRECTORY_PART] = { do_directory, 2, 2, .perm = WIRE_READ,
+				.exists = true, .depends = TXN_LIST },
+	[XS_READ] = { do_read, 1, 1, .perm = WIRE_READ, .exists = true,
+		      .depends = TXN_VALUE },
+	[XS_GET_PERMS] = { do_get_perms, 1, 1, .perm = WIRE_READ,
+			   .exists = true },
+	[XS_WRITE] = { do_write, 1, BYTES, .perm = WIRE_WRITE,
+		       .depends = TXN_VALUE },
+	[XS_MKDIR] = { do_mkdir, 1, 1, .perm = WIRE_WRITE },
+	[XS_RM] = { do_rm, 1, 1, .perm = WIRE_WRITE, .depends = TXN_TREE },
+	[XS_SET_PERMS] = { do_set_perms, 2, .max = MANY },
+	[XS_WATCH] = { do_watch, 2, .max = 2 },
+	[XS_UNWATCH] = { do_unwatch, 2, .max = 2 },
+	[XS_RESET_WATCHES] = { do_reset_watches, 0, .max = MANY },
+	[XS_TRANSACTION_START] = { do_transaction_start, 0, .max = MANY },
+	[XS_TRANSACTION_END] = { do_transaction_end, 1, .max = 1 },
+	[XS_GET_DOMAIN_PATH] = { do_get_domain_path, 1, 1,
+				 .domid = ANY_DOMID },
+	[XS_CONTROL] = { do_control, 4, 4, .tools = true },
+	[XS_INTRODUCE] = { do_introduce, 3, MANY, .tools = true,
+			   .domid = ANY_DOMID },
+	[XS_RELEASE] = { do_release, 1, 1, .tools = true, .domid = GUEST },
+	[XS_RESUME] = { do_resume, 1, 1, .tools = true, .domid = GUEST },
+	[XS_SET_TARGET] = { do_set_target, 2, MANY, .tools = true,
+			    .domid = GUEST },
+	[XS_IS_DOMAIN_INTRODUCED] = { do_is_domain_introduced, 1, 1,
+				      .tools = true, .domid = ANY_DOMID },
+};
+
+static int request_check(struct request *r, uint32_t type, uint32_t tx)
 {
-	uint32_t type = c->in.hdr.type, tx = c->in.hdr.tx_id;
-	struct request r = {
-		.c = c,
-		.tree = &tree_main,
-		.data = wire_payload(&c->in),
-		.len = c->in.hdr.len,
-	};
+	const struct op *op = &ops[type];
+	struct domain *d;
 	int rc = 0;
 
 	if (tx && type != XS_WATCH && type != XS_UNWATCH) {
-		r.txn = txn_find(c, tx);
-		if (!r.txn)
-			rc = ENOENT;
-		else
-			r.tree = &r.txn->tree;
+		r->txn = txn_find(r->c, tx);
+		if (!r->txn)
+			return -ENOENT;
+		r->tree = &r->txn->tree;
 	}
-	if (!rc)
-		rc = request_dispatch(&r, type);
-	if (rc)
+	if (op->tools && !r->c->who.privileged)
+		return -EACCES;
+	if (op->max == BYTES ? !r->arg[0]
+			     : r->nr_args < op->min || r->nr_args > op->max)
+		return -EINVAL;
+	if (op->domid) {
+		if (!wire_parse_u32(r->arg[0], op->domid == GUEST ?
+				    DOMID_FIRST_RESERVED - 1 : 0xffff,
+				    &r->domid))
+			return -EINVAL;
+		d = r->domid < DOMID_FIRST_RESERVED ? domains[r->domid] : NULL;
+		r->domain = d && d->conn ? d : NULL;
+		if (op->domid == GUEST && (!r->domid || !r->domain))
+			return r->domid ? -ENOENT : -EINVAL;
+	}
+	if (op->perm)
+		rc = request_node(r, r->arg[0], op->perm, op->depends);
+	if (!rc && op->exists && !r->node)
+		rc = -ENOENT;
+	return rc ? rc : op->fn(r);
+}
+
+/* Handles the complete request in c->in, for which c has a spare message. */
+void request_handle(struct conn *c)
+{
+	static struct request r;
+	int rc = -ENOSYS;
+
+	r.c = c;
+	r.txn = NULL;
+	r.tree = &tree_main;
+	r.end = c->in.payload + c->in.hdr.len;
+	r.arg[0] = NULL;
+	r.nr_args = wire_strings(c->in.payload, c->in.hdr.len, r.arg, 4);
+	if (c->in.hdr.type < ARRAY_SIZE(ops) && ops[c->in.hdr.type].fn)
+		rc = request_check(&r, c->in.hdr.type, c->in.hdr.tx_id);
+	if (rc < 0)
 		conn_error(c, rc);
+	else if (!rc)
+		conn_reply(c, c->in.hdr.type, "OK", 3);
 }

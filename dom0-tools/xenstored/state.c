@@ -3,714 +3,427 @@
  * The journal: what the daemon knows, in a file, so that it can be killed at
  * any instruction and started again without any guest noticing.
  *
- *	frame:   magic, length, sum | record record record ...
- *	record:  type, number of parts | length, bytes | length, bytes | ...
+ *	file:    header | record ... COMMIT record ... COMMIT ...
+ *	record:  type, lengths of three parts | part | part | part | padding
  *
- * All that one round of requests caused is one frame and one write(); only
- * then do answers and events leave, and the indices of rings move.  A frame
- * that is cut short or damaged is the last and did not happen: its requests
- * are still on their rings and are simply handled again.  So each request of
- * a ring takes effect once, and each byte of an answer arrives once: the ring
- * page itself says how many were put there.
+ * All that one round of requests caused ends in one COMMIT; only when that is
+ * in the file do answers and events leave, and the indices of rings move.  A
+ * killed process leaves a file that was cut off somewhere: what stands behind
+ * the last COMMIT did not happen, its requests are still on their rings and
+ * are simply handled again.  So each request of a ring takes effect once, and
+ * each byte of an answer arrives once: the ring page itself says how many
+ * were put there.
  *
- * The file is meant for a memory file system: it survives the process, not
- * the machine.  It carries the boot's id, and one of another boot is ignored.
+ * The file is meant for /run, a memory file system: it survives the process,
+ * not the machine.
  *
  * When the file has grown to several times what is known it is written anew,
  * the same records for the present state, beside the old one, and renamed.
  *
- * Connections of sockets end with the daemon and are not in it.  Transactions
- * of rings are known to exist, with nothing in them: they end in EAGAIN.
+ * Connections of sockets end with the daemon and are not in it.  Of
+ * transactions of rings it is known which numbers there were: they end in
+ * EAGAIN.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "xenstored.h"
 
-#define STATE_MAGIC	0x324a5358u	/* "XSJ2": another when it changes */
+#define STATE_HEADER	"XSJ3..."	/* another when records change */
+#define STATE_ALIGN	sizeof(uint32_t)
 #define STATE_MIN	(1u << 20)	/* not written anew below this size */
-#define STATE_CHUNK	(1u << 16)	/* of a file being written anew */
 #define STATE_RETRY	1000		/* ms after a failure */
-
-struct state_frame {
-	uint32_t magic, len, sum;
-};
 
 /* Records, and what their parts are. */
 enum state_type {
-	R_BOOT,		/* boot id */
-	R_QUOTA,	/* name, value */
-	R_SPECIAL,	/* name, permissions */
-	R_DOMAIN,	/* struct rec_domain */
-	R_RELEASE,	/* domid */
+	R_COMMIT = 1,
+	R_DOMAIN,	/* struct rec_domain, part of a request */
 	R_WATCH,	/* struct rec_watch, path, token */
-	R_TXN,		/* struct rec_txn */
-	R_CONN,		/* struct rec_conn, part of a request */
-	R_OUT,		/* domid, message */
-	R_NODE,		/* path, permissions, value */
-	R_REMOVE,	/* path */
+	R_OUT,		/* struct rec_out, message */
+	R_NODE,		/* path, permissions (none: it is gone), value */
+};
+struct state_head {
+	uint32_t type, len[3];
 };
 struct rec_domain {
-	uint64_t gfn;
-	uint32_t remote_port;
+	uint32_t op;
 	domid_t domid, target;
-	uint32_t reset, shutdown;
+	uint32_t remote_port, shutdown;
+	uint32_t req_cons, rsp_prod, next_tx;
 };
 struct rec_watch {
-	domid_t domid;
-	uint16_t op;
-	uint32_t relative;
+	uint32_t op, owed, relative, domid;
 };
-struct rec_txn {
-	uint32_t id;
-	domid_t domid;
-	uint16_t begin;
-};
-struct rec_conn {
-	uint32_t domid, req_cons, rsp_prod;
+struct rec_out {
+	uint32_t domid, sent;
 };
 
 static const char *state_path;
-static int state_fd = -1;
+static FILE *state_file;		/* NULL: there is none now */
 static size_t state_size, state_limit;
-static bool state_quiet;		/* while loading: nothing is new */
-static bool state_lost;			/* the buffer lacks a record */
+static bool state_dirty;		/* no COMMIT since the last record */
 static uint64_t state_retry_at;
-static struct {
-	char *p;			/* room for a frame, then records */
-	size_t len, room;
-} state_buf;
 
-static void state_put(const void *data, size_t len)
+static void state_put(enum state_type type, const struct iovec v[3])
 {
-	size_t room = state_buf.room ? state_buf.room : STATE_CHUNK;
-	char *p;
+	struct state_head h = { type, { v[0].iov_len, v[1].iov_len,
+					v[2].iov_len } };
+	int i;
 
-	while (room - state_buf.len < len)
-		room *= 2;
-	if (room != state_buf.room) {
-		p = realloc(state_buf.p, room);
-		if (!p) {
-			state_lost = true;
-			return;
-		}
-		state_buf.p = p;
-		state_buf.room = room;
-	}
-	if (len)
-		memcpy(state_buf.p + state_buf.len, data, len);
-	state_buf.len += len;
-}
-
-static void state_record(enum state_type type, const struct iovec *v,
-			 unsigned int n)
-{
-	static const struct state_frame later;
-	const uint8_t head[2] = { type, n };
-	uint32_t len;
-
-	if (state_quiet || !state_path)
+	if (!state_file)
 		return;
-	if (!state_buf.len)
-		state_put(&later, sizeof(later));
-	state_put(head, sizeof(head));
-	for (; n; n--, v++) {
-		len = v->iov_len;
-		state_put(&len, sizeof(len));
-		state_put(v->iov_base, len);
-	}
+	fwrite_unlocked(&h, sizeof(h), 1, state_file);
+	state_size += sizeof(h);
+	for (i = 0; i < 3; i++)
+		if (h.len[i]) {
+			fwrite_unlocked(v[i].iov_base, h.len[i], 1,
+					state_file);
+			state_size += h.len[i];
+		}
+	for (; state_size % STATE_ALIGN; state_size++)
+		putc_unlocked(0, state_file);
+	state_dirty = true;
 }
 
-#define RECORD(type, ...) do { \
-	const struct iovec v_[] = { __VA_ARGS__ }; \
-	state_record(type, v_, ARRAY_SIZE(v_)); } while (0)
+#define RECORD(type, ...) \
+	state_put(type, (const struct iovec[3]){ __VA_ARGS__ })
 #define PART(x)		{ (void *)&(x), sizeof(x) }
 #define STRING(s)	{ (void *)(s), strlen(s) + 1 }
-#define PERMS(perms)	{ (perms)->p, (perms)->n * sizeof((perms)->p[0]) }
+#define BLOB(b)		{ (void *)((b) ? (b)->data : NULL), \
+			  (b) ? (b)->len : 0 }
 
-/* The node at path is like n, its children aside. */
+/* The node at path is like n, its children aside; NULL: it is gone, and all
+ * below. */
 void state_node(const char *path, const struct node *n)
 {
-	RECORD(R_NODE, STRING(path), PERMS(n->perms),
-	       { n->value ? n->value->data : NULL,
-		 n->value ? n->value->len : 0 });
-}
-
-/* The node at path is gone, and all below. */
-void state_remove(const char *path)
-{
-	RECORD(R_REMOVE, STRING(path));
+	if (n)
+		RECORD(R_NODE, STRING(path), BLOB(n->perms), BLOB(n->value));
+	else
+		RECORD(R_NODE, STRING(path));
 }
 
 /* The permissions of a special path changed. */
-void state_special(const char *name, struct perms *perms)
+void state_special(const struct special *s)
 {
-	RECORD(R_SPECIAL, STRING(name), PERMS(perms));
+	RECORD(R_NODE, STRING(s->name), BLOB(s->perms));
 }
 
-/* d is introduced and like this; `reset`: its connection is new. */
-void state_domain(const struct domain *d, bool reset)
+/* A domain, unless it is gone: how far its ring has been read, and what part
+ * of a request waits.  STATE_NEW: its connection holds nothing else. */
+void state_domain(const struct domain *d, enum state_op op)
 {
+	const struct conn *c = d->conn;
 	struct rec_domain r = {
-		.gfn = d->gfn, .remote_port = d->remote_port,
-		.domid = d->domid, .target = d->target,
-		.reset = reset, .shutdown = d->shutdown,
+		.op = op, .domid = d->domid,
+		.remote_port = d->remote_port, .shutdown = d->shutdown,
+		.req_cons = d->req_cons, .rsp_prod = d->rsp_prod,
+		.target = c ? c->who.target : 0,
+		.next_tx = c ? c->next_tx : 0,
 	};
 
-	RECORD(R_DOMAIN, PART(r));
+	RECORD(R_DOMAIN, PART(r),
+	       { (void *)(c ? c->in.bytes : NULL), c ? c->in.used : 0 });
 }
 
-/* A domain's connection ended. */
-void state_release(domid_t domid)
-{
-	RECORD(R_RELEASE, PART(domid));
-}
-
-/* Something about a watch; it counts if it is a ring's. */
-void state_watch(const struct watch *w, enum state_watch_op op)
+/* A watch, which counts if it is a ring's. */
+void state_watch(const struct watch *w, enum state_op op)
 {
 	struct rec_watch r = {
-		.domid = w->conn->who.domid, .op = op, .relative = w->relative,
+		.op = op, .owed = w->owed, .relative = w->relative,
+		.domid = w->conn->who.domid,
 	};
 
 	if (w->conn->domain)
 		RECORD(R_WATCH, PART(r), STRING(w->path), STRING(w->token));
 }
 
-/* A transaction begins or ends; it counts if it is a ring's. */
-void state_txn(const struct txn *t, bool begin)
-{
-	struct rec_txn r = {
-		.id = t->id, .domid = t->conn->who.domid, .begin = begin,
-	};
-
-	if (t->conn->domain)
-		RECORD(R_TXN, PART(r));
-}
-
-static void state_conn_at(const struct domain *d, uint32_t rsp_prod)
-{
-	struct rec_conn r = { d->domid, d->req_cons, rsp_prod };
-
-	RECORD(R_CONN, PART(r), { d->conn->in.bytes, d->conn->in.used });
-}
-
-/* How far a ring has been read, and what part of a request waits. */
-void state_conn(const struct domain *d)
-{
-	state_conn_at(d, d->rsp_prod);
-}
-
 /* A message was queued for a ring. */
 void state_out(const struct domain *d, const struct msg *m)
 {
-	RECORD(R_OUT, PART(d->domid), { (void *)m->bytes, m->len });
-}
+	struct rec_out r = { d->domid, m->sent };
 
-/* A quota was set. */
-void state_quota(unsigned int i)
-{
-	RECORD(R_QUOTA, STRING(quotas[i].name), PART(quotas[i].value));
-}
-
-static const char *state_boot(void)
-{
-	static char id[64];
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, id, sizeof(id) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	id[n < 0 ? 0 : n] = 0;
-	return id;
-}
-
-/* Writes the buffer as one frame and empties it. */
-static int state_flush(int fd)
-{
-	size_t len = state_buf.len;
-	struct state_frame f = { .magic = STATE_MAGIC };
-	ssize_t r;
-
-	state_buf.len = 0;
-	if (state_lost) {
-		state_lost = false;
-		return -ENOMEM;
-	}
-	if (!len)
-		return 0;
-	f.len = len - sizeof(f);
-	f.sum = wire_hash(WIRE_HASH, state_buf.p + sizeof(f), f.len);
-	memcpy(state_buf.p, &f, sizeof(f));
-	r = write(fd, state_buf.p, len);
-	if (r != (ssize_t)len)
-		return r < 0 ? -errno : -ENOSPC;
-	state_size += len;
-	return 0;
+	RECORD(R_OUT, PART(r), { (void *)m->bytes, m->len });
 }
 
 static bool state_dump_node(void *arg, const char *path, const struct node *n)
 {
-	int *fd = arg;
-
+	(void)arg;
 	state_node(path, n);
-	return state_buf.len < STATE_CHUNK || !state_flush(*fd);
+	return true;
 }
 
-static void state_dump_ring(const struct domain *d)
+static void state_dump(void)
 {
-	const struct conn *c = d->conn;
 	const struct watch *w;
-	const struct txn *t;
 	const struct msg *m;
-
-	state_domain(d, true);
-	state_conn_at(d, d->rsp_prod - (c->out ? c->out->sent : 0));
-	for (m = c->out; m; m = m->next)
-		state_out(d, m);
-	state_conn(d);
-	for (w = c->watches; w; w = w->next)
-		state_watch(w, w->owed ? WATCH_OWE : WATCH_ADD);
-	for (t = c->txns; t; t = t->next)
-		state_txn(t, true);
-}
-
-static int state_dump(int fd)
-{
-	static const char *const special[] = {
-		"@introduceDomain", "@releaseDomain",
-	};
+	const struct conn *c;
 	unsigned int i;
-	int rc;
 
-	RECORD(R_BOOT, STRING(state_boot()));
-	for (i = 0; i < Q_COUNT; i++)
-		state_quota(i);
-	for (i = 0; i < ARRAY_SIZE(special); i++)
-		state_special(special[i], *watch_special_perms(special[i]));
-	for (i = 0; i < domains_end; i++) {
-		if (!domains[i] || !domains[i]->introduced)
+	fwrite_unlocked(STATE_HEADER, sizeof(STATE_HEADER), 1, state_file);
+	state_size = sizeof(STATE_HEADER);
+	for (i = 0; i < ARRAY_SIZE(specials); i++)
+		state_special(&specials[i]);
+	for (c = conns; c; c = c->next) {
+		if (!c->domain)
 			continue;
-		state_dump_ring(domains[i]);
-		rc = state_flush(fd);
-		if (rc)
-			return rc;
+		state_domain(c->domain, STATE_NEW);
+		for (m = c->out; m; m = m->next)
+			state_out(c->domain, m);
+		for (w = c->watches; w; w = w->next)
+			state_watch(w, STATE_NEW);
 	}
-	if (!tree_walk(tree_main.root, "/", state_dump_node, &fd))
-		return -EIO;
-	return state_flush(fd);
+	tree_walk(tree_main.root, "/", state_dump_node, NULL);
 }
 
-/* Writes the file anew; what is in the buffer is part of what it tells. */
-static int state_rewrite(void)
+/* All up to here is one; false if it could not be written. */
+static bool state_seal(void)
+{
+	RECORD(R_COMMIT);
+	state_dirty = false;
+	return !fflush(state_file) && !ferror(state_file);
+}
+
+/*
+ * Writes the file anew.  If it cannot be written, the daemon goes on without,
+ * says so, and tries again.
+ */
+static bool state_rewrite(void)
 {
 	char path[256];
-	int fd, rc;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s.new", state_path);
+	if (state_file)
+		fclose(state_file);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	state_buf.len = 0;
-	state_lost = false;
-	state_size = 0;
-	rc = state_dump(fd);
-	if (!rc && rename(path, state_path))
-		rc = -errno;
-	if (rc) {
-		close(fd);
-		unlink(path);
-		return rc;
+	state_file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (state_file) {
+		state_dump();
+		state_limit = state_size * 4 + STATE_MIN;
+		if (state_seal() && !rename(path, state_path))
+			return true;
+		fclose(state_file);
+		state_file = NULL;
 	}
-	if (state_fd >= 0)
-		close(state_fd);
-	state_fd = fd;
-	state_limit = state_size * 4 > STATE_MIN ? state_size * 4 : STATE_MIN;
-	return 0;
+	log_warn("%s: %s; a restart would lose changes", path,
+		 strerror(errno));
+	unlink(path);
+	unlink(state_path);
+	state_retry_at = loop_now() + STATE_RETRY;
+	return false;
 }
 
 /* From now on the journal is this file, beginning with the present state. */
 void state_open(const char *path)
 {
-	int rc;
-
 	state_path = path;
-	rc = state_rewrite();
-	if (rc) {
-		errno = -rc;
-		fatal("%s", path);
-	}
+	if (!state_rewrite())
+		fatalx("%s: cannot be written", path);
 }
 
-/*
- * What happened since the last call is safe when this returns.  If it cannot
- * be written, the daemon goes on without, says so, and tries again.
- */
+/* What happened since the last call is safe when this returns, or it was said
+ * that it is not. */
 void state_commit(void)
 {
-	int rc = 0;
-
-	if (!state_path || (!state_buf.len && !state_lost))
-		return;
-	if (state_fd >= 0)
-		rc = state_flush(state_fd);
-	if (state_fd >= 0 && !rc && state_size < state_limit)
-		return;
-	if (state_fd < 0 && loop_now() < state_retry_at) {
-		state_buf.len = 0;
-		return;
-	}
-	rc = state_rewrite();
-	if (!rc)
-		return;
-	log_warn("%s: %s; a restart would lose changes", state_path,
-		 strerror(-rc));
-	if (state_fd >= 0)
-		close(state_fd);
-	state_fd = -1;
-	unlink(state_path);
-	state_buf.len = 0;
-	state_retry_at = loop_now() + STATE_RETRY;
+	if (state_file ? state_dirty && (!state_seal() ||
+					 state_size >= state_limit)
+		       : state_path && loop_now() >= state_retry_at)
+		state_rewrite();
 }
 
 /*
- * Reading it back.  A part is checked before it is looked into; each loader
- * returns false if its record makes no sense or there is no memory.
+ * Reading it back.  The table at the end says what is checked first; each
+ * loader returns false if its record makes no sense or there is no memory.
  */
-static bool part_string(const struct iovec *v)
-{
-	const char *s = v->iov_base;
-
-	return v->iov_len && !s[v->iov_len - 1];
-}
-
-static bool part_is(const struct iovec *v, void *to, size_t len)
-{
-	if (v->iov_len != len)
-		return false;
-	memcpy(to, v->iov_base, len);
-	return true;
-}
-
-static struct perms *part_perms(const struct iovec *v)
-{
-	struct wire_perm p[XENSTORE_PAYLOAD_MAX / 3];
-
-	if (!v->iov_len || v->iov_len > sizeof(p) ||
-	    v->iov_len % sizeof(p[0]))
-		return NULL;
-	memcpy(p, v->iov_base, v->iov_len);
-	return perms_new(p, v->iov_len / sizeof(p[0]));
-}
-
-static struct domain *state_ring(unsigned int domid)
+static struct conn *state_conn(unsigned int domid)
 {
 	struct domain *d = domid < DOMID_FIRST_RESERVED ? domains[domid]
 							 : NULL;
 
-	return d && d->conn ? d : NULL;
-}
-
-static bool load_quota(const struct iovec *v)
-{
-	unsigned int value, i;
-
-	if (!part_string(&v[0]) || !part_is(&v[1], &value, sizeof(value)))
-		return false;
-	for (i = 0; i < Q_COUNT; i++)
-		if (!strcmp(quotas[i].name, v[0].iov_base))
-			quotas[i].value = value;
-	return true;
-}
-
-static bool load_special(const struct iovec *v)
-{
-	struct perms *perms = part_perms(&v[1]), **slot = NULL;
-
-	if (part_string(&v[0]))
-		slot = watch_special_perms(v[0].iov_base);
-	if (!slot || !perms) {
-		perms_put(perms);
-		return false;
-	}
-	perms_put(*slot);
-	*slot = perms;
-	return true;
+	return d ? d->conn : NULL;
 }
 
 static bool load_domain(const struct iovec *v)
 {
-	struct rec_domain r;
+	const struct rec_domain *r = v[0].iov_base;
 	struct domain *d;
+	struct conn *c;
 
-	if (!part_is(&v[0], &r, sizeof(r)) || r.domid >= DOMID_FIRST_RESERVED)
+	if (r->domid >= DOMID_FIRST_RESERVED)
 		return false;
-	d = domain_restore(r.domid, r.reset);
-	if (!d)
+	if (r->op == STATE_GONE) {
+		domain_drop(r->domid);
+		return true;
+	}
+	d = domain_get(r->domid);
+	if (d && !d->conn)
+		d->conn = conn_new(-1, d);
+	if (!d || !d->conn || v[1].iov_len > sizeof(d->conn->in.bytes))
 		return false;
-	d->shutdown = r.shutdown;
-	d->gfn = r.gfn;
-	d->remote_port = r.remote_port;
-	domain_set_target(d, r.target);
-	return true;
-}
-
-static bool load_release(const struct iovec *v)
-{
-	domid_t domid;
-
-	if (!part_is(&v[0], &domid, sizeof(domid)) ||
-	    domid >= DOMID_FIRST_RESERVED)
-		return false;
-	domain_drop(domid);
+	c = d->conn;
+	if (r->op == STATE_NEW)
+		conn_reset(c);
+	else
+		conn_sent(c, r->rsp_prod - d->rsp_prod);
+	d->shutdown = r->shutdown;
+	d->remote_port = r->remote_port;
+	d->req_cons = r->req_cons;
+	d->rsp_prod = r->rsp_prod;
+	c->who.target = r->target;
+	c->next_tx = c->old_tx = r->next_tx;
+	memcpy(c->in.bytes, v[1].iov_base, v[1].iov_len);
+	c->in.used = v[1].iov_len;
 	return true;
 }
 
 static bool load_watch(const struct iovec *v)
 {
+	const struct rec_watch *r = v[0].iov_base;
 	const char *path = v[1].iov_base, *token = v[2].iov_base;
-	struct rec_watch r;
-	struct domain *d;
-	struct watch *w;
+	struct conn *c = state_conn(r->domid);
+	struct watch *w = c ? watch_find(c, path, token) : NULL;
 
-	if (!part_is(&v[0], &r, sizeof(r)) || !part_string(&v[1]) ||
-	    !part_string(&v[2]) || r.relative > strlen(path))
+	if (!c || r->relative > strlen(path))
 		return false;
-	d = state_ring(r.domid);
-	if (!d)
-		return false;
-	w = watch_find(d->conn, path, token);
-	if (r.op == WATCH_DEL && w)
-		watch_del(d->conn, w);
-	if (r.op == WATCH_DEL)
+	if (r->op == STATE_GONE) {
+		if (w)
+			watch_del(w);
 		return true;
-	if (!w && watch_add(d->conn, path, token, r.relative, &w))
-		return false;
-	d->conn->nr_owed += (r.op == WATCH_OWE) - w->owed;
-	w->owed = r.op == WATCH_OWE;
-	return true;
-}
-
-static bool load_txn(const struct iovec *v)
-{
-	struct rec_txn r;
-	struct domain *d;
-	struct txn *t;
-
-	if (!part_is(&v[0], &r, sizeof(r)) || !(d = state_ring(r.domid)))
-		return false;
-	t = txn_find(d->conn, r.id);
-	if (!r.begin && t)
-		txn_end(t);
-	if (!r.begin || t)
-		return true;
-	t = txn_start(d->conn, r.id);
-	if (!t)
-		return false;
-	t->retry = true;
-	if (d->conn->next_tx <= r.id)
-		d->conn->next_tx = r.id + 1;
-	return true;
-}
-
-static bool load_conn(const struct iovec *v)
-{
-	struct rec_conn r;
-	struct domain *d;
-
-	if (!part_is(&v[0], &r, sizeof(r)) || !(d = state_ring(r.domid)) ||
-	    v[1].iov_len > sizeof(d->conn->in.bytes))
-		return false;
-	conn_sent(d->conn, r.rsp_prod - d->rsp_prod);
-	d->rsp_prod = r.rsp_prod;
-	d->req_cons = r.req_cons;
-	memcpy(d->conn->in.bytes, v[1].iov_base, v[1].iov_len);
-	d->conn->in.used = v[1].iov_len;
-	return true;
+	}
+	if (!w)
+		w = watch_add(c, path, token, r->relative);
+	if (w)
+		watch_owe(w, r->owed);
+	return w;
 }
 
 static bool load_out(const struct iovec *v)
 {
-	struct domain *d;
-	domid_t domid;
+	const struct rec_out *r = v[0].iov_base;
+	const struct xsd_sockmsg *hdr = v[1].iov_base;
+	struct conn *c = state_conn(r->domid);
 
-	return part_is(&v[0], &domid, sizeof(domid)) &&
-	       (d = state_ring(domid)) &&
-	       v[1].iov_len >= sizeof(struct xsd_sockmsg) &&
-	       conn_requeue(d->conn, v[1].iov_base, v[1].iov_len);
+	return c && v[1].iov_len >= sizeof(*hdr) &&
+	       v[1].iov_len == sizeof(*hdr) + hdr->len &&
+	       r->sent < v[1].iov_len && conn_requeue(c, hdr, r->sent);
 }
 
 static bool load_node(const struct iovec *v)
 {
-	struct perms *perms = part_perms(&v[1]);
-	struct value *value = value_new(v[2].iov_base, v[2].iov_len);
 	const char *path = v[0].iov_base;
-	bool ok = perms && value && part_string(&v[0]) && path_valid(path) &&
-		  !tree_make(&tree_main, path, perms) &&
-		  !tree_set_perms(&tree_main, path, perms) &&
-		  !tree_set_value(&tree_main, path, value);
+	struct special *special = watch_special(path);
+	struct blob *value, *perms = NULL;
+	unsigned int i, n = v[1].iov_len / sizeof(perms->perm[0]);
+	bool ok;
 
-	value_put(value);
-	perms_put(perms);
+	if (!special && !path_valid(path))
+		return false;
+	if (!n)
+		return !special && path[1] &&
+		       (!tree_find(tree_main.root, path) ||
+			!tree_remove(&tree_main, path));
+	perms = blob_new(v[1].iov_base, n * sizeof(perms->perm[0]));
+	value = blob_new(v[2].iov_base, v[2].iov_len);
+	ok = perms && value;
+	/* A domain that is gone is noticed, and cleaned up, at the next
+	 * scan. */
+	for (i = 0; ok && i < n; i++)
+		ok = perms->perm[i].domid < DOMID_FIRST_RESERVED &&
+		     domain_get(perms->perm[i].domid);
+	if (ok && special) {
+		blob_put(special->perms);
+		special->perms = blob_get(perms);
+	} else if (ok) {
+		ok = !tree_make(&tree_main, path, perms) &&
+		     !tree_set_perms(&tree_main, path, perms) &&
+		     !tree_set_value(&tree_main, path, value);
+	}
+	blob_put(value);
+	blob_put(perms);
 	return ok;
 }
 
-static bool load_remove(const struct iovec *v)
-{
-	const char *path = v[0].iov_base;
-
-	if (!part_string(&v[0]) || !path_valid(path) || !path[1])
-		return false;
-	return !tree_find(tree_main.root, path) ||
-	       !tree_remove(&tree_main, path);
-}
-
-static bool load_boot(const struct iovec *v)
-{
-	return part_string(&v[0]) && !strcmp(v[0].iov_base, state_boot());
-}
-
-static const struct {
-	unsigned int parts;
+static const struct state_loader {
 	bool (*load)(const struct iovec *v);
+	unsigned int size;	/* of the first part; 0: a string */
+	bool strings;		/* the other two are strings */
 } state_loaders[] = {
-	[R_BOOT] = { 1, load_boot },	   [R_QUOTA] = { 2, load_quota },
-	[R_SPECIAL] = { 2, load_special }, [R_DOMAIN] = { 1, load_domain },
-	[R_RELEASE] = { 1, load_release }, [R_WATCH] = { 3, load_watch },
-	[R_TXN] = { 1, load_txn },	   [R_CONN] = { 2, load_conn },
-	[R_OUT] = { 2, load_out },	   [R_NODE] = { 3, load_node },
-	[R_REMOVE] = { 1, load_remove },
+	[R_DOMAIN] = { load_domain, .size = sizeof(struct rec_domain) },
+	[R_WATCH] = { load_watch, sizeof(struct rec_watch), true },
+	[R_OUT] = { load_out, .size = sizeof(struct rec_out) },
+	[R_NODE] = { .load = load_node },
 };
 
-struct state_in {
-	char *p, *end;
-};
-
-/* The next n bytes, or NULL if there are not so many. */
-static char *state_get(struct state_in *in, size_t n)
+static bool state_string(const struct iovec *v)
 {
-	char *p = in->p;
+	return v->iov_len && !((char *)v->iov_base)[v->iov_len - 1];
+}
 
-	if ((size_t)(in->end - p) < n)
+static bool state_load_record(uint32_t type, const struct iovec v[3])
+{
+	const struct state_loader *l = &state_loaders[type];
+
+	return type == R_COMMIT ||
+	       (type < ARRAY_SIZE(state_loaders) && l->load &&
+		(l->size ? v[0].iov_len == l->size : state_string(&v[0])) &&
+		(!l->strings || (state_string(&v[1]) && state_string(&v[2]))) &&
+		l->load(v));
+}
+
+/* Splits the record at p; returns where the next one is.  NULL: it is cut
+ * off. */
+static char *state_next(char *p, const char *end, struct iovec v[3])
+{
+	const struct state_head *h = (void *)p;
+	int i;
+
+	if ((size_t)(end - p) < sizeof(*h))
 		return NULL;
-	in->p += n;
-	return p;
-}
-
-static bool state_load_record(struct state_in *in)
-{
-	const char *head = state_get(in, 2), *len;
-	struct iovec v[3];
-	unsigned int type, i;
-	uint32_t n;
-
-	if (!head)
-		return false;
-	type = (uint8_t)head[0];
-	if (type >= ARRAY_SIZE(state_loaders) ||
-	    state_loaders[type].parts != (uint8_t)head[1])
-		return false;
-	for (i = 0; i < state_loaders[type].parts; i++) {
-		len = state_get(in, sizeof(n));
-		if (!len)
-			return false;
-		memcpy(&n, len, sizeof(n));
-		v[i] = (struct iovec){ state_get(in, n), n };
-		if (!v[i].iov_base)
-			return false;
+	p += sizeof(*h);
+	for (i = 0; i < 3; i++) {
+		if ((size_t)(end - p) < h->len[i])
+			return NULL;
+		v[i] = (struct iovec){ p, h->len[i] };
+		p += h->len[i];
 	}
-	return state_loaders[type].load(v);
-}
-
-/* The next whole and undamaged frame; false if there is none. */
-static bool state_next_frame(struct state_in *file, struct state_in *in)
-{
-	struct state_frame f;
-	char *p = state_get(file, sizeof(f));
-
-	if (!p)
-		return false;
-	memcpy(&f, p, sizeof(f));
-	p = state_get(file, f.len);
-	if (!p || f.magic != STATE_MAGIC ||
-	    wire_hash(WIRE_HASH, p, f.len) != f.sum)
-		return false;
-	*in = (struct state_in){ .p = p, .end = p + f.len };
-	return true;
-}
-
-/* False if the first record shows that it is not this boot's file. */
-static bool state_load_frames(struct state_in file)
-{
-	struct state_in in;
-
-	if (!state_next_frame(&file, &in) || in.p == in.end ||
-	    *in.p != R_BOOT || !state_load_record(&in))
-		return false;
-	do {
-		while (in.p < in.end)
-			if (!state_load_record(&in))
-				fatalx("%s: a damaged record", state_path);
-	} while (state_next_frame(&file, &in));
-	return true;
-}
-
-static bool state_mention_fn(void *arg, const char *path,
-			     const struct node *n)
-{
-	unsigned int i;
-
-	(void)arg;
-	(void)path;
-	/* One that is gone is noticed, and cleaned up, at the next scan. */
-	for (i = 0; i < n->perms->n; i++)
-		domain_known(n->perms->p[i].domid);
-	return true;
-}
-
-static char *state_read_file(const char *path, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *p = NULL;
-	ssize_t r;
-
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st))
-		p = malloc(st.st_size + 1);
-	for (*len = 0; p && *len < (size_t)st.st_size; *len += r) {
-		r = read(fd, p + *len, st.st_size - *len);
-		if (r <= 0)
-			break;
-	}
-	close(fd);
-	return p;
+	p += -(uintptr_t)p % STATE_ALIGN;
+	return p <= end ? p : NULL;
 }
 
 /*
- * Takes over what an earlier daemon of this boot left in the file.  False if
+ * Takes over what an earlier daemon left in the file.  False if
  * there is none.
  */
 bool state_load(const char *path)
 {
-	size_t len;
-	char *p = state_read_file(path, &len);
-	bool ours;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *file = MAP_FAILED, *p, *next, *end = NULL;
+	struct stat st = { .st_size = 0 };
+	struct iovec v[3];
 
-	if (!p)
+	if (fd < 0)
 		return false;
-	state_path = path;
-	state_quiet = true;
-	ours = state_load_frames((struct state_in){ p, p + len });
-	if (ours)
-		tree_walk(tree_main.root, "/", state_mention_fn, NULL);
-	state_quiet = false;
-	free(p);
-	return ours;
+	if (!fstat(fd, &st) && st.st_size > (off_t)sizeof(STATE_HEADER))
+		file = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (file == MAP_FAILED)
+		return false;
+	if (!memcmp(file, STATE_HEADER, sizeof(STATE_HEADER)))
+		for (p = file + sizeof(STATE_HEADER);
+		     (next = state_next(p, file + st.st_size, v)); p = next)
+			if (*(uint32_t *)p == R_COMMIT)
+				end = next;
+	for (p = file + sizeof(STATE_HEADER); end && p < end; p = next) {
+		next = state_next(p, end, v);
+		if (!state_load_record(*(uint32_t *)p, v))
+			fatalx("%s: a damaged record", path);
+	}
+	munmap(file, st.st_size);
+	return end;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tree of nodes, copied on write.
+ * The tree of nodes, copied on write, and who may read or write a node.
  *
  *	a transaction's root      the main root
  *	        |                      |
@@ -16,8 +16,12 @@
  * Invariants: children are sorted by name without duplicates; a tally counts
  * exactly the nodes that its tree's root reaches, by owner (that of a
  * snapshot: the difference since it was taken); whatever changes a node gives
- * it a generation that no node ever had, and tree_gen to all nodes above, so
- * that equal generations mean equal content.
+ * it a generation that no node ever had, and while a snapshot is kept, what
+ * changed below a node makes it another node: so equal generations, or equal
+ * pointers, mean equal content.
+ *
+ * Values and lists of permissions are counted blobs, shared between nodes and
+ * snapshots; a change makes a new one.
  *
  * A function that fails for want of memory has changed no content.  Nothing
  * recurses: depth is chosen by clients.
@@ -31,69 +35,119 @@
 #define TREE_DEPTH	(XENSTORE_ABS_PATH_MAX / 2 + 1)
 
 struct tree tree_main;
-static uint64_t tree_clock;
 
 /*
- * Generations count from `now` on, a value that grows from one start of the
- * daemon to the next: clients see them in XS_DIRECTORY_PART.
+ * The last generation.  Clients see generations in XS_DIRECTORY_PART, so each
+ * start of the daemon begins with a higher one.
  */
-void tree_clock_start(uint64_t now)
-{
-	tree_clock = now;
-}
+uint64_t tree_clock;
 
-/* A value with one reference; NULL if no memory.  Empty ones are NULL in a
- * node but not here. */
-struct value *value_new(const void *data, unsigned int len)
+/* A blob with one reference; NULL if no memory. */
+struct blob *blob_new(const void *data, unsigned int len)
 {
-	struct value *v = malloc(sizeof(*v) + len);
+	struct blob *b = malloc(sizeof(*b) + len);
 
-	if (!v)
+	if (!b)
 		return NULL;
-	v->refs = 1;
-	v->len = len;
-	memcpy(v->data, data, len);
-	return v;
+	b->refs = 1;
+	b->len = len;
+	memcpy(b->data, data, len);
+	return b;
 }
 
 /* Another reference; NULL is allowed. */
-struct value *value_get(struct value *v)
+struct blob *blob_get(struct blob *b)
 {
-	if (v)
-		v->refs++;
-	return v;
+	if (b)
+		b->refs++;
+	return b;
 }
 
 /* One reference less; NULL is allowed. */
-void value_put(struct value *v)
+void blob_put(struct blob *b)
 {
-	if (v && !--v->refs)
-		free(v);
+	if (b && !--b->refs)
+		free(b);
+}
+
+/*
+ * Permissions are a list of (domain, rights).  The first entry names the
+ * owner, who may do everything, and the rights of every domain without an
+ * entry of its own.  Privileged clients (the control domain and its socket)
+ * may do everything everywhere; a device model may do what its target may.
+ */
+unsigned int perms_count(const struct blob *perms)
+{
+	return perms->len / sizeof(perms->perm[0]);
+}
+
+/* PERM_* bits of `who`. */
+unsigned int perms_for(const struct blob *perms, const struct subject *who)
+{
+	unsigned int i, n = perms_count(perms);
+
+	if (who->privileged)
+		return WIRE_READ | WIRE_WRITE | PERM_OWNER;
+	for (i = 0; i < n; i++)
+		if (perms->perm[i].domid == who->domid ||
+		    perms->perm[i].domid == who->target)
+			break;
+	return i == 0 ? WIRE_READ | WIRE_WRITE | PERM_OWNER
+		      : perms->perm[i < n ? i : 0].access;
+}
+
+/*
+ * What a node created by `who` below one with `parent` gets: the same, but an
+ * unprivileged creator becomes the owner.  With a reference.
+ */
+struct blob *perms_inherit(struct blob *parent, const struct subject *who)
+{
+	struct blob *perms;
+
+	if (who->privileged || parent->perm[0].domid == who->domid)
+		return blob_get(parent);
+	perms = blob_new(parent->data, parent->len);
+	if (perms)
+		perms->perm[0].domid = who->domid;
+	return perms;
+}
+
+/*
+ * The list without the entries of domid, for when that domain is gone and
+ * its number may come back; if it was the owner, the control domain is.
+ */
+struct blob *perms_without(const struct blob *perms, domid_t domid)
+{
+	struct blob *rest = blob_new(perms->data, perms->len);
+	unsigned int i, n = 1;
+
+	if (!rest)
+		return NULL;
+	if (rest->perm[0].domid == domid)
+		rest->perm[0].domid = 0;
+	for (i = 1; i < perms_count(perms); i++)
+		if (perms->perm[i].domid != domid)
+			rest->perm[n++] = perms->perm[i];
+	rest->len = n * sizeof(rest->perm[0]);
+	return rest;
 }
 
 /* What the owner of a node is charged for it. */
-static long node_bytes(const struct node *n)
+long node_bytes(const struct node *n)
 {
-	return sizeof(*n) + sizeof(n) + n->name_len +
-	       n->perms->n * sizeof(n->perms->p[0]) +
+	return sizeof(*n) + sizeof(n) + n->name_len + n->perms->len +
 	       (n->value ? n->value->len : 0);
 }
 
-static domid_t node_owner(const struct node *n)
-{
-	return n->perms->p[0].domid;
-}
-
-static struct node *node_new(const char *name, size_t len,
-			     struct perms *perms, uint64_t gen)
+static struct node *node_new(const char *name, size_t len, struct blob *perms)
 {
 	struct node *n = calloc(1, sizeof(*n) + len + 1);
 
 	if (!n)
 		return NULL;
 	n->refs = 1;
-	n->perms = perms_get(perms);
-	n->value_gen = n->perms_gen = n->list_gen = n->tree_gen = gen;
+	n->perms = blob_get(perms);
+	n->value_gen = n->perms_gen = n->list_gen = ++tree_clock;
 	n->name_len = len;
 	memcpy(n->name, name, len);
 	return n;
@@ -102,24 +156,21 @@ static struct node *node_new(const char *name, size_t len,
 static struct node *node_clone(const struct node *from)
 {
 	size_t size = sizeof(*from) + from->name_len + 1;
+	size_t list = from->nr_children * sizeof(*from->child);
 	struct node *n = malloc(size);
 	unsigned int i;
 
 	if (!n)
 		return NULL;
 	memcpy(n, from, size);
-	n->child = NULL;
-	n->room = n->nr_children;
-	if (n->room) {
-		n->child = malloc(n->room * sizeof(*n->child));
-		if (!n->child) {
-			free(n);
-			return NULL;
-		}
+	n->child = malloc(list);
+	if (!n->child) {
+		free(n);
+		return NULL;
 	}
 	n->refs = 1;
-	perms_get(n->perms);
-	value_get(n->value);
+	blob_get(n->perms);
+	blob_get(n->value);
 	for (i = 0; i < n->nr_children; i++)
 		n->child[i] = node_get(from->child[i]);
 	return n;
@@ -133,16 +184,16 @@ struct node *node_get(struct node *n)
 }
 
 /* One reference less; with the last one the node goes, and what only it
- * referred to. */
+ * referred to.  NULL is allowed. */
 void node_put(struct node *n)
 {
-	struct node *dead = NULL;
+	struct node *dead;
 	unsigned int i;
 
-	if (--n->refs)
+	if (!n || --n->refs)
 		return;
 	n->dead = NULL;
-	for (dead = n; (n = dead);) {
+	for (; n; n = dead) {
 		dead = n->dead;
 		for (i = 0; i < n->nr_children; i++) {
 			if (--n->child[i]->refs)
@@ -150,22 +201,20 @@ void node_put(struct node *n)
 			n->child[i]->dead = dead;
 			dead = n->child[i];
 		}
-		perms_put(n->perms);
-		value_put(n->value);
+		blob_put(n->perms);
+		blob_put(n->value);
 		free(n->child);
 		free(n);
 	}
 }
 
-/* Where the child `name` is among n's, or would be. */
-static unsigned int node_slot(const struct node *n, const char *name,
-			      size_t len, bool *found)
+/* Where the child `name` is among n's; or, if there is none, -1 minus where
+ * it would be. */
+static int node_slot(const struct node *n, const char *name, size_t len)
 {
-	unsigned int low = 0, high = n->nr_children, mid;
+	int low = 0, high = n->nr_children, mid, order;
 	const struct node *c;
-	int order;
 
-	*found = false;
 	while (low < high) {
 		mid = (low + high) / 2;
 		c = n->child[mid];
@@ -173,67 +222,52 @@ static unsigned int node_slot(const struct node *n, const char *name,
 			       len < c->name_len ? len : c->name_len);
 		if (!order)
 			order = (len > c->name_len) - (len < c->name_len);
-		if (!order) {
-			*found = true;
+		if (!order)
 			return mid;
-		}
 		if (order < 0)
 			high = mid;
 		else
 			low = mid + 1;
 	}
-	return low;
+	return -1 - low;
 }
 
 static int node_insert(struct node *parent, struct node *n)
 {
-	unsigned int room = parent->room, slot;
-	struct node **child;
-	bool found;
+	struct node **child = realloc(parent->child,
+				      (parent->nr_children + 1) * sizeof(n));
+	int slot;
 
-	if (parent->nr_children == room) {
-		room = room ? room * 2 : 2;
-		child = realloc(parent->child, room * sizeof(*child));
-		if (!child)
-			return -ENOMEM;
-		parent->child = child;
-		parent->room = room;
-	}
-	slot = node_slot(parent, n->name, n->name_len, &found);
-	memmove(&parent->child[slot + 1], &parent->child[slot],
-		(parent->nr_children - slot) * sizeof(n));
-	parent->child[slot] = n;
-	parent->nr_children++;
+	if (!child)
+		return -ENOMEM;
+	parent->child = child;
+	slot = -1 - node_slot(parent, n->name, n->name_len);
+	memmove(&child[slot + 1], &child[slot],
+		(parent->nr_children++ - slot) * sizeof(n));
+	child[slot] = n;
 	parent->list_len += n->name_len + 1;
+	parent->list_gen = ++tree_clock;
 	return 0;
-}
-
-/* Length of the component at p, which is behind a slash. */
-static size_t component(const char *p)
-{
-	return strcspn(p, "/");
 }
 
 /* A well-formed absolute path: no empty component, no forbidden character,
  * not too long. */
 bool path_valid(const char *path)
 {
-	size_t len = strlen(path), i;
-	char c;
+	static const bool allowed[256] = {
+		['a' ... 'z'] = true, ['A' ... 'Z'] = true,
+		['0' ... '9'] = true, ['-'] = true, ['/'] = true,
+		['_'] = true, ['@'] = true,
+	};
+	size_t i;
 
-	if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX)
+	if (path[0] != '/')
 		return false;
-	if (len == 1)
-		return true;
-	for (i = 1; i <= len; i++) {
-		c = path[i];
-		if ((c == '/' || !c) && path[i - 1] == '/')
+	for (i = 1; path[i]; i++)
+		if (!allowed[(unsigned char)path[i]] ||
+		    (path[i] == '/' && path[i - 1] == '/'))
 			return false;
-		if (c && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && !strchr("-/_@", c))
-			return false;
-	}
-	return true;
+	return i == 1 || (path[i - 1] != '/' && i <= XENSTORE_ABS_PATH_MAX);
 }
 
 /* How many bytes of a valid path, not "/", are its parent's path; 0 stands
@@ -241,6 +275,12 @@ bool path_valid(const char *path)
 size_t path_parent(const char *path)
 {
 	return strrchr(path, '/') - path;
+}
+
+/* Length of the component at p, which is behind a slash. */
+static size_t component(const char *p)
+{
+	return strchrnul(p, '/') - p;
 }
 
 /*
@@ -251,14 +291,13 @@ const struct node *tree_find_near(const struct node *root, const char *path,
 				  size_t *len)
 {
 	const char *p = path;
-	unsigned int slot;
 	size_t n;
-	bool found;
+	int slot;
 
 	while (p[0] && p[1]) {
 		n = component(p + 1);
-		slot = node_slot(root, p + 1, n, &found);
-		if (!found)
+		slot = node_slot(root, p + 1, n);
+		if (slot < 0)
 			break;
 		root = root->child[slot];
 		p += 1 + n;
@@ -278,15 +317,13 @@ const struct node *tree_find(const struct node *root, const char *path)
 
 /*
  * The node at path[0..len), which exists, ready to be changed: it and all
- * above belong to this tree alone and carry generation gen.  NULL: no memory.
+ * above belong to this tree alone.  NULL: no memory.
  */
-static struct node *tree_touch(struct tree *t, const char *path, size_t len,
-			       uint64_t gen)
+static struct node *tree_touch(struct tree *t, const char *path, size_t len)
 {
 	const char *p = path, *end = path + len;
 	struct node **slot = &t->root, *n;
 	size_t part;
-	bool found;
 
 	for (;;) {
 		n = *slot;
@@ -297,242 +334,192 @@ static struct node *tree_touch(struct tree *t, const char *path, size_t len,
 			(*slot)->refs--;
 			*slot = n;
 		}
-		n->tree_gen = gen;
 		if (p >= end || !p[1])
 			return n;
 		part = component(p + 1);
-		slot = &n->child[node_slot(n, p + 1, part, &found)];
+		slot = &n->child[node_slot(n, p + 1, part)];
 		p += 1 + part;
 	}
 }
 
-static struct tally_entry *tally_slot(const struct tally *t, domid_t domid)
+static struct tally_entry *tally_find(const struct tally *t, domid_t domid)
 {
-	unsigned int low = 0, high = t->n, mid;
+	unsigned int i;
 
-	while (low < high) {
-		mid = (low + high) / 2;
-		if (t->e[mid].domid < domid)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return t->e + low;
+	for (i = 0; i < t->n; i++)
+		if (t->e[i].domid == domid)
+			return &t->e[i];
+	return NULL;
 }
 
-/* Makes sure that tally_add() for domid has its entry. */
-int tally_reserve(struct tally *t, domid_t domid)
+/* The entry of a domain, made if need be; valid until the next call.  NULL:
+ * no memory. */
+struct tally_entry *tally_get(struct tally *t, domid_t domid)
 {
-	struct tally_entry *e;
-	unsigned int slot, room;
+	struct tally_entry *e = tally_find(t, domid);
 
-	if (tally_of(t, domid))
-		return 0;
-	if (t->n == t->room) {
-		room = t->room ? t->room * 2 : 4;
-		e = realloc(t->e, room * sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		t->e = e;
-		t->room = room;
-	}
-	slot = t->n ? tally_slot(t, domid) - t->e : 0;
-	e = t->e + slot;
-	memmove(e + 1, e, (t->n - slot) * sizeof(*e));
-	*e = (struct tally_entry){ .domid = domid };
-	t->n++;
-	return 0;
-}
-
-/* Counts for a domain that has an entry. */
-void tally_add(struct tally *t, domid_t domid, int nodes, long bytes)
-{
-	struct tally_entry *e = tally_slot(t, domid);
-
-	e->nodes += nodes;
-	e->bytes += bytes;
-}
-
-/* The entry of a domain, or NULL. */
-const struct tally_entry *tally_of(const struct tally *t, domid_t domid)
-{
-	struct tally_entry *e;
-
-	if (!t->n)
+	if (e)
+		return e;
+	e = realloc(t->e, (t->n + 1) * sizeof(*e));
+	if (!e)
 		return NULL;
-	e = tally_slot(t, domid);
-	return e < t->e + t->n && e->domid == domid ? e : NULL;
+	t->e = e;
+	e[t->n] = (struct tally_entry){ .domid = domid };
+	return &e[t->n++];
+}
+
+/* What a domain owns. */
+struct tally_entry tally_of(const struct tally *t, domid_t domid)
+{
+	struct tally_entry *e = tally_find(t, domid);
+
+	return e ? *e : (struct tally_entry){ .domid = domid };
+}
+
+/* A domain that owns nothing any more needs no entry. */
+void tally_forget(struct tally *t, domid_t domid)
+{
+	struct tally_entry *e = tally_find(t, domid);
+
+	if (e)
+		*e = t->e[--t->n];
+}
+
+/* Adds node n `sign` times to its owner's count; for 0 makes sure that this
+ * will be possible. */
+static bool tally_add(struct tally *t, const struct node *n, int sign)
+{
+	struct tally_entry *e = tally_get(t, n->perms->perm[0].domid);
+
+	if (!e)
+		return false;
+	e->nodes += sign;
+	e->bytes += sign * node_bytes(n);
+	return true;
+}
+
+struct tally_walk {
+	struct tally *t;
+	int sign;
+};
+
+static bool tally_add_fn(void *arg, const char *path, const struct node *n)
+{
+	struct tally_walk *w = arg;
+
+	(void)path;
+	return tally_add(w->t, n, w->sign);
 }
 
 /* A tree of one empty node that belongs to the control domain. */
 int tree_init(struct tree *t)
 {
 	static const struct wire_perm none = { .domid = 0 };
-	struct perms *perms = perms_new(&none, 1);
+	struct blob *perms = blob_new(&none, sizeof(none));
 
 	memset(t, 0, sizeof(*t));
-	if (!perms)
-		return -ENOMEM;
-	t->root = node_new("", 0, perms, ++tree_clock);
-	perms_put(perms);
-	if (!t->root)
-		return -ENOMEM;
-	if (tally_reserve(&t->tally, 0)) {
-		node_put(t->root);
-		return -ENOMEM;
-	}
-	tally_add(&t->tally, 0, 1, node_bytes(t->root));
-	return 0;
+	t->root = perms ? node_new("", 0, perms) : NULL;
+	blob_put(perms);
+	if (t->root && tally_add(&t->tally, t->root, 1))
+		return 0;
+	tree_destroy(t);
+	return -ENOMEM;
 }
 
 /* Frees what only this tree holds. */
 void tree_destroy(struct tree *t)
 {
-	if (t->root)
-		node_put(t->root);
+	node_put(t->root);
 	free(t->tally.e);
 	memset(t, 0, sizeof(*t));
-}
-
-/* The nodes of path[from...), one below the other; returns the first. */
-static struct node *tree_chain(const char *path, size_t from,
-			       struct perms *perms, uint64_t gen)
-{
-	const char *p = path + from;
-	struct node *first = NULL, *last = NULL, *n;
-	size_t len;
-
-	for (; p[0] && p[1]; p += 1 + len) {
-		len = component(p + 1);
-		n = node_new(p + 1, len, perms, gen);
-		if (n && last && node_insert(last, n)) {
-			node_put(n);
-			n = NULL;
-		}
-		if (!n) {
-			if (first)
-				node_put(first);
-			return NULL;
-		}
-		if (!first)
-			first = n;
-		last = n;
-	}
-	return first;
 }
 
 /*
  * Makes sure that path exists; what is missing is created empty, with
  * `perms`.
  */
-int tree_make(struct tree *t, const char *path, struct perms *perms)
+int tree_make(struct tree *t, const char *path, struct blob *perms)
 {
-	uint64_t gen = ++tree_clock;
-	struct node *first, *parent, *n;
-	size_t len;
+	struct node *first = NULL, *n, *parent;
+	size_t len, start, end = strlen(path);
 
 	tree_find_near(t->root, path, &len);
 	if (!path[len] || !path[len + 1])
 		return 0;
-	if (tally_reserve(&t->tally, perms->p[0].domid))
-		return -ENOMEM;
-	first = tree_chain(path, len, perms, gen);
-	if (!first)
-		return -ENOMEM;
-	parent = tree_touch(t, path, len, gen);
-	if (!parent || node_insert(parent, first)) {
-		node_put(first);
-		return -ENOMEM;
+	for (; end > len; end = start) {
+		start = (char *)memrchr(path, '/', end) - path;
+		n = node_new(path + start + 1, end - start - 1, perms);
+		if (!n || (first && node_insert(n, first))) {
+			node_put(n);
+			goto no_memory;
+		}
+		first = n;
 	}
-	parent->list_gen = gen;
+	parent = tree_touch(t, path, len);
+	if (!parent || !tally_add(&t->tally, first, 0) ||
+	    node_insert(parent, first))
+		goto no_memory;
 	for (n = first; n; n = n->nr_children ? n->child[0] : NULL)
-		tally_add(&t->tally, node_owner(n), 1, node_bytes(n));
+		tally_add(&t->tally, n, 1);
 	return 0;
+no_memory:
+	node_put(first);
+	return -ENOMEM;
 }
 
-/*
- * Gives an existing node a value, of which it takes one more reference.
- * Cannot fail directly after tree_make() created the node.
- */
-int tree_set_value(struct tree *t, const char *path, struct value *v)
+/* Gives an existing node a value, of which it takes one more reference. */
+int tree_set_value(struct tree *t, const char *path, struct blob *value)
 {
-	uint64_t gen = ++tree_clock;
-	const struct node *old = tree_find(t->root, path);
-	struct node *n;
+	struct node *n = tree_touch(t, path, strlen(path));
 
-	if (tally_reserve(&t->tally, node_owner(old)))
+	if (!n || !tally_add(&t->tally, n, 0))
 		return -ENOMEM;
-	n = tree_touch(t, path, strlen(path), gen);
-	if (!n)
-		return -ENOMEM;
-	tally_add(&t->tally, node_owner(n), 0,
-		  (v ? (long)v->len : 0) -
-		  (n->value ? (long)n->value->len : 0));
-	value_get(v && v->len ? v : NULL);
-	value_put(n->value);
-	n->value = v && v->len ? v : NULL;
-	n->value_gen = gen;
+	tally_add(&t->tally, n, -1);
+	blob_put(n->value);
+	n->value = value && value->len ? blob_get(value) : NULL;
+	n->value_gen = ++tree_clock;
+	tally_add(&t->tally, n, 1);
 	return 0;
 }
 
 /* Gives an existing node permissions, taking one more reference. */
-int tree_set_perms(struct tree *t, const char *path, struct perms *perms)
+int tree_set_perms(struct tree *t, const char *path, struct blob *perms)
 {
-	uint64_t gen = ++tree_clock;
-	const struct node *old = tree_find(t->root, path);
-	struct node *n;
+	struct node *n = tree_touch(t, path, strlen(path));
 
-	if (tally_reserve(&t->tally, node_owner(old)) ||
-	    tally_reserve(&t->tally, perms->p[0].domid))
+	if (!n || !tally_add(&t->tally, n, 0) ||
+	    !tally_get(&t->tally, perms->perm[0].domid))
 		return -ENOMEM;
-	n = tree_touch(t, path, strlen(path), gen);
-	if (!n)
-		return -ENOMEM;
-	tally_add(&t->tally, node_owner(n), -1, -node_bytes(n));
-	perms_get(perms);
-	perms_put(n->perms);
+	tally_add(&t->tally, n, -1);
+	blob_get(perms);
+	blob_put(n->perms);
 	n->perms = perms;
-	n->perms_gen = gen;
-	tally_add(&t->tally, node_owner(n), 1, node_bytes(n));
+	n->perms_gen = ++tree_clock;
+	tally_add(&t->tally, n, 1);
 	return 0;
-}
-
-static bool tree_reserve_fn(void *arg, const char *path, const struct node *n)
-{
-	(void)path;
-	return !tally_reserve(arg, node_owner(n));
-}
-
-static bool tree_uncount_fn(void *arg, const char *path, const struct node *n)
-{
-	(void)path;
-	tally_add(arg, node_owner(n), -1, -node_bytes(n));
-	return true;
 }
 
 /* Removes an existing node, not the root, and all below. */
 int tree_remove(struct tree *t, const char *path)
 {
-	uint64_t gen = ++tree_clock;
+	struct tally_walk count = { &t->tally, 0 };
 	size_t up = path_parent(path);
-	struct node *parent, *n;
-	unsigned int slot;
-	bool found;
+	struct node *parent = tree_touch(t, path, up), *n;
+	int slot;
 
-	if (!tree_walk(tree_find(t->root, path), path, tree_reserve_fn,
-		       &t->tally))
-		return -ENOMEM;
-	parent = tree_touch(t, path, up, gen);
 	if (!parent)
 		return -ENOMEM;
-	slot = node_slot(parent, path + up + 1, strlen(path + up + 1), &found);
+	slot = node_slot(parent, path + up + 1, strlen(path + up + 1));
 	n = parent->child[slot];
-	tree_walk(n, path, tree_uncount_fn, &t->tally);
+	if (!tree_walk(n, path, tally_add_fn, &count))
+		return -ENOMEM;
+	count.sign = -1;
+	tree_walk(n, path, tally_add_fn, &count);
 	parent->nr_children--;
 	parent->list_len -= n->name_len + 1;
 	memmove(&parent->child[slot], &parent->child[slot + 1],
 		(parent->nr_children - slot) * sizeof(n));
-	parent->list_gen = gen;
+	parent->list_gen = ++tree_clock;
 	node_put(n);
 	return 0;
 }
@@ -549,13 +536,13 @@ bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 		const struct node *node;
 		unsigned int next;	/* child to visit */
 		unsigned int len;	/* of its path */
-	} stack[TREE_DEPTH + 1], *s;
+	} stack[TREE_DEPTH + 1], *s = stack;
 	static char name[PATH_ROOM + 1];
 	const struct node *n = top;
 
 	s = stack;
-	s->len = strcmp(path, "/") ? strlen(path) : 0;
-	memcpy(name, path, s->len + 1);
+	s->len = path[1] ? strlen(path) : 0;
+	memcpy(name, path, s->len);
 	for (;;) {
 		s->node = n;
 		s->next = 0;
@@ -571,31 +558,4 @@ bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 		s[1].len = s->len + 1 + n->name_len;
 		s++;
 	}
-}
-
-static bool tree_recount_fn(void *arg, const char *path, const struct node *n)
-{
-	(void)path;
-	if (tally_reserve(arg, node_owner(n)))
-		return false;
-	tally_add(arg, node_owner(n), 1, node_bytes(n));
-	return true;
-}
-
-/* True if the tally of the main tree is what counting again gives. */
-bool tree_recount(const struct tree *t)
-{
-	const struct tally_entry *e, *o;
-	struct tally now = { 0 };
-	bool ok = tree_walk(t->root, "/", tree_recount_fn, &now);
-
-	for (e = t->tally.e; ok && e < t->tally.e + t->tally.n; e++) {
-		o = tally_of(&now, e->domid);
-		ok = e->nodes == (o ? o->nodes : 0) &&
-		     e->bytes == (o ? o->bytes : 0);
-	}
-	for (e = now.e; ok && e < now.e + now.n; e++)
-		ok = tally_of(&t->tally, e->domid);
-	free(now.e);
-	return ok;
 }

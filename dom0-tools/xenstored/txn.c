@@ -22,6 +22,14 @@
 #include <string.h>
 #include "xenstored.h"
 
+/* What a transaction has to do with one path. */
+struct access {
+	struct access *next;
+	unsigned int flags;	/* TXN_* */
+	unsigned int len;
+	char path[];
+};
+
 /* Begins one; with its conn's other ones the id is unused. */
 struct txn *txn_start(struct conn *c, uint32_t id)
 {
@@ -33,21 +41,31 @@ struct txn *txn_start(struct conn *c, uint32_t id)
 	t->id = id;
 	t->base = node_get(tree_main.root);
 	t->tree.root = node_get(tree_main.root);
-	t->bytes = sizeof(*t);
-	c->held_bytes += t->bytes;
+	t->access_end = &t->access;
+	txn_charge(t, sizeof(*t));
 	t->next = c->txns;
 	c->txns = t;
 	c->nr_txns++;
 	return t;
 }
 
-/* The transaction of c with this id, or NULL. */
-struct txn *txn_find(const struct conn *c, uint32_t id)
+/*
+ * The transaction of c with this id, or NULL.  One that an earlier daemon
+ * began lives on, with nothing in it but that it cannot succeed.
+ */
+struct txn *txn_find(struct conn *c, uint32_t id)
 {
 	struct txn *t;
 
-	for (t = c->txns; t && t->id != id; t = t->next)
-		;
+	for (t = c->txns; t; t = t->next)
+		if (t->id == id)
+			return t;
+	if (id >= c->old_tx || (!c->who.privileged &&
+				c->nr_txns >= quotas[Q_TXNS].value))
+		return NULL;
+	t = txn_start(c, id);
+	if (t)
+		t->retry = true;
 	return t;
 }
 
@@ -56,17 +74,17 @@ void txn_end(struct txn *t)
 {
 	struct conn *c = t->conn;
 	struct txn **p;
-	unsigned int i;
+	struct access *a;
 
 	for (p = &c->txns; *p != t;)
 		p = &(*p)->next;
 	*p = t->next;
 	c->nr_txns--;
 	c->held_bytes -= t->bytes;
-	for (i = 0; i < t->nr_access; i++)
-		free(t->access[i]);
-	free(t->access);
-	free(t->index);
+	while ((a = t->access)) {
+		t->access = a->next;
+		free(a);
+	}
 	node_put(t->base);
 	tree_destroy(&t->tree);
 	free(t);
@@ -75,195 +93,97 @@ void txn_end(struct txn *t)
 /* Ends all of c's. */
 void txn_end_all(struct conn *c)
 {
+	c->old_tx = 0;
 	while (c->txns)
 		txn_end(c->txns);
 }
 
-/* The place in the index of path[0..len), whose hash is h, or a free one. */
-static unsigned int *txn_slot(const struct txn *t, uint32_t h,
-			      const char *path, size_t len)
+/* Until it ends its connection is charged for so much more. */
+void txn_charge(struct txn *t, unsigned int bytes)
 {
-	unsigned int i = h & (t->index_size - 1);
-	const struct access *a;
-
-	while (t->index[i]) {
-		a = t->access[t->index[i] - 1];
-		if (a->hash == h && !strncmp(a->path, path, len) &&
-		    !a->path[len])
-			break;
-		i = (i + 1) & (t->index_size - 1);
-	}
-	return &t->index[i];
-}
-
-/* Room for one more access: the index stays at most half full. */
-static int txn_grow(struct txn *t)
-{
-	unsigned int size = t->index_size ? t->index_size : 8, i;
-	struct access **access;
-	unsigned int *index;
-
-	if (t->index_size && (t->nr_access + 1) * 2 <= size)
-		return 0;
-	size *= 2;
-	access = realloc(t->access, size / 2 * sizeof(*access));
-	if (!access)
-		return -ENOMEM;
-	t->access = access;
-	index = calloc(size, sizeof(*index));
-	if (!index)
-		return -ENOMEM;
-	free(t->index);
-	t->index = index;
-	t->index_size = size;
-	for (i = 0; i < t->nr_access; i++)
-		*txn_slot(t, access[i]->hash, access[i]->path,
-			  strlen(access[i]->path)) = i + 1;
-	return 0;
-}
-
-static int txn_may_grow(const struct txn *t, size_t bytes)
-{
-	if (t->conn->who.privileged)
-		return 0;
-	if (t->nr_access >= quotas[Q_TXN_NODES].value)
-		return -ENOSPC;
-	return conn_over_quota(t->conn, bytes) ? -ENOMEM : 0;
+	t->bytes += bytes;
+	t->conn->held_bytes += bytes;
 }
 
 /*
- * What follows depends on path[0..len) in the way of `flags`, at least on
- * whether it exists.  t may be NULL: no transaction, nothing to note.
+ * What follows depends on path[0..len), which may be 0 for the root, in the
+ * way of `flags`, at least on whether it exists; or `flags` was done there.
+ * Cannot fail for a path that is noted already.  t may be NULL: no
+ * transaction, nothing to note.
  */
 int txn_note(struct txn *t, const char *path, size_t len, unsigned int flags)
 {
-	unsigned int *slot;
 	struct access *a;
-	uint32_t h;
-	int rc;
 
 	if (!t)
 		return 0;
-	if (txn_grow(t))
+	len += !len;
+	for (a = t->access; a; a = a->next)
+		if (a->len == len && !memcmp(a->path, path, len)) {
+			a->flags |= flags;
+			return 0;
+		}
+	if (!t->conn->who.privileged &&
+	    t->nr_access >= quotas[Q_TXN_NODES].value)
+		return -ENOSPC;
+	if (conn_over_quota(t->conn, sizeof(*a) + len + 1))
 		return -ENOMEM;
-	if (!len) {
-		path = "/";
-		len = 1;
-	}
-	h = wire_hash(WIRE_HASH, path, len);
-	slot = txn_slot(t, h, path, len);
-	if (*slot) {
-		t->access[*slot - 1]->flags |= flags;
-		return 0;
-	}
-	rc = txn_may_grow(t, sizeof(*a) + len);
-	if (rc)
-		return rc;
 	a = malloc(sizeof(*a) + len + 1);
 	if (!a)
 		return -ENOMEM;
-	a->hash = h;
+	a->next = NULL;
 	a->flags = flags;
-	a->charge = 0;
+	a->len = len;
 	memcpy(a->path, path, len);
 	a->path[len] = 0;
-	t->access[t->nr_access++] = a;
-	*slot = t->nr_access;
-	t->bytes += sizeof(*a) + len;
-	t->conn->held_bytes += sizeof(*a) + len;
+	*t->access_end = a;
+	t->access_end = &a->next;
+	t->nr_access++;
+	txn_charge(t, sizeof(*a) + len + 1);
 	return 0;
 }
 
-static struct access *txn_access(const struct txn *t, const char *path,
-				 size_t len)
-{
-	uint32_t h = wire_hash(WIRE_HASH, path, len);
-
-	return t->access[*txn_slot(t, h, path, len) - 1];
-}
-
-/* This was done at path[0..len), which is noted.  t may be NULL. */
-void txn_mark(struct txn *t, const char *path, size_t len, unsigned int flags)
-{
-	if (t)
-		txn_access(t, path, len)->flags |= flags;
-}
-
-/* At path, which is noted, there are now `charge` bytes of value of t's. */
-void txn_charge(struct txn *t, const char *path, unsigned int charge)
-{
-	struct access *a;
-
-	if (!t)
-		return;
-	a = txn_access(t, path, strlen(path));
-	t->bytes += (long)charge - a->charge;
-	t->conn->held_bytes += (long)charge - a->charge;
-	a->charge = charge;
-}
-
-static bool txn_differs(const struct access *a, const struct node *was,
-			const struct node *is)
-{
-	if (was == is)
-		return false;
-	if (!was || !is)
-		return true;
-	return (a->flags & TXN_VALUE && was->value_gen != is->value_gen) ||
-	       (a->flags & TXN_PERMS && was->perms_gen != is->perms_gen) ||
-	       (a->flags & TXN_LIST && was->list_gen != is->list_gen) ||
-	       (a->flags & TXN_TREE && was->tree_gen != is->tree_gen);
-}
-
+/* Has somebody else changed what it depends on? */
 static bool txn_conflicts(const struct txn *t)
 {
+	const struct node *was, *is;
 	const struct access *a;
-	unsigned int i;
 
-	if (t->base == tree_main.root)
-		return false;
-	for (i = 0; i < t->nr_access; i++) {
-		a = t->access[i];
-		if (txn_differs(a, tree_find(t->base, a->path),
-				tree_find(tree_main.root, a->path)))
+	for (a = t->access; a; a = a->next) {
+		was = tree_find(t->base, a->path);
+		is = tree_find(tree_main.root, a->path);
+		if (was == is)
+			continue;
+		if (!was || !is || a->flags & TXN_TREE ||
+		    (a->flags & TXN_VALUE && was->value_gen != is->value_gen) ||
+		    (a->flags & TXN_PERMS && was->perms_gen != is->perms_gen) ||
+		    (a->flags & TXN_LIST && was->list_gen != is->list_gen))
 			return true;
 	}
 	return false;
 }
 
-/* Puts the final state of one path on top of another tree. */
-static int txn_rebase_node(const struct txn *t, const struct access *a,
-			   struct tree *to)
-{
-	const struct node *n = tree_find(t->tree.root, a->path);
-	int rc = 0;
-
-	if (!n || !(a->flags & (TXN_MADE | TXN_SET_VALUE | TXN_SET_PERMS)))
-		return 0;
-	if (a->flags & TXN_MADE)
-		rc = tree_make(to, a->path, n->perms);
-	if (!rc && a->flags & (TXN_MADE | TXN_SET_PERMS))
-		rc = tree_set_perms(to, a->path, n->perms);
-	if (!rc && a->flags & (TXN_MADE | TXN_SET_VALUE))
-		rc = tree_set_value(to, a->path, n->value);
-	return rc;
-}
-
-/* Replaces t's tree by the present one with t's changes. */
+/* Replaces t's tree by the present one with the final state of all that t
+ * changed put on top. */
 static int txn_rebase(struct txn *t)
 {
 	struct tree to = { .root = node_get(tree_main.root) };
 	const struct access *a;
-	unsigned int i;
+	const struct node *n;
 	int rc = 0;
 
-	for (i = 0; i < t->nr_access && !rc; i++) {
-		a = t->access[i];
+	for (a = t->access; a && !rc; a = a->next)
 		if (a->flags & TXN_REMOVED && tree_find(to.root, a->path))
 			rc = tree_remove(&to, a->path);
+	for (a = t->access; a && !rc; a = a->next) {
+		n = tree_find(t->tree.root, a->path);
+		if (n && a->flags & TXN_MADE)
+			rc = tree_make(&to, a->path, n->perms);
+		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_PERMS))
+			rc = tree_set_perms(&to, a->path, n->perms);
+		if (n && !rc && a->flags & (TXN_MADE | TXN_SET_VALUE))
+			rc = tree_set_value(&to, a->path, n->value);
 	}
-	for (i = 0; i < t->nr_access && !rc; i++)
-		rc = txn_rebase_node(t, t->access[i], &to);
 	if (rc) {
 		tree_destroy(&to);
 		return rc;
@@ -273,71 +193,24 @@ static int txn_rebase(struct txn *t)
 	return 0;
 }
 
-static bool txn_over_nodes(const struct txn *t)
-{
-	domid_t domid = t->conn->who.domid;
-	const struct tally_entry *more = tally_of(&t->tree.tally, domid);
-	const struct tally_entry *now = tally_of(&tree_main.tally, domid);
-
-	return !t->conn->who.privileged && more && more->nodes > 0 &&
-	       more->nodes + (now ? now->nodes : 0) >
-	       (int)quotas[Q_NODES].value;
-}
-
-static bool txn_changes(const struct txn *t)
-{
-	unsigned int i;
-
-	for (i = 0; i < t->nr_access; i++)
-		if (t->access[i]->flags & TXN_CHANGES)
-			return true;
-	return false;
-}
-
-/* Everything that may fail on the way to replacing the main tree. */
-static int txn_prepare(struct txn *t)
-{
-	const struct tally *more;
-	unsigned int i;
-	int rc;
-
-	if (t->retry || txn_conflicts(t))
-		return -EAGAIN;
-	if (t->base != tree_main.root) {
-		rc = txn_rebase(t);
-		if (rc)
-			return rc;
-	}
-	if (txn_over_nodes(t))
-		return -ENOSPC;
-	more = &t->tree.tally;
-	for (i = 0; i < more->n; i++)
-		if (tally_reserve(&tree_main.tally, more->e[i].domid))
-			return -ENOMEM;
-	return 0;
-}
-
 /* Tells the journal and the watches, given the tree as it was. */
 static void txn_publish(const struct txn *t, const struct node *old_root)
 {
 	const struct node *n, *old;
 	const struct access *a;
-	unsigned int i;
 
-	for (i = 0; i < t->nr_access; i++)
-		if (t->access[i]->flags & TXN_REMOVED)
-			state_remove(t->access[i]->path);
-	for (i = 0; i < t->nr_access; i++) {
-		a = t->access[i];
+	for (a = t->access; a; a = a->next)
+		if (a->flags & TXN_REMOVED)
+			state_node(a->path, NULL);
+	for (a = t->access; a; a = a->next) {
+		if (!(a->flags & (TXN_CHANGES | TXN_TELL)))
+			continue;
 		n = tree_find(tree_main.root, a->path);
 		old = tree_find(old_root, a->path);
 		if (a->flags & TXN_CHANGES && n)
 			state_node(a->path, n);
-		if (!(a->flags & TXN_TELL) || (!n && !old))
-			continue;
-		watch_fire(a->path, old);
-		if (a->flags & TXN_REMOVED && old)
-			watch_fire_removed(a->path, old);
+		if (a->flags & TXN_TELL && (n || old))
+			watch_fire(a->path, old, a->flags & TXN_REMOVED);
 	}
 }
 
@@ -349,17 +222,32 @@ int txn_commit(struct txn *t)
 {
 	struct node *old_root = tree_main.root;
 	const struct tally *more = &t->tree.tally;
+	struct tally_entry *e;
+	const struct access *a;
 	unsigned int i;
-	int rc;
+	int rc = 0;
 
-	if (!t->retry && !txn_changes(t))
+	for (a = t->access; a && !(a->flags & TXN_CHANGES);)
+		a = a->next;
+	if (!a && !t->retry)
 		return 0;
-	rc = txn_prepare(t);
+	if (t->retry || (t->base != old_root && txn_conflicts(t)))
+		return -EAGAIN;
+	if (t->base != old_root)
+		rc = txn_rebase(t);
+	if (!rc && conn_over_nodes(t->conn,
+				   tally_of(more, t->conn->who.domid).nodes))
+		rc = -ENOSPC;
+	for (i = 0; i < more->n && !rc; i++)
+		if (!tally_get(&tree_main.tally, more->e[i].domid))
+			rc = -ENOMEM;
 	if (rc)
 		return rc;
-	for (i = 0; i < more->n; i++)
-		tally_add(&tree_main.tally, more->e[i].domid,
-			  more->e[i].nodes, more->e[i].bytes);
+	for (i = 0; i < more->n; i++) {
+		e = tally_get(&tree_main.tally, more->e[i].domid);
+		e->nodes += more->e[i].nodes;
+		e->bytes += more->e[i].bytes;
+	}
 	tree_main.root = node_get(t->tree.root);
 	txn_publish(t, old_root);
 	node_put(old_root);

@@ -22,12 +22,15 @@
 #define WATCH_BUCKETS	4096
 
 static struct watch *watch_table[WATCH_BUCKETS];
-static struct perms *watch_introduce_perms, *watch_release_perms;
+
+struct special specials[2] = {
+	{ .name = "@introduceDomain" }, { .name = "@releaseDomain" },
+};
 
 /* The root's path counts as empty, so that each path begins with it. */
 static size_t watch_len(const char *path)
 {
-	return strcmp(path, "/") ? strlen(path) : 0;
+	return path[1] ? strlen(path) : 0;
 }
 
 /* The special paths: at first only for privileged clients. */
@@ -35,19 +38,17 @@ int watch_init(void)
 {
 	static const struct wire_perm none = { .domid = 0 };
 
-	watch_introduce_perms = perms_new(&none, 1);
-	watch_release_perms = perms_new(&none, 1);
-	return watch_introduce_perms && watch_release_perms ? 0 : -ENOMEM;
+	specials[0].perms = blob_new(&none, sizeof(none));
+	specials[1].perms = blob_new(&none, sizeof(none));
+	return specials[0].perms && specials[1].perms ? 0 : -ENOMEM;
 }
 
-/* Where the permissions of a special path are; NULL if there is no such. */
-struct perms **watch_special_perms(const char *name)
+/* The special path of this name; NULL if there is no such. */
+struct special *watch_special(const char *name)
 {
-	if (!strcmp(name, "@introduceDomain"))
-		return &watch_introduce_perms;
-	if (!strcmp(name, "@releaseDomain"))
-		return &watch_release_perms;
-	return NULL;
+	return !strcmp(name, specials[0].name)   ? &specials[0]
+	       : !strcmp(name, specials[1].name) ? &specials[1]
+						 : NULL;
 }
 
 /* The watch of c with this path and token, or NULL. */
@@ -57,8 +58,8 @@ struct watch *watch_find(struct conn *c, const char *path, const char *token)
 
 	for (w = c->watches; w; w = w->next)
 		if (!strcmp(w->path, path) && !strcmp(w->token, token))
-			return w;
-	return NULL;
+			break;
+	return w;
 }
 
 static size_t watch_bytes(const struct watch *w)
@@ -68,17 +69,17 @@ static size_t watch_bytes(const struct watch *w)
 
 /*
  * Registers a watch.  `relative` is how many bytes of an event's path its
- * client does not see.  No event yet.
+ * client does not see.  No event yet.  NULL: no memory.
  */
-int watch_add(struct conn *c, const char *path, const char *token,
-	      unsigned int relative, struct watch **made)
+struct watch *watch_add(struct conn *c, const char *path, const char *token,
+			unsigned int relative)
 {
 	size_t len = strlen(path) + 1;
 	struct watch *w = calloc(1, sizeof(*w) + len + strlen(token) + 1);
 	struct watch **bucket;
 
 	if (!w)
-		return -ENOMEM;
+		return NULL;
 	w->conn = c;
 	w->relative = relative;
 	w->token = w->path + len;
@@ -92,13 +93,13 @@ int watch_add(struct conn *c, const char *path, const char *token,
 	c->watches = w;
 	c->nr_watches++;
 	c->held_bytes += watch_bytes(w);
-	*made = w;
-	return 0;
+	return w;
 }
 
-/* Ends a watch of c. */
-void watch_del(struct conn *c, struct watch *w)
+/* Ends a watch. */
+void watch_del(struct watch *w)
 {
+	struct conn *c = w->conn;
 	struct watch **p;
 
 	for (p = &watch_table[w->hash % WATCH_BUCKETS]; *p != w;)
@@ -119,119 +120,103 @@ void watch_del(struct conn *c, struct watch *w)
 void watch_del_all(struct conn *c)
 {
 	while (c->watches)
-		watch_del(c, c->watches);
+		watch_del(c->watches);
+}
+
+/* Notes whether an event is owed to w. */
+void watch_owe(struct watch *w, bool owed)
+{
+	w->conn->nr_owed += owed - w->owed;
+	w->owed = owed;
+	state_watch(w, STATE_SAME);
 }
 
 /* Tells w of a change at path, now or when there is room. */
 void watch_tell(struct watch *w, const char *path)
 {
-	if (w->owed || conn_event(w->conn, w, path))
-		return;
-	w->owed = true;
-	w->conn->nr_owed++;
-	state_watch(w, WATCH_OWE);
-}
-
-/* What decides who may hear of a change. */
-struct watch_view {
-	const struct perms *p[3];	/* each may be NULL */
-};
-
-static bool watch_permitted(const struct watch *w,
-			    const struct watch_view *view)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(view->p); i++)
-		if (view->p[i] &&
-		    perms_for(view->p[i], &w->conn->who) & PERM_READ)
-			return true;
-	return false;
-}
-
-/* Tells those who watch exactly path[0..len), whose hash is h. */
-static void watch_fire_at(uint32_t h, const char *at, size_t len,
-			  const char *path, const struct watch_view *view)
-{
-	struct watch *w;
-
-	for (w = watch_table[h % WATCH_BUCKETS]; w; w = w->next_hash)
-		if (w->hash == h && watch_len(w->path) == len &&
-		    !memcmp(w->path, at, len) && watch_permitted(w, view))
-			watch_tell(w, path);
-}
-
-static const struct node *watch_parent(const struct node *root,
-				       const char *path)
-{
-	size_t len;
-
-	if (!path[1])
-		return NULL;
-	/* Of the nearest that exists: it cannot be read if that cannot. */
-	root = tree_find_near(root, path, &len);
-	return root;
+	if (!w->owed && !conn_event(w->conn, w, path))
+		watch_owe(w, true);
 }
 
 /*
- * The node at path in the main tree was created, changed or (with all below)
- * removed: tells those who watch it or a node above.  `old` is what it was,
- * or NULL.
+ * Tells those who watch exactly at[0..len), whose hash is h, of a change at
+ * path; only who may read by one of these permissions, which may be NULL.
  */
-void watch_fire(const char *path, const struct node *old)
+static void watch_fire_at(uint32_t h, const char *at, size_t len,
+			  const char *path, struct blob *const perms[3])
 {
-	const struct node *now = tree_find(tree_main.root, path);
-	char up[PATH_ROOM];
-	struct watch_view view = { {
-		now ? now->perms : NULL, old ? old->perms : NULL,
-	} };
-	size_t len = watch_len(path), i, start;
-	const struct node *parent;
-	uint32_t h = WIRE_HASH;
+	const struct subject *who;
+	struct watch *w;
+	int i;
 
-	if (len) {
-		start = path_parent(path);
-		memcpy(up, path, start);
-		strcpy(up + start, start ? "" : "/");
-		parent = watch_parent(tree_main.root, up);
-		if (parent)
-			view.p[2] = parent->perms;
-	}
-	watch_fire_at(h, path, 0, path, &view);
-	for (start = 0, i = 1; i <= len; i++) {
-		if (i < len && path[i] != '/')
+	for (w = watch_table[h % WATCH_BUCKETS]; w; w = w->next_hash) {
+		if (w->hash != h || watch_len(w->path) != len ||
+		    memcmp(w->path, at, len))
 			continue;
-		h = wire_hash(h, path + start, i - start);
-		watch_fire_at(h, path, i, path, &view);
-		start = i;
+		who = &w->conn->who;
+		for (i = 0; i < 3; i++)
+			if (perms[i] && perms_for(perms[i], who) & WIRE_READ) {
+				watch_tell(w, path);
+				break;
+			}
 	}
+}
+
+/* Tells those who watch exactly this path. */
+static void watch_fire_path(const char *path, struct blob *perms)
+{
+	size_t len = watch_len(path);
+
+	watch_fire_at(wire_hash(WIRE_HASH, path, len), path, len, path,
+		      (struct blob *const[3]){ perms });
 }
 
 static bool watch_removed_fn(void *arg, const char *path,
 			     const struct node *n)
 {
-	struct watch_view view = { { n->perms } };
-	size_t len = watch_len(path);
-
-	if (n != arg)	/* the top one is watch_fire()'s */
-		watch_fire_at(wire_hash(WIRE_HASH, path, len), path, len,
-			      path, &view);
+	if (n != arg)	/* the top one has been told */
+		watch_fire_path(path, n->perms);
 	return true;
 }
 
-/* The subtree `old` at path was removed: tells those who watch in there. */
-void watch_fire_removed(const char *path, const struct node *old)
+/*
+ * The node at path in the main tree was created, changed or (`removed`, with
+ * all below) removed: tells those who watch it or a node above or, if it was
+ * removed, below.  `old` is what it was, or NULL.
+ */
+void watch_fire(const char *path, const struct node *old, bool removed)
 {
-	tree_walk(old, path, watch_removed_fn, (void *)old);
+	const struct node *now = tree_find(tree_main.root, path);
+	struct blob *perms[3] = { now ? now->perms : NULL,
+				  old ? old->perms : NULL };
+	size_t len = watch_len(path), i, near, start = 0;
+	uint32_t h = WIRE_HASH;
+	char up[PATH_ROOM];
+
+	if (len) {
+		/* Of the nearest that exists: the parent cannot be read if
+		 * that cannot. */
+		i = path_parent(path);
+		memcpy(up, path, i);
+		up[i] = 0;
+		perms[2] = tree_find_near(tree_main.root, up, &near)->perms;
+	}
+	watch_fire_at(h, path, 0, path, perms);
+	for (i = 1; i <= len; i++) {
+		if (i < len && path[i] != '/')
+			continue;
+		h = wire_hash(h, path + start, i - start);
+		watch_fire_at(h, path, i, path, perms);
+		start = i;
+	}
+	if (removed && old)
+		tree_walk(old, path, watch_removed_fn, (void *)old);
 }
 
 /* A domain came or went: `name` is the special path. */
 void watch_fire_special(const char *name)
 {
-	struct watch_view view = { { *watch_special_perms(name) } };
-	size_t len = strlen(name);
-
-	watch_fire_at(wire_hash(WIRE_HASH, name, len), name, len, name, &view);
+	watch_fire_path(name, watch_special(name)->perms);
 }
 
 /* Queues what c is owed, as far as there is room. */
@@ -239,13 +224,10 @@ void watch_pay(struct conn *c)
 {
 	struct watch *w;
 
-	for (w = c->watches; w && c->nr_owed; w = w->next) {
-		if (!w->owed)
-			continue;
-		if (!conn_event(c, w, w->path))
-			return;
-		w->owed = false;
-		c->nr_owed--;
-		state_watch(w, WATCH_PAY);
-	}
+	for (w = c->watches; w && c->nr_owed; w = w->next)
+		if (w->owed) {
+			if (!conn_event(c, w, w->path))
+				return;
+			watch_owe(w, false);
+		}
 }

@@ -12,12 +12,14 @@
  *	           |
  *	       state.c			the journal that survives a kill
  *
- * tree, perms, watch, txn, domain, conn and request do no I/O and run on the
- * host under test, with the ring_* functions replaced.
+ * tree, watch, txn, domain, conn and request do no I/O and run on the host
+ * under test, with the ring_* functions replaced.
  *
  * The rule that makes a kill harmless: nothing a request caused leaves the
- * process, and no request is taken off a ring for good, before one write()
- * has put all of it into the journal (see state.c).
+ * process, and no request is taken off a ring for good, before it is whole in
+ * the journal (see state.c).
+ *
+ * Functions that can fail return a negative errno value.
  */
 #ifndef XENSTORED_H
 #define XENSTORED_H
@@ -27,59 +29,43 @@
 /* Room for the longest path and its NUL. */
 #define PATH_ROOM	(XENSTORE_ABS_PATH_MAX + 1)
 
-/* perms.c */
-#define PERM_READ	WIRE_READ
-#define PERM_WRITE	WIRE_WRITE
-#define PERM_OWNER	4
-struct perms {			/* never changed once shared */
+/* tree.c */
+struct blob {			/* a value or permissions; never changed */
 	unsigned int refs;
-	unsigned int n;
-	struct wire_perm p[];	/* first: owner, and rights of all others */
+	unsigned int len;	/* in bytes */
+	union {
+		char data[0];
+		struct wire_perm perm[0];	/* first: the owner, and
+						   rights of all others */
+	};
 };
+#define PERM_OWNER	4	/* beside WIRE_READ and WIRE_WRITE */
 struct subject {		/* on whose behalf */
 	domid_t domid;
 	domid_t target;		/* whom it may act for, or domid again */
 	bool privileged;
 };
-struct perms *perms_new(const struct wire_perm *p, unsigned int n);
-struct perms *perms_get(struct perms *perms);
-void perms_put(struct perms *perms);
-struct perms *perms_inherit(struct perms *parent, const struct subject *who);
-unsigned int perms_for(const struct perms *perms, const struct subject *who);
-bool perms_mention(const struct perms *perms, domid_t domid);
-struct perms *perms_without(const struct perms *perms, domid_t domid);
-
-/* tree.c */
-struct value {			/* never changed once shared */
-	unsigned int refs;
-	unsigned int len;
-	char data[];
-};
 struct node {
 	unsigned int refs;
-	unsigned int nr_children, room;
+	unsigned int nr_children;
 	unsigned int list_len;	/* of all children's names with NULs */
-	uint64_t value_gen;	/* when value, perms, child, ... */
+	uint64_t value_gen;	/* when the value was last changed, ... */
 	uint64_t perms_gen;
 	uint64_t list_gen;
-	union {
-		uint64_t tree_gen;	/* ... anything here or below changed */
-		struct node *dead;	/* while being freed */
-	};
-	struct value *value;	/* NULL: empty */
-	struct perms *perms;
+	struct node *dead;	/* while being freed */
+	struct blob *value;	/* NULL: empty */
+	struct blob *perms;
 	struct node **child;	/* sorted by name */
 	unsigned int name_len;
 	char name[];
 };
-struct tally_entry {
-	domid_t domid;
-	int nodes;
-	long bytes;
-};
-struct tally {			/* nodes by owner, sorted by domid */
-	unsigned int n, room;
-	struct tally_entry *e;
+struct tally {			/* what nodes there are, by owner */
+	unsigned int n;
+	struct tally_entry {
+		domid_t domid;
+		int nodes;
+		long bytes;
+	} *e;
 };
 struct tree {
 	struct node *root;
@@ -87,29 +73,33 @@ struct tree {
 };
 typedef bool tree_fn(void *arg, const char *path, const struct node *n);
 extern struct tree tree_main;
-void tree_clock_start(uint64_t now);
+extern uint64_t tree_clock;
+struct blob *blob_new(const void *data, unsigned int len);
+struct blob *blob_get(struct blob *b);
+void blob_put(struct blob *b);
+unsigned int perms_count(const struct blob *perms);
+struct blob *perms_inherit(struct blob *parent, const struct subject *who);
+unsigned int perms_for(const struct blob *perms, const struct subject *who);
+struct blob *perms_without(const struct blob *perms, domid_t domid);
 int tree_init(struct tree *t);
 void tree_destroy(struct tree *t);
 struct node *node_get(struct node *n);
 void node_put(struct node *n);
+long node_bytes(const struct node *n);
 bool path_valid(const char *path);
 size_t path_parent(const char *path);
 const struct node *tree_find(const struct node *root, const char *path);
 const struct node *tree_find_near(const struct node *root, const char *path,
 				  size_t *len);
-struct value *value_new(const void *data, unsigned int len);
-struct value *value_get(struct value *v);
-void value_put(struct value *v);
-int tree_make(struct tree *t, const char *path, struct perms *perms);
-int tree_set_value(struct tree *t, const char *path, struct value *v);
-int tree_set_perms(struct tree *t, const char *path, struct perms *perms);
+int tree_make(struct tree *t, const char *path, struct blob *perms);
+int tree_set_value(struct tree *t, const char *path, struct blob *value);
+int tree_set_perms(struct tree *t, const char *path, struct blob *perms);
 int tree_remove(struct tree *t, const char *path);
 bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 	       void *arg);
-int tally_reserve(struct tally *t, domid_t domid);
-void tally_add(struct tally *t, domid_t domid, int nodes, long bytes);
-const struct tally_entry *tally_of(const struct tally *t, domid_t domid);
-bool tree_recount(const struct tree *t);
+struct tally_entry *tally_get(struct tally *t, domid_t domid);
+struct tally_entry tally_of(const struct tally *t, domid_t domid);
+void tally_forget(struct tally *t, domid_t domid);
 
 /* conn.c */
 struct msg {			/* to be sent */
@@ -121,8 +111,7 @@ struct msg {			/* to be sent */
 };
 struct conn {
 	struct conn *next;		/* of all connections */
-	struct conn *next_active;
-	bool active;			/* on the list of those with work */
+	bool active;			/* a ring that is to be looked at */
 	bool dead;			/* heard no more; a socket is closed */
 	int fd;				/* socket, or -1 */
 	unsigned int polled;		/* LOOP_*: what for, if a socket */
@@ -139,6 +128,7 @@ struct conn {
 	struct txn *txns;
 	unsigned int nr_txns;
 	uint32_t next_tx;
+	uint32_t old_tx;		/* before it: an earlier daemon's */
 };
 extern struct conn *conns;
 struct conn *conn_new(int fd, struct domain *d);
@@ -146,17 +136,15 @@ void conn_reset(struct conn *c);
 void conn_free(struct conn *c);
 bool conn_blocked(const struct conn *c);
 bool conn_over_quota(const struct conn *c, size_t more);
-bool conn_ready(struct conn *c);
-void conn_reply(struct conn *c, uint32_t type, const void *data,
-		unsigned int len);
-void conn_ack(struct conn *c);
-void conn_error(struct conn *c, int error);
+bool conn_over_nodes(const struct conn *c, int more);
+int conn_feed(struct conn *c, const char *p, size_t len);
+int conn_reply(struct conn *c, uint32_t type, const void *data,
+	       unsigned int len);
+int conn_error(struct conn *c, int rc);
 bool conn_event(struct conn *c, struct watch *w, const char *path);
-bool conn_requeue(struct conn *c, const char *bytes, unsigned int len);
+bool conn_requeue(struct conn *c, const struct xsd_sockmsg *hdr,
+		  unsigned int sent);
 void conn_sent(struct conn *c, unsigned int len);
-void conn_activate(struct conn *c);
-struct conn *conn_next_active(void);
-bool conn_any_active(void);
 
 /* watch.c */
 struct watch {
@@ -169,18 +157,22 @@ struct watch {
 	const char *token;	/* behind the path's NUL */
 	char path[];		/* absolute, or "@..." */
 };
-int watch_add(struct conn *c, const char *path, const char *token,
-	      unsigned int relative, struct watch **made);
+extern struct special {
+	const char *name;
+	struct blob *perms;
+} specials[2];
+struct watch *watch_add(struct conn *c, const char *path, const char *token,
+			unsigned int relative);
 struct watch *watch_find(struct conn *c, const char *path,
 			 const char *token);
-void watch_del(struct conn *c, struct watch *w);
+void watch_del(struct watch *w);
 void watch_del_all(struct conn *c);
+void watch_owe(struct watch *w, bool owed);
 void watch_tell(struct watch *w, const char *path);
-void watch_fire(const char *path, const struct node *old);
-void watch_fire_removed(const char *path, const struct node *old);
+void watch_fire(const char *path, const struct node *old, bool removed);
 void watch_fire_special(const char *name);
 void watch_pay(struct conn *c);
-struct perms **watch_special_perms(const char *name);
+struct special *watch_special(const char *name);
 int watch_init(void);
 
 /* txn.c */
@@ -194,12 +186,6 @@ int watch_init(void);
 #define TXN_REMOVED	0x080
 #define TXN_TELL	0x100	/* watches fire for it */
 #define TXN_CHANGES	(TXN_MADE | TXN_SET_VALUE | TXN_SET_PERMS | TXN_REMOVED)
-struct access {
-	uint32_t hash;
-	unsigned int flags;
-	unsigned int charge;	/* bytes of the value it wrote */
-	char path[];
-};
 struct txn {
 	struct txn *next;
 	struct conn *conn;
@@ -207,19 +193,15 @@ struct txn {
 	bool retry;		/* can only end in EAGAIN */
 	struct node *base;	/* the tree as it was */
 	struct tree tree;	/* and as it is seen inside */
-	struct access **access;	/* in the order of first use */
+	struct access *access, **access_end;	/* in the order of first use */
 	unsigned int nr_access;
-	unsigned int *index;	/* hash table into access, +1; 0 is empty */
-	unsigned int index_size;
 	unsigned long bytes;	/* of its connection's held_bytes */
 };
 struct txn *txn_start(struct conn *c, uint32_t id);
-struct txn *txn_find(const struct conn *c, uint32_t id);
+struct txn *txn_find(struct conn *c, uint32_t id);
+void txn_charge(struct txn *t, unsigned int bytes);
 int txn_note(struct txn *t, const char *path, size_t len,
 	     unsigned int flags);
-void txn_mark(struct txn *t, const char *path, size_t len,
-	      unsigned int flags);
-void txn_charge(struct txn *t, const char *path, unsigned int charge);
 int txn_commit(struct txn *t);
 void txn_end(struct txn *t);
 void txn_end_all(struct conn *c);
@@ -228,69 +210,56 @@ void txn_end_all(struct conn *c);
 enum domain_fate { DOMAIN_RUNS, DOMAIN_SHUTDOWN, DOMAIN_DYING, DOMAIN_GONE };
 struct domain {
 	domid_t domid;
-	bool introduced;
 	bool shutdown;		/* and @releaseDomain fired for it */
-	domid_t target;		/* see struct subject */
-	uint64_t gfn;		/* of the ring, as the tools said */
 	uint32_t remote_port;
-	struct conn *conn;	/* while introduced */
+	struct conn *conn;	/* NULL: not introduced, only mentioned */
 	/* conn_ring.c: our own indices, never read back from the page. */
 	struct xenstore_domain_interface *page;
-	bool granted;
 	uint32_t local_port;
 	uint32_t req_cons, rsp_prod;
 	uint32_t told_cons;	/* the req_cons that the page shows */
 };
 extern struct domain *domains[DOMID_FIRST_RESERVED];	/* by domid */
 extern unsigned int domains_end;	/* the highest domid so far, + 1 */
+struct domain *domain_get(domid_t domid);
 int domain_known(domid_t domid);
-int domain_introduce(domid_t domid, uint64_t gfn, uint32_t port);
-struct domain *domain_restore(domid_t domid, bool reset);
+int domain_introduce(domid_t domid, uint32_t port);
 void domain_drop(domid_t domid);
-void domain_set_target(struct domain *d, domid_t target);
 void domain_release(domid_t domid);
 void domain_scan(void);
 
 /* request.c */
-struct quota {
-	const char *name;
-	unsigned int value;
-};
 enum { Q_NODES, Q_NODE_SIZE, Q_WATCHES, Q_TXNS, Q_TXN_NODES, Q_PERMS,
        Q_OUTSTANDING, Q_MEMORY, Q_COUNT };
-extern struct quota quotas[Q_COUNT];
+extern struct quota {
+	const char *name;
+	unsigned int value;
+} quotas[Q_COUNT];
 void request_handle(struct conn *c);
 
 /* state.c */
+enum state_op { STATE_GONE, STATE_NEW, STATE_SAME };
 bool state_load(const char *path);
 void state_open(const char *path);
 void state_node(const char *path, const struct node *n);
-void state_remove(const char *path);
-void state_special(const char *name, struct perms *perms);
-void state_domain(const struct domain *d, bool reset);
-void state_release(domid_t domid);
-enum state_watch_op { WATCH_DEL, WATCH_ADD, WATCH_OWE, WATCH_PAY };
-void state_watch(const struct watch *w, enum state_watch_op op);
-void state_txn(const struct txn *t, bool begin);
-void state_conn(const struct domain *d);
+void state_special(const struct special *s);
+void state_domain(const struct domain *d, enum state_op op);
+void state_watch(const struct watch *w, enum state_op op);
 void state_out(const struct domain *d, const struct msg *m);
-void state_quota(unsigned int i);
 void state_commit(void);
 
 /* conn_ring.c; replaced in tests */
 void ring_open(void);
 void ring_start(void);
 int ring_attach(struct domain *d);
-int ring_rebind(struct domain *d);
 void ring_detach(struct domain *d);
 void ring_restart(struct domain *d);
 enum domain_fate ring_domain_fate(domid_t domid);
-bool ring_receive(struct conn *c);
+void ring_receive(struct conn *c);
 void ring_send(struct conn *c);
 
 /* conn_sock.c */
 void sock_open(const char *path);
 void sock_send(struct conn *c);
-void sock_close(struct conn *c);
 
 #endif

@@ -31,29 +31,17 @@ static size_t take_bytes(struct input *in, size_t n, const uint8_t **p)
 /* As conn_ring.c and conn_sock.c do. */
 static void feed(struct conn *c, const uint8_t *p, size_t n)
 {
-	unsigned int want;
+	int taken;
 
-	while (!c->dead && !conn_blocked(c)) {
-		want = wire_wanted(&c->in);
-		if (want == ~0u) {
+	for (; n && !c->dead && !conn_blocked(c); p += taken, n -= taken) {
+		taken = conn_feed(c, (const char *)p, n);
+		if (taken < 0) {
 			conn_reset(c);
 			c->dead = true;
 			return;
 		}
-		if (want > n)
-			want = n;
-		memcpy(c->in.bytes + c->in.used, p, want);
-		c->in.used += want;
-		p += want;
-		n -= want;
-		if (wire_complete(&c->in)) {
-			if (!conn_ready(c))
-				return;
-			request_handle(c);
-			c->in.used = 0;
-		} else if (!n) {
+		if (!wire_wanted(&c->in))
 			return;
-		}
 	}
 }
 

@@ -11,9 +11,9 @@
 #include "../host/test.h"
 #include "../../dom0-tools/xenconsoled/xenconsoled.h"
 
-void console_viewer_event(struct viewer *v, unsigned int events)
+void console_viewer_event(void *viewer, unsigned int events)
 {
-	(void)v;
+	(void)viewer;
 	(void)events;
 }
 
@@ -34,7 +34,7 @@ static bool backlog_ok(const struct backlog *b)
 {
 	uint64_t i;
 
-	if (b->end != written || b->end - b->start > b->max)
+	if (b->end != written || b->end - b->start > b->room)
 		return false;
 	for (i = b->start; i < b->end; i++)
 		if (b->data[i & (b->room - 1)] != all[i])
@@ -45,7 +45,7 @@ static bool backlog_ok(const struct backlog *b)
 /* The last `max` bytes, whatever the pieces. */
 static void backlog_keeps_the_end(void)
 {
-	struct backlog b = { .max = 4096 };
+	struct backlog b = { .room = 4096 };
 
 	written = 0;
 	while (written < 100000) {
@@ -54,7 +54,7 @@ static void backlog_keeps_the_end(void)
 	}
 	CHECK_EQ(b.end - b.start, 4096);
 	free(b.data);
-	b = (struct backlog){ .max = 65536 };
+	b = (struct backlog){ .room = 65536 };
 	written = 0;
 	while (written < 60000)
 		put_random(&b, 100);
@@ -66,7 +66,7 @@ static void backlog_keeps_the_end(void)
 /* Fast and slow ones see the same bytes, the slow one with a gap. */
 static void viewers(void)
 {
-	struct backlog b = { .max = 8192 };
+	struct backlog b = { .room = 8192 };
 	struct viewer *list = NULL, *fast, *slow;
 	unsigned int got = 0, gap, i;
 	static char buf[1 << 19];
@@ -77,12 +77,14 @@ static void viewers(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s))
 		abort();
-	fast = viewer_new(NULL, &list, f[0], 0);
-	slow = viewer_new(NULL, &list, s[0], 0);
+	CHECK(viewer_new(NULL, &list, f[0], 0));
+	fast = list;
+	CHECK(viewer_new(NULL, &list, s[0], 0));
+	slow = list;
 	while (written < 400000) {
 		put_random(&b, 1 + test_random() % 2000);
-		CHECK(viewer_write(fast, &b));
-		CHECK(viewer_write(slow, &b));
+		CHECK(viewer_write(fast, &b, true));
+		CHECK(viewer_write(slow, &b, true));
 		n = read(f[1], buf, sizeof(buf));
 		CHECK(n > 0 && !memcmp(buf, all + got, n));
 		got += n;
@@ -92,7 +94,7 @@ static void viewers(void)
 	for (got = 0; (n = read(s[1], buf + got, sizeof(buf) - got)) > 0;)
 		got += n;
 	CHECK(!memcmp(buf, all, got));
-	CHECK(viewer_write(slow, &b));
+	CHECK(viewer_write(slow, &b, true));
 	gap = got;
 	while ((n = read(s[1], buf + got, sizeof(buf) - got)) > 0)
 		got += n;
@@ -101,7 +103,7 @@ static void viewers(void)
 	CHECK(!memcmp(buf + gap, all + written - i, i));
 	close(s[1]);
 	put_random(&b, 10);
-	CHECK(!viewer_write(slow, &b));
+	CHECK(!viewer_write(slow, &b, true));
 	viewer_free(slow, &list);
 	viewer_free(fast, &list);
 	CHECK(!list);
@@ -121,13 +123,14 @@ static void logs_rotate(void)
 	if (!mkdtemp(dir))
 		abort();
 	memset(line, 'x', sizeof(line));
-	logfile_open(&l, dir, "guest-a.log");
+	snprintf(l.path, sizeof(l.path), "%s/guest-a.log", dir);
+	logfile_open(&l);
 	for (i = 0; i < 7000; i++)
 		logfile_write(&l, line, sizeof(line));
-	logfile_close(&l);
-	logfile_open(&l, dir, "guest-a.log");
+	close(l.fd);
+	logfile_open(&l);
 	CHECK(l.size > 0);
-	logfile_close(&l);
+	close(l.fd);
 	for (i = 0; i < 10; i++) {
 		snprintf(path, sizeof(path), i ? "%s/guest-a.log.%d"
 					       : "%s/guest-a.log", dir, i);
@@ -141,9 +144,10 @@ static void logs_rotate(void)
 	CHECK(sum > 4000000);
 	rmdir(dir);
 	/* Where nothing can be written, nothing happens. */
-	logfile_open(&l, "/nowhere", "x");
+	strcpy(l.path, "/nowhere/x");
+	logfile_open(&l);
+	CHECK(l.fd < 0);
 	logfile_write(&l, line, sizeof(line));
-	logfile_close(&l);
 }
 
 int main(void)

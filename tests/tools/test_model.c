@@ -396,10 +396,10 @@ static bool compare_node(void *arg, const char *path, const struct node *n)
 		return false;
 	CHECK_EQ(n->value ? n->value->len : 0, strlen(m->value));
 	CHECK(!n->value || !memcmp(n->value->data, m->value, n->value->len));
-	CHECK_EQ(n->perms->n, m->nr_perms);
+	CHECK_EQ(perms_count(n->perms), m->nr_perms);
 	for (i = 0; i < m->nr_perms; i++)
-		CHECK(n->perms->p[i].domid == m->perm[i].domid &&
-		      n->perms->p[i].access == m->perm[i].access);
+		CHECK(n->perms->perm[i].domid == m->perm[i].domid &&
+		      n->perms->perm[i].access == m->perm[i].access);
 	return !test_bad;
 }
 

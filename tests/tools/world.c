@@ -40,7 +40,6 @@ void *__wrap_realloc(void *p, size_t n)
 
 /* conn_ring.c's part */
 int ring_attach(struct domain *d) { d->local_port = 1; return 0; }
-int ring_rebind(struct domain *d) { (void)d; return 0; }
 void ring_detach(struct domain *d) { (void)d; }
 void ring_restart(struct domain *d) { d->req_cons = d->rsp_prod = 0; }
 enum domain_fate ring_domain_fate(domid_t domid) { return world_fate[domid]; }
@@ -54,7 +53,7 @@ void world_start(void)
 	world_fate[0] = DOMAIN_RUNS;
 	world_fail_at = 0;
 	if (tree_init(&tree_main) || watch_init() ||
-	    domain_introduce(0, 0, 1))
+	    domain_introduce(0, 1))
 		abort();
 	snprintf(state_file, sizeof(state_file), STATE, (int)getpid());
 	state_open(state_file);
@@ -69,8 +68,8 @@ static void stop(void)
 	while (conns)
 		conn_free(conns);
 	tree_destroy(&tree_main);
-	perms_put(*watch_special_perms("@introduceDomain"));
-	perms_put(*watch_special_perms("@releaseDomain"));
+	blob_put(specials[0].perms);
+	blob_put(specials[1].perms);
 }
 
 void world_stop(void)
@@ -108,7 +107,7 @@ bool world_restart(void)
 struct conn *world_domain(domid_t domid)
 {
 	world_fate[domid] = DOMAIN_RUNS;
-	if (domain_introduce(domid, 1, 1))
+	if (domain_introduce(domid, 1))
 		abort();
 	return domains[domid]->conn;
 }
@@ -123,20 +122,19 @@ const struct answer *ask(struct conn *c, uint32_t type, uint32_t tx,
 {
 	static struct answer a;
 	struct msg **p, *m;
+	struct xsd_sockmsg hdr;
 	static uint32_t id;
 
-	c->in.hdr = (struct xsd_sockmsg){ type, ++id, tx, len };
-	memcpy(c->in.bytes + sizeof(c->in.hdr), data, len);
-	c->in.used = sizeof(c->in.hdr) + len;
+	hdr = (struct xsd_sockmsg){ type, ++id, tx, len };
 	memset(&a, 0, sizeof(a));
-	if (!wire_complete(&c->in) || !conn_ready(c)) {
+	conn_feed(c, (char *)&hdr, sizeof(hdr));
+	conn_feed(c, data, len);
+	if (c->in.used) {
 		a.type = XS_ERROR;
 		strcpy(a.data, "ENOMEM");
 		c->in.used = 0;
 		return &a;
 	}
-	request_handle(c);
-	c->in.used = 0;
 	/* Its answer is the last message that is no event. */
 	m = NULL;
 	for (p = &c->out; *p; p = &(*p)->next)
@@ -146,13 +144,13 @@ const struct answer *ask(struct conn *c, uint32_t type, uint32_t tx,
 		CHECK(!"an answer");
 		return &a;
 	}
-	memcpy(&c->in.hdr, m->bytes, sizeof(c->in.hdr));
-	CHECK_EQ(c->in.hdr.req_id, id);
-	CHECK_EQ(c->in.hdr.tx_id, tx);
-	CHECK(c->in.hdr.type == type || c->in.hdr.type == XS_ERROR);
-	a.type = c->in.hdr.type;
-	a.len = c->in.hdr.len;
-	memcpy(a.data, m->bytes + sizeof(c->in.hdr), a.len);
+	memcpy(&hdr, m->bytes, sizeof(hdr));
+	CHECK_EQ(hdr.req_id, id);
+	CHECK_EQ(hdr.tx_id, tx);
+	CHECK(hdr.type == type || hdr.type == XS_ERROR);
+	a.type = hdr.type;
+	a.len = hdr.len;
+	memcpy(a.data, m->bytes + sizeof(hdr), a.len);
 	/* Taken by the client out of order: only tests can. */
 	for (p = &c->out; *p != m; p = &(*p)->next)
 		;
@@ -247,4 +245,32 @@ void world_drain(struct conn *c)
 {
 	while (c->out)
 		conn_sent(c, c->out->len - c->out->sent);
+}
+
+static bool recount(void *arg, const char *path, const struct node *n)
+{
+	struct tally_entry *e = tally_get(arg, n->perms->perm[0].domid);
+
+	(void)path;
+	e->nodes++;
+	e->bytes += node_bytes(n);
+	return true;
+}
+
+bool tree_recount(const struct tree *t)
+{
+	struct tally now = { 0 };
+	struct tally_entry *e, is;
+	bool ok = true;
+	unsigned int i;
+
+	tree_walk(t->root, "/", recount, &now);
+	for (i = 0; i < t->tally.n; i++) {
+		is = t->tally.e[i];
+		e = tally_get(&now, is.domid);
+		ok = ok && e->nodes == is.nodes && e->bytes == is.bytes;
+	}
+	ok = ok && now.n == t->tally.n;
+	free(now.e);
+	return ok;
 }

@@ -46,5 +46,7 @@ int watch(struct conn *c, const char *path, const char *token);
 /* The next event of c as "path token", or "" if there is none. */
 const char *world_event(struct conn *c);
 void world_drain(struct conn *c);
+/* True if the tally of a tree is what counting again gives. */
+bool tree_recount(const struct tree *t);
 
 #endif

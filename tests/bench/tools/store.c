@@ -24,10 +24,10 @@ static double now(void)
 }
 
 /* Read, write twice, commit; again where it was in vain, which is counted. */
-static unsigned int transactions(unsigned int writer, unsigned int rounds)
+static unsigned int transactions(struct store *s, unsigned int writer,
+				 unsigned int rounds)
 {
 	unsigned int i, conflicts = 0;
-	struct store *s = store_open();
 	struct arena a = { 0 };
 	char path[64];
 	uint32_t tx;
@@ -50,27 +50,28 @@ static unsigned int transactions(unsigned int writer, unsigned int rounds)
 			conflicts += rc != 0;
 		} while (rc);
 	arena_release(&a);
-	store_close(s);
 	return conflicts;
 }
 
 int main(void)
 {
 	unsigned int i, conflicts = 0;
+	struct store *s;
 	double from;
 	int status;
 
 	log_open("store-bench", false, false);
+	s = store_open();
 	for (i = 0; i < WRITERS; i++)
-		transactions(i, 1);
+		transactions(s, i, 1);
 	from = now();
-	transactions(0, ROUNDS);
+	transactions(s, 0, ROUNDS);
 	printf("BENCH store-transaction %.0f\n", (now() - from) / ROUNDS);
 	fflush(stdout);
 	from = now();
 	for (i = 0; i < WRITERS; i++)
 		if (!fork())
-			_exit(transactions(i, ROUNDS / 4) & 255);
+			_exit(transactions(store_open(), i, ROUNDS / 4) & 255);
 	while (wait(&status) > 0)
 		conflicts += WEXITSTATUS(status);
 	printf("BENCH store-transaction-of-16 %.0f\n",
