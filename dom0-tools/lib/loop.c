@@ -67,6 +67,7 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 	if (loop_epoll < 0)
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_slots[fd].generation++;
+	loop_slots[fd].fn = NULL;
 	rc = loop_want(fd, events);
 	if (rc)
 		return rc;
