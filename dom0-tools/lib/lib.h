@@ -24,12 +24,11 @@
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 
 /* log.c */
-void log_open(const char *program, bool to_syslog, bool verbose);
+void log_open(const char *program, bool to_syslog);
 void log_at(int priority, const char *fmt, ...) PRINTF(2, 3);
-/* What the operator may want to know; what went wrong; only with -v. */
+/* What the operator may want to know; what went wrong. */
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARNING, __VA_ARGS__)
-#define log_debug(...)	log_at(LOG_DEBUG, __VA_ARGS__)
 void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 
@@ -66,7 +65,6 @@ int loop_want(int fd, unsigned int events);
 void loop_del(int fd);
 void loop_timer_set(struct loop_timer *t, uint64_t ms);
 void loop_timer_clear(struct loop_timer *t);
-int loop_signal(int sig, void (*fn)(void));
 void loop_after(bool (*fn)(void));
 void loop_forked(void);
 void loop_run(void);

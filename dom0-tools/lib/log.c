@@ -11,14 +11,13 @@
 #include "lib.h"
 
 static const char *log_program = "?";
-static bool log_to_syslog, log_verbose;
+static bool log_to_syslog;
 
-/* Says where messages go from now on, and whether log_debug() is heard. */
-void log_open(const char *program, bool to_syslog, bool verbose)
+/* Says where messages go from now on. */
+void log_open(const char *program, bool to_syslog)
 {
 	log_program = program;
 	log_to_syslog = to_syslog;
-	log_verbose = verbose;
 	if (to_syslog)
 		openlog(program, LOG_PID, LOG_DAEMON);
 }
@@ -35,13 +34,11 @@ static void log_line(int priority, const char *reason, const char *fmt,
 		fprintf(stderr, "%s: %s%s\n", log_program, line, reason);
 }
 
-/* See log_info(), log_warn() and log_debug(). */
+/* See log_info() and log_warn(). */
 void log_at(int priority, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (priority == LOG_DEBUG && !log_verbose)
-		return;
 	va_start(ap, fmt);
 	log_line(priority, "", fmt, ap);
 	va_end(ap);

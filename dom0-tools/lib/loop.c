@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The event loop: descriptors, timers and signals call functions, one at a
+ * The event loop: descriptors and timers call functions, one at a
  * time.  A function may add, change and delete any source, itself included.
  *
  * Each descriptor slot has a generation that travels with the kernel's event,
@@ -8,9 +8,7 @@
  * in the meantime reaches nobody.
  */
 #include <errno.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "lib.h"
@@ -26,7 +24,6 @@ struct loop_slot {
 static struct loop_slot loop_slots[LOOP_FDS];	/* by descriptor */
 static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
-static void (*loop_signal_fn)(void);
 static bool (*loop_after_fn)(void);
 static bool loop_ending;
 static uint64_t loop_batch;		/* timers due by then run now */
@@ -112,30 +109,6 @@ void loop_timer_clear(struct loop_timer *t)
 		p = &(*p)->next;
 	*p = t->next;
 	t->armed = false;
-}
-
-static void loop_got_signal(void *arg, unsigned int events)
-{
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read((intptr_t)arg, &info, sizeof(info)) == sizeof(info))
-		loop_signal_fn();
-}
-
-/* Calls fn() from the loop when the process gets sig; for one signal. */
-int loop_signal(int sig, void (*fn)(void))
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	loop_signal_fn = fn;
-	return fd < 0 ? -errno : loop_add(fd, LOOP_IN, loop_got_signal,
-					  (void *)(intptr_t)fd);
 }
 
 /*

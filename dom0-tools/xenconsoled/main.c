@@ -58,7 +58,7 @@ static void parse_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	log_open("xenconsoled", false, false);
+	log_open("xenconsoled", false);
 	parse_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	if (!opt.foreground)
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 		fatal("the store");
 	daemon_ready(opt.pid_file);
 	if (!opt.foreground)
-		log_open("xenconsoled", true, false);
+		log_open("xenconsoled", true);
 	loop_run();
 	return 0;
 }

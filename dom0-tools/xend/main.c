@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	bool foreground = false;
 	int c;
 
-	log_open("xend", false, false);
+	log_open("xend", false);
 	while ((c = getopt_long(argc, argv, "Fg:p:h", options, NULL)) != -1)
 		switch (c) {
 		case 'F': foreground = true; break;
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	server_start(group);
 	daemon_ready(pid_file);
 	if (!foreground)
-		log_open("xend", true, false);
+		log_open("xend", true);
 	loop_run();
 	return 0;
 }

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 	struct timespec now;
 	bool resumed;
 
-	log_open("xenstored", false, false);
+	log_open("xenstored", false);
 	parse_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	if (!opt.foreground)
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 	loop_after(round_robin);
 	daemon_ready(opt.pid_file);
 	if (!opt.foreground)
-		log_open("xenstored", true, false);
+		log_open("xenstored", true);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
 	return 0;

@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 {
 	char *no_args[] = { NULL };
 
-	log_open("xm", false, false);
+	log_open("xm", false);
 	if (argc > 2 && !strcmp(argv[1], "--json")) {
 		argv[1] = argv[2];	/* xm --json list is xm list --json */
 		argv[2] = "--json";
