@@ -57,6 +57,15 @@ struct value *value_printf(struct arena *a, const char *fmt, ...)
 	return value_new(a, v);
 }
 
+/* v, and what is in it, to become part of another value than its own. */
+struct value *value_copy(struct arena *a, const struct value *v)
+{
+	struct value copy = *v;
+
+	copy.next = NULL;
+	return value_new(a, copy);
+}
+
 struct value *value_array(struct arena *a)
 {
 	return value_new(a, (struct value){ .type = VALUE_ARRAY });
@@ -403,11 +412,8 @@ char *rpc_format_call(struct arena *a, const char *method,
 char *rpc_format_reply(struct arena *a, const struct value *result,
 		       size_t *len)
 {
-	struct value alone = *result;
-
-	alone.next = NULL;
-	return format(a, "<methodResponse><params>", "param", &alone,
-		      "</params></methodResponse>", len);
+	return format(a, "<methodResponse><params>", "param",
+		      value_copy(a, result), "</params></methodResponse>", len);
 }
 
 char *rpc_format_fault(struct arena *a, int code, const char *fault,

@@ -44,6 +44,7 @@ struct value *value_int(struct arena *a, int64_t i);
 struct value *value_double(struct arena *a, double d);
 struct value *value_string(struct arena *a, const char *s);
 struct value *value_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+struct value *value_copy(struct arena *a, const struct value *v);
 struct value *value_array(struct arena *a);
 struct value *value_struct(struct arena *a);
 void value_append(struct value *array, struct value *item);

@@ -9,15 +9,6 @@
 #include <unistd.h>
 #include "xm.h"
 
-/* What may become part of another value than its own. */
-struct value *again(const struct value *v)
-{
-	struct value *copy = arena_copy(&arena, v, sizeof(*v));
-
-	copy->next = NULL;
-	return copy;
-}
-
 static void log_out(void)
 {
 	const char *why;
@@ -43,9 +34,9 @@ struct value *ask(const char **why, const char *method, struct value *params)
 		atexit(log_out);
 	}
 	if (session)
-		value_append(all, again(session));
+		value_append(all, value_copy(&arena, session));
 	for value_each(v, params)
-		value_append(all, again(v));
+		value_append(all, value_copy(&arena, v));
 	path = path ? path : RPC_SOCKET;
 	v = rpc_call(&arena, path, method, all, &reason);
 	if (!v && access(path, F_OK) && access("/proc/xen/capabilities", F_OK))
@@ -71,7 +62,7 @@ struct value *call(const char **why, const char *method, ...)
 
 	va_start(ap, method);
 	while ((v = va_arg(ap, struct value *)))
-		value_append(params, again(v));
+		value_append(params, value_copy(&arena, v));
 	va_end(ap);
 	return ask(why, method, params);
 }

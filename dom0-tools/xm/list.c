@@ -14,7 +14,7 @@ static void copy_member(struct value *to, const char *as,
 	const struct value *v = value_get(from, name);
 
 	if (v)
-		value_set(to, as, again(v));
+		value_set(to, as, value_copy(&arena, v));
 }
 
 static double cpu_time(const struct value *r)
@@ -98,14 +98,14 @@ int cmd_vcpu_list(char **argv)
 		if (opt_json || !vcpus || vcpus->type != VALUE_ARRAY)
 			continue;
 		for value_each(v, vcpus) {
-			row = again(v);
+			row = value_copy(&arena, v);
 			copy_member(row, "name", r, "name_label");
 			copy_member(row, "domid", r, "domid");
 			cpu = value_get(v, "cpu");
 			hard = value_get_string(v, "affinity_hard", "all");
 			soft = value_get_string(v, "affinity_soft", "all");
 			value_set(row, "where", value_get_int(v, "cpu", -1) < 0
-				  ? STRING("-") : again(cpu));
+				  ? STRING("-") : value_copy(&arena, cpu));
 			value_set(row, "affinity", value_printf(&arena,
 				  " %s / %s", hard, soft));
 			value_append(rows, row);
@@ -238,7 +238,7 @@ int cmd_devices(char **argv)
 		r = find_record(*argv);
 		list = CALL(command->method, find_ref(*argv));
 		for (v = list->first; v; v = v->next) {
-			row = again(v);
+			row = value_copy(&arena, v);
 			if (!opt_json)
 				copy_member(row, "domid", r, "domid");
 			value_append(all, row);

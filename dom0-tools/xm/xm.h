@@ -37,7 +37,6 @@ extern const char *opt[128];	/* by letter: "" or the argument; or NULL */
 struct value *ask(const char **why, const char *method, struct value *params);
 struct value *call(const char **why, const char *method, ...)
 	__attribute__((sentinel));
-struct value *again(const struct value *v);
 struct value *find_ref(const char *domain);
 struct value *find_record(const char *domain);
 struct value *all_records(void);
