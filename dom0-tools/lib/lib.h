@@ -32,6 +32,11 @@ void log_at(int priority, const char *fmt, ...) PRINTF(2, 3);
 void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 
+/* options.c */
+extern const char *opt[128];
+char **options_read(int argc, char **argv, const char *known,
+		    const char *usage);
+
 /* daemon.c */
 void daemon_detach(void);
 void daemon_ready(const char *pid_file);

@@ -157,7 +157,7 @@ int cmd_sched_credit(char **argv)
 		return 0;
 	}
 	all = records_of(one);
-	if (opt_json)
+	if (opt['j'])
 		return print_json(all);
 	for value_each(r, all) {
 		s = value_get(r, "sched");

@@ -64,7 +64,7 @@ int cmd_list(char **argv)
 
 	for value_each(r, all)
 		value_append(out, details(r));
-	if (opt['l'] || opt_json)
+	if (opt['l'] || opt['j'])
 		return print_json(opt['l'] ? out : all);
 	for value_each(r, all)
 		value_set(r, "MiB",
@@ -95,7 +95,7 @@ int cmd_vcpu_list(char **argv)
 		copy_member(v, "domid", r, "domid");
 		copy_member(v, "vcpus", r, "vcpus");
 		value_append(out, v);
-		if (opt_json || !vcpus || vcpus->type != VALUE_ARRAY)
+		if (opt['j'] || !vcpus || vcpus->type != VALUE_ARRAY)
 			continue;
 		for value_each(v, vcpus) {
 			row = value_copy(&arena, v);
@@ -111,7 +111,7 @@ int cmd_vcpu_list(char **argv)
 			value_append(rows, row);
 		}
 	}
-	return opt_json ? print_json(out) :
+	return opt['j'] ? print_json(out) :
 	       print_table(NULL, columns, ARRAY_SIZE(columns), rows);
 }
 
@@ -155,13 +155,13 @@ int cmd_uptime(char **argv)
 		v = value_struct(&arena);
 		copy_member(v, "name", r, "name_label");
 		copy_member(v, "domid", r, "domid");
-		value_set(v, "uptime", opt_json ? INT(up) : STRING(span(up)));
+		value_set(v, "uptime", opt['j'] ? INT(up) : STRING(span(up)));
 		value_append(out, v);
-		if (opt['s'] && !opt_json)
+		if (opt['s'] && !opt['j'])
 			printf(" %s up %s, %s (%d)\n", clock, span(up),
 			       value_get_string(v, "name", "?"), domid_of(r));
 	}
-	if (opt_json)
+	if (opt['j'])
 		return print_json(out);
 	return opt['s'] ? 0 :
 	       print_table(NULL, columns, ARRAY_SIZE(columns), out);
@@ -199,7 +199,7 @@ int cmd_top(char **argv)
 	struct value *all = all_records(), *before = NULL;
 
 	(void)argv;
-	if (opt_json)
+	if (opt['j'])
 		return print_json(all);
 	for (;;) {
 		if (!opt['b'] && isatty(1))
@@ -239,12 +239,12 @@ int cmd_devices(char **argv)
 		list = CALL(command->method, find_ref(*argv));
 		for (v = list->first; v; v = v->next) {
 			row = value_copy(&arena, v);
-			if (!opt_json)
+			if (!opt['j'])
 				copy_member(row, "domid", r, "domid");
 			value_append(all, row);
 		}
 	}
-	if (opt_json)
+	if (opt['j'])
 		return print_json(all);
 	if (disks)
 		return print_table(NULL, disk, ARRAY_SIZE(disk), all);
@@ -258,7 +258,7 @@ int cmd_info(char **argv)
 {
 	struct value *record = CALL(command->method, HOST), *v;
 
-	if (!*argv && opt_json)
+	if (!*argv && opt['j'])
 		return print_json(record);
 	if (*argv) {
 		v = value_get(record, *argv);
@@ -279,7 +279,7 @@ int cmd_dmesg(char **argv)
 	struct value *v = CALL(command->method, HOST, clear);
 
 	(void)argv;
-	if (opt_json || v->type != VALUE_STRING)
+	if (opt['j'] || v->type != VALUE_STRING)
 		return print_json(v);
 	fputs(v->s, stdout);
 	return 0;

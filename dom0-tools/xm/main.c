@@ -12,8 +12,6 @@
 #include <string.h>
 #include "xm.h"
 
-#define OPTIONS_MAX	8
-
 static const struct command commands[] = {
 	{ "create", cmd_create, 0, false, "c=console,f:=defconfig,n=dryrun,"
 	  "p=paused,q=quiet", NULL, NULL,
@@ -88,14 +86,12 @@ static const struct command commands[] = {
 };
 
 struct arena arena;
-bool opt_json;
-const char *opt[128];
 const struct command *command;
 
-static void print_usage(FILE *f, const struct command *c)
+static const char *usage(const struct command *c)
 {
-	fprintf(f, "usage: xm %s%s %s\n\n%s.\n", c->name,
-		c->reads ? " [--json]" : "", c->usage, c->help);
+	return arena_printf(&arena, "usage: xm %s%s %s\n\n%s.\n", c->name,
+			    c->reads ? " [--json]" : "", c->usage, c->help);
 }
 
 /* The command of that name, or the only one that begins so. */
@@ -123,9 +119,8 @@ int cmd_help(char **argv)
 {
 	const struct command *c;
 
-
 	if (*argv) {
-		print_usage(stdout, find_command(*argv));
+		fputs(usage(find_command(*argv)), stdout);
 		return 0;
 	}
 	puts("usage: xm COMMAND [ARGUMENT...]\n");
@@ -136,39 +131,6 @@ int cmd_help(char **argv)
 	     "commands find as JSON.\nXEND_SOCKET names another socket than "
 	     RPC_SOCKET ".");
 	return 0;
-}
-
-/* Reads the options of c; where the arguments begin. */
-static char **read_options(const struct command *c, int argc, char **argv)
-{
-	struct option longs[OPTIONS_MAX] = { { "help", 0, NULL, 'h' },
-					     { "json", 0, NULL, 'j' } };
-	char shorts[3 * OPTIONS_MAX] = "h";
-	const char *p = c->options;
-	unsigned int n = c->reads ? 2 : 1;
-	int o;
-
-	for (; *p; p += strcspn(p, ","), p += *p == ',') {
-		size_t letter = strcspn(p, "="), all = strcspn(p, ",");
-
-		strncat(shorts, p, letter);
-		longs[n++] = (struct option){
-			arena_copy(&arena, p + letter + 1, all - letter - 1),
-			letter == 2, NULL, *p,
-		};
-	}
-	longs[n] = (struct option){ 0 };
-	while ((o = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
-		if (o == '?')
-			exit(2);
-		if (o == 'h') {
-			print_usage(stdout, c);
-			exit(0);
-		}
-		opt_json |= o == 'j';
-		opt[o] = optarg ? optarg : "";
-	}
-	return argv + optind;
 }
 
 int main(int argc, char **argv)
@@ -187,10 +149,13 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return cmd_help(no_args);
 	command = find_command(argv[1]);
-	argv = read_options(command, argc - 1, argv + 1);
+	argv = options_read(argc - 1, argv + 1,
+			    arena_printf(&arena, "%s%s", command->reads ?
+					 "j=json," : "", command->options),
+			    usage(command));
 	if (argc - 1 - optind < (int)command->args) {
-		fprintf(stderr, "xm: %s needs more arguments\n", command->name);
-		print_usage(stderr, command);
+		fprintf(stderr, "xm: %s needs more arguments\n%s",
+			command->name, usage(command));
 		return 1;
 	}
 	return command->run(argv);

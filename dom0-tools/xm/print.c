@@ -70,7 +70,7 @@ static const char *text(const struct value *v)
 /* The same as one line, unless --json is given. */
 int print_plain(const struct value *v)
 {
-	if (opt_json || (v->type != VALUE_INT && v->type != VALUE_STRING))
+	if (opt['j'] || (v->type != VALUE_INT && v->type != VALUE_STRING))
 		return print_json(v);
 	puts(text(v));
 	return 0;

@@ -30,8 +30,6 @@ struct command {
 };
 extern struct arena arena;
 extern const struct command *command;	/* that runs */
-extern bool opt_json;
-extern const char *opt[128];	/* by letter: "" or the argument; or NULL */
 
 /* call.c */
 struct value *ask(const char **why, const char *method, struct value *params);
