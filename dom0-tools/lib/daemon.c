@@ -45,7 +45,8 @@ void daemon_detach(void)
 
 /*
  * The daemon can be used now: writes the pid file (unless NULL) and, if
- * daemon_detach() ran, lets the parent go and leaves the terminal.
+ * daemon_detach() ran, lets the parent go, leaves the terminal and logs to
+ * syslog.
  */
 void daemon_ready(const char *pid_file)
 {
@@ -63,6 +64,7 @@ void daemon_ready(const char *pid_file)
 		log_warn("nobody waited for the start");
 	close(daemon_pipe);
 	daemon_pipe = -1;
+	log_to_syslog();
 }
 
 /*

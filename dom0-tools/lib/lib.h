@@ -24,7 +24,8 @@
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 
 /* log.c */
-void log_open(const char *program, bool to_syslog);
+void log_open(const char *program);
+void log_to_syslog(void);
 void log_at(int priority, const char *fmt, ...) PRINTF(2, 3);
 /* What the operator may want to know; what went wrong. */
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)

@@ -11,15 +11,19 @@
 #include "lib.h"
 
 static const char *log_program = "?";
-static bool log_to_syslog;
+static bool log_syslog;
 
-/* Says where messages go from now on. */
-void log_open(const char *program, bool to_syslog)
+/* The program's name, to go before its messages. */
+void log_open(const char *program)
 {
 	log_program = program;
-	log_to_syslog = to_syslog;
-	if (to_syslog)
-		openlog(program, LOG_PID, LOG_DAEMON);
+}
+
+/* From now on they go there. */
+void log_to_syslog(void)
+{
+	log_syslog = true;
+	openlog(log_program, LOG_PID, LOG_DAEMON);
 }
 
 static void log_line(int priority, const char *reason, const char *fmt,
@@ -28,7 +32,7 @@ static void log_line(int priority, const char *reason, const char *fmt,
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), fmt, ap);
-	if (log_to_syslog)
+	if (log_syslog)
 		syslog(priority, "%s%s", line, reason);
 	else
 		fprintf(stderr, "%s: %s%s\n", log_program, line, reason);

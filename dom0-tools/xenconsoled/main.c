@@ -23,7 +23,7 @@ const char *log_dir = "/var/log/xen/console";
 
 int main(int argc, char **argv)
 {
-	log_open("xenconsoled", false);
+	log_open("xenconsoled");
 	if (*options_read(argc, argv, "i=interactive,p:=pid-file,l:=log,"
 			  "r:=log-dir", usage))
 		fatalx("only options are wanted: see --help");
@@ -47,8 +47,6 @@ int main(int argc, char **argv)
 	    !store_watch(store, "@releaseDomain", console_scan, NULL))
 		fatal("the store");
 	daemon_ready(opt['p']);
-	if (!opt['i'])
-		log_open("xenconsoled", true);
 	loop_run();
 	return 0;
 }

@@ -67,7 +67,7 @@ static void await_workers(void)
 
 int main(int argc, char **argv)
 {
-	log_open("xend", false);
+	log_open("xend");
 	if (*options_read(argc, argv, "F=foreground,g:=group,p:=pid-file",
 			  usage))
 		fatalx("only options are wanted: see --help");
@@ -93,8 +93,6 @@ int main(int argc, char **argv)
 	vms_recover();
 	server_start(opt['g']);
 	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
-	if (!opt['F'])
-		log_open("xend", true);
 	loop_run();
 	return 0;
 }

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	const char *run_dir;
 	bool resumed;
 
-	log_open("xenstored", false);
+	log_open("xenstored");
 	if (*options_read(argc, argv, "N=foreground,P:=pid-file,S:=run-dir,"
 			  "D=no-domains", usage))
 		fatalx("only options are wanted: see --help");
@@ -102,8 +102,6 @@ int main(int argc, char **argv)
 	sock_open("socket");
 	loop_after(round_robin);
 	daemon_ready(opt['P']);
-	if (!opt['N'])
-		log_open("xenstored", true);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
 	return 0;

@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 {
 	char *no_args[] = { NULL };
 
-	log_open("xm", false);
+	log_open("xm");
 	if (argc > 2 && !strcmp(argv[1], "--json")) {
 		argv[1] = argv[2];	/* xm --json list is xm list --json */
 		argv[2] = "--json";
