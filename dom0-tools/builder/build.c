@@ -35,250 +35,40 @@ struct work {
 	int initrd;		/* file, or -1 */
 };
 
-static void told(const struct work *w, double done)
-{
-	if (w->b->progress)
-		w->b->progress(done);
-}
-
-/* --- before anything is allocated ------------------------------------ */
-static const char *open_initrd(struct work *w)
-{
-	const char *path = w->b->ramdisk;
-	struct stat st;
-
-	if (!path)
-		return NULL;
-	w->initrd = open(path, O_RDONLY | O_CLOEXEC);
-	if (w->initrd < 0 || fstat(w->initrd, &st))
-		return arena_printf(w->a, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || !st.st_size || st.st_size > (off_t)INITRD_MAX)
-		return arena_printf(w->a, "%s: is no initrd", path);
-	w->facts.initrd_size = st.st_size;
-	return NULL;
-}
-
+/* Before anything is allocated. */
 static const char *plan(struct work *w)
 {
 	struct build *b = w->b;
 	const char *why = kernel_open(w->a, b->kernel, b->cache, &w->kernel);
+	struct stat st = { 0 };
 
-	if (!why)
-		why = open_initrd(w);
 	if (why)
 		return why;
+	if (b->ramdisk) {
+		w->initrd = open(b->ramdisk, O_RDONLY | O_CLOEXEC);
+		if (w->initrd < 0 || fstat(w->initrd, &st) ||
+		    !S_ISREG(st.st_mode) || !st.st_size ||
+		    st.st_size > (off_t)INITRD_MAX)
+			return arena_printf(w->a, "%s: %s", b->ramdisk,
+					    w->initrd < 0 ? strerror(errno) :
+					    "is no initrd");
+	}
+	w->facts.initrd_size = st.st_size;
 	w->facts.nr_pages = b->memory_kib >> 2;
 	w->facts.cmdline = b->cmdline;
 	why = image_parse(&w->im, w->kernel.elf, w->kernel.size);
 	if (!why)
 		why = layout_compute(&w->l, &w->im, w->facts.nr_pages,
-				     w->facts.initrd_size);
+				     st.st_size);
 	if (why)
 		return arena_printf(w->a, "%s: %s", b->kernel, why);
 	if (w->l.fixed_pages > w->facts.nr_pages)
-		return arena_printf(w->a, "memory: kernel and ramdisk need %llu MiB, not %llu",
-				    (unsigned long long)(w->l.fixed_pages >> 8) + 1,
-				    (unsigned long long)b->memory_kib >> 10);
+		return arena_printf(w->a, "memory: kernel and ramdisk need %lu "
+				    "MiB, not %lu", (w->l.fixed_pages >> 8) + 1,
+				    b->memory_kib >> 10);
 	return NULL;
 }
 
-/* --- memory ---------------------------------------------------------- */
-/* One batch from pfn on; the number of pages it got. */
-static uint64_t populate_batch(struct work *w, uint64_t *batch, uint64_t pfn,
-			       unsigned int order)
-{
-	uint64_t n = (w->facts.nr_pages - pfn) >> order, i, j;
-	long done;
-
-	n = n < BATCH ? n : BATCH;
-	for (i = 0; i < n; i++)
-		batch[i] = pfn + (i << order);
-	done = hyper_populate(w->b->domid, batch, n, order);
-	for (i = 0; done > 0 && i < (uint64_t)done; i++)
-		for (j = 0; j < 1ull << order; j++)
-			w->p2m[pfn + (i << order) + j] = batch[i] + j;
-	return done > 0 ? (uint64_t)done << order : 0;
-}
-
-/* 2 MiB at a time as long as there are such pieces. */
-static const char *populate(struct work *w)
-{
-	uint64_t nr = w->facts.nr_pages, pfn = 0, n, *batch;
-	unsigned int order = LARGE_ORDER;
-
-	w->p2m = malloc(nr * sizeof(*w->p2m));
-	batch = hyper_alloc(BATCH * sizeof(*batch));
-	if (!w->p2m || !batch)
-		return "no memory in the control domain to build it";
-	while (pfn < nr) {
-		if (nr - pfn < 1u << LARGE_ORDER)
-			order = 0;
-		n = populate_batch(w, batch, pfn, order);
-		if (!n && !order)
-			break;
-		if (!n)
-			order = 0;
-		pfn += n;
-	}
-	hyper_free(batch, BATCH * sizeof(*batch));
-	if (pfn == nr)
-		return NULL;
-	return arena_printf(w->a, "not enough memory: %llu MiB missing; end a "
-			    "guest or give some of Domain-0's back (xm mem-set 0)",
-			    (unsigned long long)((nr - pfn) >> 8) + 1);
-}
-
-static void *map_pfns(const struct work *w, uint64_t pfn, uint64_t n)
-{
-	return hyper_map(w->b->domid, w->p2m + pfn, n, PROT_READ | PROT_WRITE);
-}
-
-static const char *cannot_map(const struct work *w, const char *what)
-{
-	return arena_printf(w->a, "cannot map its %s: %s", what,
-			    strerror(errno));
-}
-
-/* --- content --------------------------------------------------------- */
-static const char *load_part(const struct work *w,
-			     const struct image_part *part)
-{
-	uint64_t offset = part->va & ~PAGE_MASK;
-	uint64_t n = PAGES(offset + part->size);
-	uint8_t *p = map_pfns(w, layout_pfn(&w->l, part->va), n);
-
-	if (!p)
-		return cannot_map(w, "kernel");
-	memcpy(p + offset, part->data, part->file_size);
-	memset(p + offset + part->file_size, 0, part->size - part->file_size);
-	hyper_unmap(p, n);
-	return NULL;
-}
-
-static const char *load_kernel(struct work *w)
-{
-	struct image_part part;
-	const char *why = NULL;
-	unsigned int i = 0;
-	uint64_t page;
-	int rc;
-
-	while (!why && image_part(&w->im, &i, &part))
-		why = load_part(w, &part);
-	if (why || w->im.hypercall_page == NO_ADDRESS)
-		return why;
-	page = w->p2m[layout_pfn(&w->l, w->im.hypercall_page)];
-	rc = hyper_hypercall_page(w->b->domid, page);
-	return rc ? arena_printf(w->a, "hypercall page: %s", strerror(-rc))
-		  : NULL;
-}
-
-/* Read straight into the guest. */
-static const char *load_initrd(struct work *w)
-{
-	uint64_t size = w->facts.initrd_size, done = 0;
-	ssize_t r = 1;
-	uint8_t *p;
-
-	if (!size)
-		return NULL;
-	p = map_pfns(w, w->l.initrd_pfn, w->l.initrd_pages);
-	if (!p)
-		return cannot_map(w, "ramdisk");
-	while (done < size && r > 0) {
-		r = read(w->initrd, p + done, size - done);
-		done += r > 0 ? r : 0;
-	}
-	memset(p + done, 0, (w->l.initrd_pages << PAGE_SHIFT) - done);
-	hyper_unmap(p, w->l.initrd_pages);
-	return done == size ? NULL :
-	       arena_printf(w->a, "%s: cannot be read", w->b->ramdisk);
-}
-
-static const char *write_p2m(const struct work *w)
-{
-	uint64_t bytes = w->facts.nr_pages * sizeof(*w->p2m);
-	uint8_t *p = map_pfns(w, w->l.p2m_pfn, w->l.p2m_pages);
-
-	if (!p)
-		return cannot_map(w, "P2M");
-	memcpy(p, w->p2m, bytes);
-	memset(p + bytes, 0xff, (w->l.p2m_pages << PAGE_SHIFT) - bytes);
-	hyper_unmap(p, w->l.p2m_pages);
-	return NULL;
-}
-
-static const char *write_tables(const struct work *w)
-{
-	const struct layout *l = &w->l;
-	uint64_t first = l->p2m_pfn + l->p2m_pages;
-	void *tables = map_pfns(w, layout_pfn(l, l->v_tables), l->nr_tables);
-	void *more = l->p2m_tables ? map_pfns(w, first, l->p2m_tables) : NULL;
-	const char *why = NULL;
-
-	if (!tables || (l->p2m_tables && !more)) {
-		why = cannot_map(w, "page tables");
-	} else {
-		memset(tables, 0, l->nr_tables << PAGE_SHIFT);
-		if (more)
-			memset(more, 0, l->p2m_tables << PAGE_SHIFT);
-		why = layout_tables(l, w->p2m, tables, more);
-	}
-	hyper_unmap(tables, l->nr_tables);
-	hyper_unmap(more, l->p2m_tables);
-	return why;
-}
-
-/* start_info and, behind it, the two rings. */
-static const char *write_start_info(struct work *w)
-{
-	uint8_t *p = map_pfns(w, layout_pfn(&w->l, w->l.v_start_info), 3);
-
-	if (!p)
-		return cannot_map(w, "start_info");
-	memset(p, 0, 3 * PAGE_SIZE);
-	layout_start_info(&w->l, &w->im, &w->facts, w->p2m, (void *)p);
-	hyper_unmap(p, 3);
-	w->b->store_frame = w->p2m[layout_pfn(&w->l, w->l.v_store)];
-	w->b->console_frame = w->p2m[layout_pfn(&w->l, w->l.v_console)];
-	return NULL;
-}
-
-/* No events before the kernel is ready for them. */
-static const char *write_shared_info(const struct work *w)
-{
-	uint64_t frame = w->facts.shared_info_frame;
-	struct shared_info *s = hyper_map(w->b->domid, &frame, 1,
-					  PROT_READ | PROT_WRITE);
-	unsigned int i;
-
-	if (!s)
-		return cannot_map(w, "shared_info");
-	memset(s, 0, PAGE_SIZE);
-	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		s->vcpu_info[i].evtchn_upcall_mask = 1;
-	hyper_unmap(s, 1);
-	return NULL;
-}
-
-/* The daemons get at the rings by the two reserved references. */
-static const char *write_grants(const struct work *w)
-{
-	struct grant_entry_v1 *e = hyper_map_grants(w->b->domid);
-
-	if (!e)
-		return cannot_map(w, "grant table");
-	e[GNTTAB_RESERVED_CONSOLE] = (struct grant_entry_v1){
-		GTF_permit_access, 0, w->b->console_frame,
-	};
-	e[GNTTAB_RESERVED_XENSTORE] = (struct grant_entry_v1){
-		GTF_permit_access, 0, w->b->store_frame,
-	};
-	hyper_unmap(e, 1);
-	return NULL;
-}
-
-/* --- the whole ------------------------------------------------------- */
 static const char *prepare(struct work *w)
 {
 	struct xen_domctl_getdomaininfo info;
@@ -297,6 +87,172 @@ static const char *prepare(struct work *w)
 					    strerror(-rc));
 }
 
+/* 2 MiB at a time as long as there are such pieces. */
+static const char *populate(struct work *w)
+{
+	uint64_t nr = w->facts.nr_pages, pfn = 0, n, i, *batch;
+	unsigned int order = LARGE_ORDER;
+	long done;
+
+	w->p2m = malloc(w->l.p2m_pages << PAGE_SHIFT);
+	batch = hyper_alloc(BATCH * sizeof(*batch));
+	if (!w->p2m || !batch)
+		return "no memory in the control domain to build it";
+	/* What the last page has behind the last pfn is no frame. */
+	memset(w->p2m + nr, 0xff, (w->l.p2m_pages << PAGE_SHIFT) - nr * 8);
+	while (pfn < nr) {
+		if (nr - pfn < 1u << order)
+			order = 0;
+		n = (nr - pfn) >> order;
+		n = n < BATCH ? n : BATCH;
+		for (i = 0; i < n; i++)
+			batch[i] = pfn + (i << order);
+		done = hyper_populate(w->b->domid, batch, n, order);
+		if (done <= 0 && !order)
+			break;
+		if (done <= 0)
+			order = 0;
+		for (n = 0; done > 0 && n < (uint64_t)done << order; n++)
+			w->p2m[pfn++] = batch[n >> order] +
+					(n & ((1u << order) - 1));
+	}
+	hyper_free(batch, BATCH * sizeof(*batch));
+	return pfn == nr ? NULL :
+	       arena_printf(w->a, "not enough memory: %lu MiB missing; end a "
+			    "guest or give some of Domain-0's back (xm mem-set "
+			    "0)", ((nr - pfn) >> 8) + 1);
+}
+
+/* Puts a part into frames of the guest, as far into the first as it says. */
+static const char *put(const struct work *w, const char *what,
+		       const uint64_t *frames, struct image_part part)
+{
+	uint64_t offset = part.va & ~PAGE_MASK, n = PAGES(offset + part.size);
+	uint8_t *p = hyper_map(w->b->domid, frames, n, PROT_READ | PROT_WRITE);
+
+	if (!p)
+		return arena_printf(w->a, "cannot map its %s: %s", what,
+				    strerror(errno));
+	memcpy(p + offset, part.data, part.file_size);
+	memset(p + offset + part.file_size, 0, part.size - part.file_size);
+	hyper_unmap(p, n);
+	return NULL;
+}
+
+static const char *load_kernel(struct work *w)
+{
+	struct image_part part;
+	const char *why = NULL;
+	unsigned int i = 0;
+	int rc = 0;
+
+	while (!why && image_part(&w->im, &i, &part))
+		why = put(w, "kernel", w->p2m + layout_pfn(&w->l, part.va),
+			  part);
+	if (!why && w->im.hypercall_page != NO_ADDRESS)
+		rc = hyper_hypercall_page(w->b->domid,
+			w->p2m[layout_pfn(&w->l, w->im.hypercall_page)]);
+	kernel_close(&w->kernel);
+	return rc ? arena_printf(w->a, "hypercall page: %s", strerror(-rc))
+		  : why;
+}
+
+/* Read straight into the guest. */
+static const char *load_initrd(struct work *w)
+{
+	uint64_t size = w->facts.initrd_size, done = 0;
+	ssize_t r = 1;
+	uint8_t *p;
+
+	if (!size)
+		return NULL;
+	p = hyper_map(w->b->domid, w->p2m + w->l.initrd_pfn,
+		      w->l.initrd_pages, PROT_READ | PROT_WRITE);
+	if (!p)
+		return arena_printf(w->a, "cannot map its ramdisk: %s",
+				    strerror(errno));
+	for (; done < size && r > 0; done += r > 0 ? r : 0)
+		r = read(w->initrd, p + done, size - done);
+	memset(p + done, 0, (w->l.initrd_pages << PAGE_SHIFT) - done);
+	hyper_unmap(p, w->l.initrd_pages);
+	return done == size ? NULL :
+	       arena_printf(w->a, "%s: cannot be read", w->b->ramdisk);
+}
+
+static const char *write_p2m(struct work *w)
+{
+	uint64_t size = w->l.p2m_pages << PAGE_SHIFT;
+
+	return put(w, "P2M", w->p2m + w->l.p2m_pfn, (struct image_part){
+		(uint8_t *)w->p2m, size, 0, size });
+}
+
+static const char *write_tables(struct work *w)
+{
+	const struct layout *l = &w->l;
+	uint64_t n = l->nr_tables << PAGE_SHIFT;
+	uint64_t more = l->p2m_tables << PAGE_SHIFT;
+	uint8_t *tables = calloc(1, n + more);
+	const char *why;
+
+	if (!tables)
+		return "no memory in the control domain for its page tables";
+	layout_tables(l, w->p2m, (void *)tables, (void *)(tables + n));
+	why = put(w, "page tables", w->p2m + layout_pfn(l, l->v_tables),
+		  (struct image_part){ tables, n, 0, n });
+	if (!why && more)
+		why = put(w, "page tables",
+			  w->p2m + l->p2m_pfn + l->p2m_pages,
+			  (struct image_part){ tables + n, more, 0, more });
+	free(tables);
+	return why;
+}
+
+/* start_info and, behind it, the two rings. */
+static const char *write_start_info(struct work *w)
+{
+	struct start_info si = { 0 };
+
+	layout_start_info(&w->l, &w->im, &w->facts, w->p2m, &si);
+	w->b->store_frame = si.store_mfn;
+	w->b->console_frame = si.console.domU.mfn;
+	return put(w, "start_info",
+		   w->p2m + layout_pfn(&w->l, w->l.v_start_info),
+		   (struct image_part){ (uint8_t *)&si, sizeof(si), 0,
+					3 * PAGE_SIZE });
+}
+
+/* No events before the kernel is ready for them. */
+static const char *write_shared_info(struct work *w)
+{
+	struct shared_info s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		s.vcpu_info[i].evtchn_upcall_mask = 1;
+	return put(w, "shared_info", &w->facts.shared_info_frame,
+		   (struct image_part){ (uint8_t *)&s, sizeof(s), 0,
+					PAGE_SIZE });
+}
+
+/* The daemons get at the rings by the two reserved references. */
+static const char *write_grants(struct work *w)
+{
+	struct grant_entry_v1 *e = hyper_map_grants(w->b->domid);
+
+	if (!e)
+		return arena_printf(w->a, "cannot map its grant table: %s",
+				    strerror(errno));
+	e[GNTTAB_RESERVED_CONSOLE] = (struct grant_entry_v1){
+		GTF_permit_access, 0, w->b->console_frame,
+	};
+	e[GNTTAB_RESERVED_XENSTORE] = (struct grant_entry_v1){
+		GTF_permit_access, 0, w->b->store_frame,
+	};
+	hyper_unmap(e, 1);
+	return NULL;
+}
+
 static const char *start_vcpu(struct work *w)
 {
 	struct vcpu_guest_context *c = hyper_alloc(sizeof(*c));
@@ -309,52 +265,32 @@ static const char *start_vcpu(struct work *w)
 	if (!rc)
 		rc = hyper_set_context(w->b->domid, 0, c);
 	hyper_free(c, sizeof(*c));
-	return rc ? arena_printf(w->a, "the hypervisor refuses its page tables: %s",
-				 strerror(-rc)) : NULL;
-}
-
-/* [create 40] Memory, kernel, tables and the first vCPU of a new domain. */
-static const char *build(struct work *w)
-{
-	const char *why = plan(w);
-
-	if (!why)
-		why = prepare(w);
-	told(w, 0.2);
-	if (!why)
-		why = populate(w);
-	told(w, 0.4);
-	if (!why)
-		why = load_kernel(w);
-	kernel_close(&w->kernel);
-	told(w, 0.6);
-	if (!why)
-		why = load_initrd(w);
-	if (!why)
-		why = write_p2m(w);
-	if (!why)
-		why = write_tables(w);
-	if (!why)
-		why = write_start_info(w);
-	if (!why)
-		why = write_shared_info(w);
-	if (!why)
-		why = write_grants(w);
-	if (!why)
-		why = start_vcpu(w);
-	told(w, 0.8);
-	return why;
+	return rc ? arena_printf(w->a, "the hypervisor refuses its page "
+				 "tables: %s", strerror(-rc)) : NULL;
 }
 
 /*
+ * [create 40] Memory, kernel, tables and the first vCPU of a new domain.
+ *
  * Fills an empty domain whose vCPUs and memory limit are set.  On failure the
  * caller destroys it.
  */
 const char *build_guest(struct arena *a, struct build *b)
 {
+	static const char *(*const steps[])(struct work *w) = {
+		plan, prepare, populate, load_kernel, load_initrd, write_p2m,
+		write_tables, write_start_info, write_shared_info,
+		write_grants, start_vcpu,
+	};
 	struct work w = { .a = a, .b = b, .initrd = -1 };
-	const char *why = build(&w);
+	const char *why = NULL;
+	unsigned int i;
 
+	for (i = 0; i < ARRAY_SIZE(steps) && !why; i++) {
+		why = steps[i](&w);
+		if (b->progress)
+			b->progress((i + 1) / (ARRAY_SIZE(steps) + 1.0));
+	}
 	kernel_close(&w.kernel);
 	if (w.initrd >= 0)
 		close(w.initrd);

@@ -27,7 +27,7 @@ struct image {
 	uint64_t paddr_offset;
 	uint64_t hypercall_page;	/* or NO_ADDRESS */
 	uint64_t init_p2m;		/* or NO_ADDRESS */
-	bool mod_start_pfn;
+	bool mod_start_pfn, abi_ok;
 };
 struct image_part {
 	const uint8_t *data;
@@ -47,14 +47,10 @@ struct kernel_file {
 const char *kernel_open(struct arena *a, const char *path, const char *cache,
 			struct kernel_file *k);
 void kernel_close(struct kernel_file *k);
-const char *file_read(struct arena *a, const char *path, uint64_t max,
-		      uint8_t **data, uint64_t *size);
 const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 			  uint64_t *out_size);
-
-/* digest.c */
 #define DIGEST_SIZE	32
-void digest(const void *data, size_t size, uint8_t out[DIGEST_SIZE]);
+bool digest(const void *data, size_t size, uint8_t out[DIGEST_SIZE]);
 
 /* layout.c: who lies where; tables and start_info.  No I/O. */
 struct layout {
@@ -76,8 +72,8 @@ struct guest_facts {
 const char *layout_compute(struct layout *l, const struct image *im,
 			   uint64_t nr_pages, uint64_t initrd_size);
 uint64_t layout_pfn(const struct layout *l, uint64_t va);
-const char *layout_tables(const struct layout *l, const uint64_t *p2m,
-			  uint64_t (*tables)[512], uint64_t (*p2m_tables)[512]);
+void layout_tables(const struct layout *l, const uint64_t *p2m,
+		   uint64_t (*tables)[512], uint64_t (*p2m_tables)[512]);
 void layout_start_info(const struct layout *l, const struct image *im,
 		       const struct guest_facts *f, const uint64_t *p2m,
 		       struct start_info *si);

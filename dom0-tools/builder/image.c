@@ -17,74 +17,38 @@
 
 #define MAX_EXTENT	(1ull << 30)	/* from VIRT_BASE to the kernel's end */
 
-struct notes {
-	struct image *im;
-	bool found, has_entry, abi_ok, pae_refused;
-};
-
-static uint64_t note_number(const uint8_t *desc, uint32_t size)
-{
-	uint64_t n = 0;
-
-	memcpy(&n, desc, size < sizeof(n) ? size : sizeof(n));
-	return n;
-}
-
-static bool note_is(const uint8_t *desc, uint32_t size, const char *text)
-{
-	size_t n = strlen(text);
-
-	return size >= n && !memcmp(desc, text, n) && (size == n || !desc[n]);
-}
-
-static void take_note(struct notes *n, uint32_t type, const uint8_t *desc,
+/* One note; those not named here are for people, or other loaders. */
+static void take_note(struct image *im, uint32_t type, const uint8_t *desc,
 		      uint32_t size)
 {
-	struct image *im = n->im;
-	uint64_t v = note_number(desc, size);
+	uint64_t *const numbers[] = {
+		[XEN_ELFNOTE_ENTRY] = &im->entry,
+		[XEN_ELFNOTE_HYPERCALL_PAGE] = &im->hypercall_page,
+		[XEN_ELFNOTE_VIRT_BASE] = &im->virt_base,
+		[XEN_ELFNOTE_PADDR_OFFSET] = &im->paddr_offset,
+		[XEN_ELFNOTE_INIT_P2M] = &im->init_p2m,
+	};
+	uint64_t v = 0;
 
-	n->found = true;
-	switch (type) {
-	case XEN_ELFNOTE_ENTRY:
-		im->entry = v;
-		n->has_entry = true;
-		break;
-	case XEN_ELFNOTE_HYPERCALL_PAGE:
-		im->hypercall_page = v;
-		break;
-	case XEN_ELFNOTE_VIRT_BASE:
-		im->virt_base = v;
-		break;
-	case XEN_ELFNOTE_PADDR_OFFSET:
-		im->paddr_offset = v;
-		break;
-	case XEN_ELFNOTE_XEN_VERSION:
-		n->abi_ok = note_is(desc, size, "xen-3.0");
-		break;
-	case XEN_ELFNOTE_PAE_MODE:
-		n->pae_refused = note_is(desc, size, "no");
-		break;
-	case XEN_ELFNOTE_INIT_P2M:
-		im->init_p2m = v;
-		break;
-	case XEN_ELFNOTE_MOD_START_PFN:
+	memcpy(&v, desc, size < sizeof(v) ? size : sizeof(v));
+	if (type < ARRAY_SIZE(numbers) && numbers[type])
+		*numbers[type] = v;
+	else if (type == XEN_ELFNOTE_MOD_START_PFN)
 		im->mod_start_pfn = v & 1;
-		break;
-	default:	/* for people, other loaders, or later versions */
-		break;
-	}
+	else if (type == XEN_ELFNOTE_XEN_VERSION)
+		im->abi_ok = size >= 7 && !memcmp(desc, "xen-3.0", 7);
 }
 
 /* All notes in a part of the file. */
-static void take_notes(struct notes *n, uint64_t offset, uint64_t size)
+static void take_notes(struct image *im, uint64_t offset, uint64_t size)
 {
 	const uint8_t *p, *end;
 	uint64_t name, desc;
 	Elf64_Nhdr h;
 
-	if (offset > n->im->size || size > n->im->size - offset)
+	if (offset > im->size || size > im->size - offset)
 		return;
-	p = n->im->data + offset;
+	p = im->data + offset;
 	for (end = p + size; (size_t)(end - p) >= sizeof(h); p += name + desc) {
 		memcpy(&h, p, sizeof(h));
 		p += sizeof(h);
@@ -94,60 +58,33 @@ static void take_notes(struct notes *n, uint64_t offset, uint64_t size)
 		    h.n_descsz > (uint64_t)(end - p) - name)
 			return;
 		if (h.n_namesz == 4 && !memcmp(p, "Xen", 4))
-			take_note(n, h.n_type, p + name, h.n_descsz);
+			take_note(im, h.n_type, p + name, h.n_descsz);
 		if (desc > (uint64_t)(end - p) - name)
 			return;
 	}
 }
 
-/* Entry i of a table in the file, copied to `to`; false: it is not there. */
-static bool table_entry(const struct image *im, uint64_t offset,
-			uint64_t stride, unsigned int i, void *to, size_t size)
-{
-	if (stride < size || offset > im->size ||
-	    (i + 1) * stride > im->size - offset)
-		return false;
-	memcpy(to, im->data + offset + i * stride, size);
-	return true;
-}
-
+/* Segment i, copied to *s; false: it is not there. */
 static bool segment(const struct image *im, unsigned int i, Elf64_Phdr *s)
 {
 	Elf64_Ehdr h;
 
 	memcpy(&h, im->data, sizeof(h));
-	return i < h.e_phnum &&
-	       table_entry(im, h.e_phoff, h.e_phentsize, i, s, sizeof(*s));
+	if (i >= h.e_phnum || h.e_phentsize < sizeof(*s) ||
+	    h.e_phoff > im->size ||
+	    (i + 1ull) * h.e_phentsize > im->size - h.e_phoff)
+		return false;
+	memcpy(s, im->data + h.e_phoff + i * (uint64_t)h.e_phentsize,
+	       sizeof(*s));
+	return true;
 }
 
-static void find_notes(struct notes *n, const Elf64_Ehdr *h)
+static const char *check_notes(const struct image *im)
 {
-	unsigned int i;
-	Elf64_Phdr seg;
-	Elf64_Shdr sec;
-
-	for (i = 0; segment(n->im, i, &seg); i++)
-		if (seg.p_type == PT_NOTE)
-			take_notes(n, seg.p_offset, seg.p_filesz);
-	for (i = 0; !n->found && i < h->e_shnum; i++) {
-		if (!table_entry(n->im, h->e_shoff, h->e_shentsize, i, &sec,
-				 sizeof(sec)))
-			return;
-		if (sec.sh_type == SHT_NOTE)
-			take_notes(n, sec.sh_offset, sec.sh_size);
-	}
-}
-
-static const char *check_notes(const struct notes *n)
-{
-	const struct image *im = n->im;
-
-	if (!n->found || !n->has_entry)
+	if (im->entry == NO_ADDRESS)
 		return "has no Xen notes: not a kernel for PV guests";
-	if (!n->abi_ok)
+	if (!im->abi_ok)
 		return "is for another ABI (note XEN_VERSION)";
-	if (n->pae_refused)
-		return "refuses 64-bit page tables (note PAE_MODE)";
 	if (im->virt_base & ~PAGE_MASK || im->paddr_offset & ~PAGE_MASK ||
 	    im->virt_base + MAX_EXTENT < im->virt_base)
 		return "has an odd address in its note VIRT_BASE";
@@ -192,13 +129,13 @@ static const char *check_segments(struct image *im)
 /* Reads headers and notes; the data has to stay as long as *im is used. */
 const char *image_parse(struct image *im, const uint8_t *data, uint64_t size)
 {
-	struct notes n = { .im = im };
 	const char *why;
-	Elf64_Phdr last;
+	unsigned int i;
+	Elf64_Phdr s;
 	Elf64_Ehdr h;
 
 	*im = (struct image){
-		.data = data, .size = size,
+		.data = data, .size = size, .entry = NO_ADDRESS,
 		.hypercall_page = NO_ADDRESS, .init_p2m = NO_ADDRESS,
 	};
 	if (size < sizeof(h))
@@ -209,10 +146,12 @@ const char *image_parse(struct image *im, const uint8_t *data, uint64_t size)
 	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_machine != EM_X86_64 ||
 	    h.e_ident[EI_DATA] != ELFDATA2LSB)
 		return "is not for x86-64";
-	if (!h.e_phnum || !segment(im, h.e_phnum - 1, &last))
+	if (!h.e_phnum || !segment(im, h.e_phnum - 1, &s))
 		return "is cut short";
-	find_notes(&n, &h);
-	why = check_notes(&n);
+	for (i = 0; segment(im, i, &s); i++)
+		if (s.p_type == PT_NOTE)
+			take_notes(im, s.p_offset, s.p_filesz);
+	why = check_notes(im);
 	return why ? why : check_segments(im);
 }
 

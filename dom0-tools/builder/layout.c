@@ -119,73 +119,47 @@ const char *layout_compute(struct layout *l, const struct image *im,
 	return NULL;
 }
 
-/* Page tables that lie at consecutive pfns; their content is at tables[]. */
-struct pool {
-	const uint64_t *frames;		/* of tables[] */
-	uint64_t (*tables)[512];
-	uint64_t used, count;
-};
-
 /*
- * The table that an entry points to: one of the pool, new if there is none.
- * NULL if the pool is empty, or the entry points elsewhere.
+ * Maps pages[] at [start, end): level is the top table, and the tables below
+ * it are tables[], whose frames are frames[], one level after another.
  */
-static uint64_t *next_table(struct pool *pool, uint64_t *entry)
+static void map_range(uint64_t (*level)[512], uint64_t (*tables)[512],
+		      const uint64_t *frames, const uint64_t *pages,
+		      uint64_t start, uint64_t end)
 {
-	uint64_t i;
-
-	if (!*entry) {
-		if (pool->used == pool->count)
-			return NULL;
-		*entry = pool->frames[pool->used] << PAGE_SHIFT | PTE_TABLE;
-		return pool->tables[pool->used++];
-	}
-	/* Built in address order: what is wanted is among the last ones. */
-	for (i = pool->used; i--; )
-		if (pool->frames[i] == (*entry & PTE_FRAME) >> PAGE_SHIFT)
-			return pool->tables[i];
-	return NULL;
-}
-
-static bool map_page(struct pool *pool, uint64_t *l4, uint64_t va, uint64_t pte)
-{
-	uint64_t *table = l4;
+	uint64_t (*below)[512], *table, i;
 	int shift;
 
-	for (shift = 39; table && shift > PAGE_SHIFT; shift -= 9)
-		table = next_table(pool, &table[va >> shift & 511]);
-	if (table)
-		table[va >> PAGE_SHIFT & 511] = pte;
-	return table;
+	for (shift = 39; shift >= PAGE_SHIFT; shift -= 9, level = below) {
+		below = tables;
+		for (i = start >> shift; i <= (end - 1) >> shift; i++) {
+			table = level[(i >> 9) - (start >> (shift + 9))];
+			if (shift == PAGE_SHIFT) {
+				table[i & 511] = *pages++ << 12 | PTE_PAGE;
+			} else {
+				table[i & 511] = *frames++ << 12 | PTE_TABLE;
+				tables++;
+			}
+		}
+	}
 }
 
-/*
- * Fills the tables, all of which are zero: tables[0] becomes the top.  Not
- * NULL only for our own mistakes.
- */
-const char *layout_tables(const struct layout *l, const uint64_t *p2m,
-			  uint64_t (*tables)[512], uint64_t (*p2m_tables)[512])
+/* Fills the tables, all of which are zero: tables[0] becomes the top. */
+void layout_tables(const struct layout *l, const uint64_t *p2m,
+		   uint64_t (*tables)[512], uint64_t (*p2m_tables)[512])
 {
-	uint64_t first = layout_pfn(l, l->v_tables), va, pfn, pte, i;
-	struct pool main_pool = { p2m + first, tables, 1, l->nr_tables };
-	struct pool p2m_pool = {
-		p2m + l->p2m_pfn + l->p2m_pages, p2m_tables, 0, l->p2m_tables,
-	};
+	uint64_t first = layout_pfn(l, l->v_tables), i, *entry;
 
-	for (va = l->virt_base; va != l->v_end; va += PAGE_SIZE) {
-		pfn = layout_pfn(l, va);
-		pte = p2m[pfn] << PAGE_SHIFT | PTE_PAGE;
-		if (pfn >= first && pfn < first + l->nr_tables)
-			pte &= ~PTE_RW;
-		if (!map_page(&main_pool, tables[0], va, pte))
-			return "too few page tables";
-	}
-	for (i = 0; l->p2m_tables && i < l->p2m_pages; i++)
-		if (!map_page(&p2m_pool, tables[0], l->v_p2m + i * PAGE_SIZE,
-			      p2m[l->p2m_pfn + i] << PAGE_SHIFT | PTE_PAGE))
-			return "too few page tables for the P2M";
-	return main_pool.used == main_pool.count &&
-	       p2m_pool.used == p2m_pool.count ? NULL : "too many page tables";
+	map_range(tables, tables + 1, p2m + first + 1, p2m, l->virt_base,
+		  l->v_end);
+	/* The very last entry is for the page below v_end (see MAP_ROUND). */
+	entry = tables[l->nr_tables] - (layout_pfn(l, l->v_end) - first);
+	for (i = 0; i < l->nr_tables; i++)
+		entry[i] &= ~PTE_RW;
+	if (l->p2m_tables)
+		map_range(tables, p2m_tables, p2m + l->p2m_pfn + l->p2m_pages,
+			  p2m + l->p2m_pfn, l->v_p2m,
+			  l->v_p2m + (l->p2m_pages << PAGE_SHIFT));
 }
 
 /* The kernel's letter, into a zeroed page. */

@@ -106,17 +106,13 @@ static bool unpack_lz4(const uint8_t *in, size_t in_size, uint8_t *out,
 static const struct {
 	const char *magic;
 	size_t length;
-	const char *name;
 	bool (*unpack)(const uint8_t *in, size_t in_size, uint8_t *out,
 		       size_t out_size);
 } formats[] = {
-	{ "\375\067zXZ", 6, "xz", unpack_xz },
-	{ "\050\265\057\375", 4, "zstd", unpack_zstd },
-	{ "\037\213", 2, "gzip", unpack_gzip },
-	{ "\002\041\114\030", 4, "lz4", unpack_lz4 },
-	{ "\135\0\0", 3, "lzma", NULL },
-	{ "BZh", 3, "bzip2", NULL },
-	{ "\211LZO", 4, "lzo", NULL },
+	{ "\375\067zXZ", 6, unpack_xz },
+	{ "\050\265\057\375", 4, unpack_zstd },
+	{ "\037\213", 2, unpack_gzip },
+	{ "\002\041\114\030", 4, unpack_lz4 },
 };
 
 static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
@@ -128,7 +124,7 @@ static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
 		if (size > 16 && !memcmp(p, formats[i].magic,
 					 formats[i].length))
 			break;
-	if (i == ARRAY_SIZE(formats) || !formats[i].unpack)
+	if (i == ARRAY_SIZE(formats))
 		return "is packed in another way than xz, zstd, gzip or lz4";
 	/* Every format Linux uses has the unpacked size at its end. */
 	*out_size = load32(p + size - 4);
@@ -144,6 +140,11 @@ static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
 	return "is damaged: its payload does not unpack";
 }
 
+static bool is_bzimage(const uint8_t *file, uint64_t size)
+{
+	return size >= 0x250 && !memcmp(file + 0x202, "HdrS", 4);
+}
+
 /*
  * The ELF file in a kernel file.  A bzImage's is unpacked to *out, to be
  * freed; for any other file *out becomes NULL.
@@ -154,7 +155,7 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 	uint64_t at, len;
 
 	*out = NULL;
-	if (size < 0x250 || memcmp(file + 0x202, "HdrS", 4))
+	if (!is_bzimage(file, size))
 		return NULL;
 	if ((file[0x206] | file[0x207] << 8) < 0x208)
 		return "is a bzImage older than boot protocol 2.08";
@@ -166,51 +167,51 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 }
 
 /* --- files ----------------------------------------------------------- */
-/* The whole of a file that is no longer than max, to be freed. */
-const char *file_read(struct arena *a, const char *path, uint64_t max,
-		      uint8_t **data, uint64_t *size)
+/*
+ * The whole of a kernel's file, to be freed.  It is read and not mapped: its
+ * owner could change what has been checked.
+ */
+static const char *file_read(struct arena *a, const char *path, uint8_t **data,
+			     uint64_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint64_t done = 0;
+	const char *why = NULL;
 	struct stat st;
-	ssize_t r = 1;
 
+	*data = NULL;
+	*size = 0;
 	if (fd < 0 || fstat(fd, &st)) {
-		r = errno;
-		if (fd >= 0)
-			close(fd);
-		return arena_printf(a, "%s: %s", path, strerror(r));
+		why = strerror(errno);
+	} else if (!S_ISREG(st.st_mode) || !st.st_size ||
+		   st.st_size > (off_t)KERNEL_MAX) {
+		why = "is not a file, or empty, or too large";
+	} else {
+		*size = st.st_size;
+		*data = malloc(*size);
+		if (!*data || read(fd, *data, *size) != (ssize_t)*size)
+			why = "cannot be read";
 	}
-	*size = st.st_size;
-	*data = S_ISREG(st.st_mode) && *size && *size <= max ? malloc(*size)
-							     : NULL;
-	while (*data && done < *size && r > 0) {
-		r = read(fd, *data + done, *size - done);
-		done += r > 0 ? r : 0;
-	}
-	close(fd);
-	if (*data && done == *size)
+	if (fd >= 0)
+		close(fd);
+	if (!why)
 		return NULL;
 	free(*data);
-	*data = NULL;
-	return arena_printf(a, "%s: %s", path,
-			    !S_ISREG(st.st_mode) ? "is not a file" :
-			    !*size ? "is empty" :
-			    *size > max ? "is too large" : "cannot be read");
+	return arena_printf(a, "%s: %s", path, why);
 }
 
 /* --- the cache ------------------------------------------------------- */
-static char *cache_name(struct arena *a, const char *cache,
-			const uint8_t *file, uint64_t size)
+/* SHA-256, as liblzma makes it for a block that it packs. */
+bool digest(const void *data, size_t size, uint8_t out[DIGEST_SIZE])
 {
-	char hex[2 * DIGEST_SIZE + 1];
-	uint8_t d[DIGEST_SIZE];
-	int i;
+	lzma_block block = { .check = LZMA_CHECK_SHA256 };
+	size_t room = lzma_block_buffer_bound(size), at = 0;
+	uint8_t *packed = malloc(room);
+	bool ok = packed && lzma_block_uncomp_encode(&block, data, size, packed,
+						     &at, room) == LZMA_OK;
 
-	digest(file, size, d);
-	for (i = 0; i < DIGEST_SIZE; i++)
-		sprintf(hex + 2 * i, "%02x", d[i]);
-	return arena_printf(a, "%s/%s", cache, hex);
+	memcpy(out, block.raw_check, DIGEST_SIZE);
+	free(packed);
+	return ok;
 }
 
 static bool cache_get(const char *name, struct kernel_file *k)
@@ -225,7 +226,6 @@ static bool cache_get(const char *name, struct kernel_file *k)
 	if (!fstat(fd, &st) && st.st_size > 8)
 		k->map = mmap(NULL, st.st_size, PROT_READ,
 			      MAP_PRIVATE | MAP_POPULATE, fd, 0);
-	futimens(fd, NULL);
 	close(fd);
 	if (k->map != MAP_FAILED) {
 		k->elf = k->map;
@@ -252,39 +252,26 @@ static char *cache_link(struct arena *a, const char *cache, const char *path)
 
 	if (!cache || stat(path, &st) || st.st_ctim.tv_sec + 2 > time(NULL))
 		return NULL;
-	return arena_printf(a, "%s/of-%llx-%llx-%llx-%llx.%lx", cache,
-			    (unsigned long long)st.st_dev,
-			    (unsigned long long)st.st_ino,
-			    (unsigned long long)st.st_size,
-			    (unsigned long long)st.st_ctim.tv_sec,
+	return arena_printf(a, "%s/of-%lx-%lx-%lx-%lx.%lx", cache, st.st_dev,
+			    st.st_ino, st.st_size, st.st_ctim.tv_sec,
 			    st.st_ctim.tv_nsec);
 }
 
-/* The entry that was not used for the longest goes, if there are too many. */
+/* With too many kernels in it, the cache starts anew. */
 static void cache_prune(const char *cache)
 {
-	int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct timespec oldest = { 0 };
-	char name[NAME_MAX + 1] = "";
+	DIR *dir = opendir(cache);
 	unsigned int n = 0;
 	struct dirent *e;
-	struct stat st;
 
-	while (dir && (e = readdir(dir))) {
-		if (fstatat(fd, e->d_name, &st, 0))
-			unlinkat(fd, e->d_name, 0);	/* leads nowhere */
-		if (e->d_type == DT_LNK || !S_ISREG(st.st_mode))
-			continue;
-		if (!n++ || st.st_mtim.tv_sec < oldest.tv_sec) {
-			oldest = st.st_mtim;
-			strcpy(name, e->d_name);
-		}
-	}
-	if (n >= CACHE_MAX)
-		unlinkat(fd, name, 0);
-	if (dir)
-		closedir(dir);
+	if (!dir)
+		return;
+	while ((e = readdir(dir)))
+		n += e->d_type == DT_REG;
+	rewinddir(dir);
+	while (n >= CACHE_MAX && (e = readdir(dir)))
+		unlinkat(dirfd(dir), e->d_name, 0);
+	closedir(dir);
 }
 
 /* A cache that cannot be written costs time, nothing else. */
@@ -295,8 +282,6 @@ static void cache_put(struct arena *a, const char *name,
 	char *temp = arena_printf(a, "%s.%d", name, (int)getpid());
 	int fd;
 
-	if (!temp)
-		return;
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
@@ -313,42 +298,40 @@ static void cache_put(struct arena *a, const char *name,
 const char *kernel_open(struct arena *a, const char *path, const char *cache,
 			struct kernel_file *k)
 {
-	char *name = NULL, *link = cache_link(a, cache, path);
-	uint8_t *file, *out;
-	uint64_t size;
+	char *link = cache_link(a, cache, path), *name = NULL;
+	uint8_t *file, *out, d[DIGEST_SIZE];
 	const char *why;
+	uint64_t size;
+	int i;
 
 	memset(k, 0, sizeof(*k));
 	if (link && cache_get(link, k))
 		return NULL;
-	why = file_read(a, path, KERNEL_MAX, &file, &size);
+	why = file_read(a, path, &file, &size);
 	if (why)
 		return why;
-	if (cache && size > 0x250 && !memcmp(file + 0x202, "HdrS", 4))
-		name = cache_name(a, cache, file, size);
-	if (name && cache_get(name, k)) {
-		free(file);
-		if (link)
-			ignore(symlink(strrchr(name, '/') + 1, link));
-		return NULL;
+	k->buffer = file;
+	if (cache && is_bzimage(file, size) && digest(file, size, d)) {
+		name = arena_printf(a, "%s/", cache);
+		for (i = 0; i < DIGEST_SIZE; i++)
+			name = arena_printf(a, "%s%02x", name, d[i]);
 	}
-	why = kernel_unpack(file, size, &out, &k->size);
-	k->buffer = out;
-	if (!why && !out) {
-		k->buffer = file;
-		k->size = size;
-	} else {
-		free(file);
+	if (!name || !cache_get(name, k)) {
+		why = kernel_unpack(file, size, &out, &k->size);
+		if (why)
+			return arena_printf(a, "%s: %s", path, why);
+		if (out)
+			free(file);
+		k->buffer = out ? out : file;
+		k->size = out ? k->size : size;
+		k->elf = k->buffer;
+		if (name) {
+			cache_prune(cache);
+			cache_put(a, name, k);
+		}
 	}
-	k->elf = k->buffer;
-	if (why)
-		return arena_printf(a, "%s: %s", path, why);
-	if (name && out) {
-		cache_prune(cache);
-		cache_put(a, name, k);
-		if (link)
-			ignore(symlink(strrchr(name, '/') + 1, link));
-	}
+	if (name && link)
+		ignore(symlink(strrchr(name, '/') + 1, link));
 	return NULL;
 }
 

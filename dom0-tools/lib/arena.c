@@ -2,7 +2,11 @@
 /*
  * Arenas: small pieces of memory with one common end of life, usually that of
  * a request.  struct arena starts as {0}.  Memory comes zeroed and aligned to
- * 16 bytes; NULL, with errno set, when there is none.
+ * 16 bytes.
+ *
+ * Where there is none the process ends, so that nobody has to check: what
+ * others can make a program keep in an arena is bounded by whoever reads it
+ * in, and a daemon of ours that is started again finds everything.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,49 +26,50 @@ struct arena_block {
 void *arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_block *b = a->blocks;
-	size_t room;
-	void *p;
 
 	size = (size + 15) & ~(size_t)15;
 	if (!b || b->size - b->used < size) {
-		room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+		size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+
 		b = calloc(1, sizeof(*b) + room);
 		if (!b)
-			return NULL;
+			fatal("%zu bytes", room);
 		b->size = room;
 		b->next = a->blocks;
 		a->blocks = b;
 	}
-	p = b->data + b->used;
 	b->used += size;
-	return p;
+	return b->data + b->used - size;
 }
 
 /* A copy of data, with a NUL behind it. */
 void *arena_copy(struct arena *a, const void *data, size_t size)
 {
-	char *p = arena_alloc(a, size + 1);
+	return memcpy(arena_alloc(a, size + 1), data, size);
+}
 
-	if (p && size)
-		memcpy(p, data, size);
+/* Formatted strings. */
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+	char *p;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	p = arena_alloc(a, n + 1);
+	vsnprintf(p, n + 1, fmt, ap);
 	return p;
 }
 
-/* A formatted string. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;
 	char *p;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	p = n < 0 ? NULL : arena_alloc(a, n + 1);
-	if (!p)
-		return NULL;
-	va_start(ap, fmt);
-	vsnprintf(p, n + 1, fmt, ap);
+	p = arena_vprintf(a, fmt, ap);
 	va_end(ap);
 	return p;
 }

@@ -18,6 +18,7 @@
 struct conf {
 	struct arena *arena;
 	struct value *domain;		/* the record */
+	const char *root, *extra;	/* for cmdline, or NULL */
 	struct value *notes;		/* array: what was ignored, and where */
 	const char *error;		/* "FILE:LINE: ...", once wrong */
 	const char *file;		/* where we are */
@@ -26,13 +27,11 @@ struct conf {
 
 /* conf.c */
 void conf_init(struct conf *c, struct arena *a);
-bool conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
+void *conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 void conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 bool conf_set(struct conf *c, const char *key, struct value *v);
-bool conf_add_disk(struct conf *c, struct value *disk);
-bool conf_add_vif(struct conf *c, struct value *vif);
-struct value *conf_disk(struct conf *c, const char *spec);
-struct value *conf_vif(struct conf *c, const char *spec);
+bool conf_add(struct conf *c, const char *key, const char *spec);
+char *conf_trimmed(char *s);
 bool conf_parse(struct conf *c, const char *file, const char *text);
 bool conf_load(struct conf *c, const char *file);
 bool conf_finish(struct conf *c);

@@ -7,13 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "lib.h"
 
@@ -25,7 +23,7 @@ static int daemon_pipe = -1;	/* the parent reads one byte from it */
  */
 void daemon_detach(void)
 {
-	int fds[2], status;
+	int fds[2];
 	pid_t pid;
 	char c;
 
@@ -36,11 +34,7 @@ void daemon_detach(void)
 		fatal("fork");
 	if (pid) {
 		close(fds[1]);
-		if (read(fds[0], &c, 1) == 1)
-			_exit(0);
-		if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-			_exit(WEXITSTATUS(status));
-		_exit(1);
+		_exit(read(fds[0], &c, 1) != 1);
 	}
 	close(fds[0]);
 	daemon_pipe = fds[1];
@@ -49,38 +43,28 @@ void daemon_detach(void)
 		fatal("/");
 }
 
-static void daemon_write_pid(const char *pid_file)
-{
-	FILE *f = fopen(pid_file, "we");
-
-	if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f))
-		fatal("%s", pid_file);
-}
-
 /*
  * The daemon can be used now: writes the pid file (unless NULL) and, if
- * daemon_detach() ran, lets the parent go and leaves the terminal.
+ * daemon_detach() ran, lets the parent go, leaves the terminal and logs to
+ * syslog.
  */
 void daemon_ready(const char *pid_file)
 {
-	int null;
+	FILE *f = pid_file ? fopen(pid_file, "we") : NULL;
+	int fd, null;
 
-	if (pid_file)
-		daemon_write_pid(pid_file);
+	if (pid_file && (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f)))
+		fatal("%s", pid_file);
 	if (daemon_pipe < 0)
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
-		if (null > 2)
-			close(null);
-	}
+	for (fd = 0; fd < 3; fd++)
+		dup2(null, fd);
 	if (write(daemon_pipe, "", 1) != 1)
 		log_warn("nobody waited for the start");
 	close(daemon_pipe);
 	daemon_pipe = -1;
+	log_to_syslog();
 }
 
 /*

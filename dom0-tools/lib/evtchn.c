@@ -28,9 +28,8 @@ int evtchn_open(void)
 /* A port for VIRQ_*. */
 int evtchn_bind_virq(int fd, unsigned int virq)
 {
-	struct ioctl_evtchn_bind_virq arg = { .virq = virq };
-
-	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_VIRQ, &arg);
+	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_VIRQ,
+			    &(struct ioctl_evtchn_bind_virq){ .virq = virq });
 }
 
 /* A port connected to a port that domid allocated for us. */
@@ -44,28 +43,18 @@ int evtchn_bind_interdomain(int fd, domid_t domid, uint32_t remote_port)
 	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_INTERDOMAIN, &arg);
 }
 
-/* A port that domid may connect to. */
-int evtchn_bind_unbound(int fd, domid_t domid)
-{
-	struct ioctl_evtchn_bind_unbound_port arg = { .remote_domain = domid };
-
-	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_UNBOUND_PORT, &arg);
-}
-
 /* Closes one port. */
 int evtchn_unbind(int fd, uint32_t port)
 {
-	struct ioctl_evtchn_unbind arg = { .port = port };
-
-	return evtchn_ioctl(fd, IOCTL_EVTCHN_UNBIND, &arg);
+	return evtchn_ioctl(fd, IOCTL_EVTCHN_UNBIND,
+			    &(struct ioctl_evtchn_unbind){ .port = port });
 }
 
 /* Sends an event to the other end. */
 int evtchn_notify(int fd, uint32_t port)
 {
-	struct ioctl_evtchn_notify arg = { .port = port };
-
-	return evtchn_ioctl(fd, IOCTL_EVTCHN_NOTIFY, &arg);
+	return evtchn_ioctl(fd, IOCTL_EVTCHN_NOTIFY,
+			    &(struct ioctl_evtchn_notify){ .port = port });
 }
 
 /* Fetches up to max ports that fired; how many, 0 if none. */

@@ -37,16 +37,13 @@ void *gnttab_map(int fd, domid_t domid, uint32_t ref, int prot)
 		.refs = { { .domid = domid, .ref = ref } },
 	};
 	void *p;
-	int err;
 
 	if (ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, &arg))
 		return NULL;
 	p = mmap(NULL, PAGE, prot, MAP_SHARED, fd, arg.index);
 	if (p != MAP_FAILED)
 		return p;
-	err = errno;
 	gnttab_forget(fd, arg.index);
-	errno = err;
 	return NULL;
 }
 

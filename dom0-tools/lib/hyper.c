@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hypercalls from user space through /dev/xen/privcmd, and frames of other
- * domains in our address space.
+ * Hypercalls from user space through /dev/xen/privcmd, one function per
+ * operation, and frames of other domains in our address space.  Unless said
+ * otherwise 0 or a number is success, and a negative number -errno.
  *
  * The hypervisor reads and writes hypercall arguments while it cannot wait
  * for a page fault, so they must lie in pages that are present and stay so:
@@ -14,117 +15,93 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <hypercall-abi/event_channel.h>
+#include <hypercall-abi/grant_table.h>
 #include <hypercall-abi/linux_dev.h>
+#include <hypercall-abi/memory.h>
+#include <hypercall-abi/mmu.h>
 #include "lib.h"
 
 #define PAGE	4096u
 
 static int hyper_fd = -1, hyper_buf_fd = -1;
-static void *hyper_bounce;	/* one page: domctl and sysctl structures */
+static void *hyper_bounce;	/* one page */
 
 /* To be called once, before anything else here; and anew after a fork(). */
 int hyper_open(void)
 {
 	hyper_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-	if (hyper_fd < 0)
-		return -errno;
 	hyper_buf_fd = open("/dev/xen/hypercall", O_RDWR | O_CLOEXEC);
 	hyper_bounce = hyper_alloc(PAGE);
-	return hyper_bounce ? 0 : -errno;
+	return hyper_fd >= 0 && hyper_bounce ? 0 : -errno;
 }
 
-/*
- * One hypercall; pointers among the arguments must come from hyper_alloc().
- * Returns the hypervisor's answer, a negative one being -errno.
- */
-long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
-		uint64_t a3, uint64_t a4)
+/* One hypercall; pointers among the arguments come from hyper_alloc(). */
+static long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
+		       uint64_t a3)
 {
 	struct privcmd_hypercall call = {
 		.op = op,
-		.arg = { a0, a1, a2, a3, a4 },
+		.arg = { a0, a1, a2, a3 },
 	};
 	long r = ioctl(hyper_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
 
 	return r < 0 ? -errno : r;
 }
 
-static size_t hyper_round(size_t size)
-{
-	return (size + PAGE - 1) & ~(size_t)(PAGE - 1);
-}
-
 /* Zeroed pages that a hypercall may use; NULL with errno. */
 void *hyper_alloc(size_t size)
 {
-	void *p;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       hyper_buf_fd, 0);
 
-	size = hyper_round(size);
-	p = hyper_buf_fd >= 0 ?
-	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		 hyper_buf_fd, 0) :
-	    mmap(NULL, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE,
-		 -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	memset(p, 0, size);
-	return p;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* Gives back what hyper_alloc(size) gave. */
 void hyper_free(void *p, size_t size)
 {
 	if (p)
-		munmap(p, hyper_round(size));
+		munmap(p, size);
 }
 
-/* A call op(cmd, arg), where arg is in and out and at most a page. */
-long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
+/* A call op(cmd, arg), or op(arg); arg is in and out and at most a page. */
+#define NO_CMD	~0u
+static long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
 {
+	uintptr_t p = (uintptr_t)hyper_bounce;
 	long r;
 
 	memcpy(hyper_bounce, arg, size);
-	r = hyper_call(op, cmd, (uintptr_t)hyper_bounce, 0, 0, 0);
-	memcpy(arg, hyper_bounce, size);
-	return r;
-}
-
-static long hyper_bounced(unsigned int op, void *arg, size_t size)
-{
-	long r;
-
-	memcpy(hyper_bounce, arg, size);
-	r = hyper_call(op, (uintptr_t)hyper_bounce, 0, 0, 0, 0);
+	r = cmd == NO_CMD ? hyper_call(op, p, 0, 0, 0) :
+		hyper_call(op, cmd, p, 0, 0);
 	memcpy(arg, hyper_bounce, size);
 	return r;
 }
 
 /* One domctl.  Fills in the version; op is updated as the hypervisor says. */
-int hyper_domctl(struct xen_domctl *op)
+static int hyper_domctl(struct xen_domctl *op)
 {
 	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	return hyper_bounced(__HYPERVISOR_domctl, op, sizeof(*op));
+	return hyper_op(__HYPERVISOR_domctl, NO_CMD, op, sizeof(*op));
 }
 
 /* One sysctl, in the same way. */
 int hyper_sysctl(struct xen_sysctl *op)
 {
 	op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-	return hyper_bounced(__HYPERVISOR_sysctl, op, sizeof(*op));
+	return hyper_op(__HYPERVISOR_sysctl, NO_CMD, op, sizeof(*op));
 }
 
 /* The domain with the lowest id not below first; -ESRCH past the last. */
 int hyper_next_domain(domid_t first, struct xen_domctl_getdomaininfo *info)
 {
 	struct xen_domctl op = {
-		.cmd = XEN_DOMCTL_getdomaininfo,
-		.domain = first,
+		.cmd = XEN_DOMCTL_getdomaininfo, .domain = first,
 	};
 	int rc = hyper_domctl(&op);
 
-	if (!rc)
-		*info = op.u.getdomaininfo;
+	*info = op.u.getdomaininfo;
 	return rc;
 }
 
@@ -142,17 +119,14 @@ int hyper_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info)
  */
 int hyper_read_log(char *buf, unsigned int size, uint32_t *index)
 {
-	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
 	char *p = hyper_alloc(size);
-	int rc;
+	struct xen_sysctl op = {
+		.cmd = XEN_SYSCTL_readconsole,
+		.u.readconsole = { .incremental = 1, .index = *index,
+				   .buffer = (uintptr_t)p, .count = size },
+	};
+	int rc = p ? hyper_sysctl(&op) : -errno;
 
-	if (!p)
-		return -errno;
-	op.u.readconsole.incremental = 1;
-	op.u.readconsole.index = *index;
-	op.u.readconsole.buffer = (uintptr_t)p;
-	op.u.readconsole.count = size;
-	rc = hyper_sysctl(&op);
 	if (!rc && op.u.readconsole.count <= size) {
 		rc = op.u.readconsole.count;
 		memcpy(buf, p, rc);
@@ -172,27 +146,22 @@ void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 	struct privcmd_mmapbatch_v2 batch = {
 		.num = n, .dom = domid, .arr = frames,
 	};
+	void *p = mmap(NULL, (size_t)n * PAGE, prot, MAP_SHARED, hyper_fd, 0);
 	int error = 0, *err = calloc(n, sizeof(*err));
 	unsigned int i;
-	void *p;
 
-	if (!err)
-		return NULL;
-	p = mmap(NULL, (size_t)n * PAGE, prot, MAP_SHARED, hyper_fd, 0);
-	if (p == MAP_FAILED) {
-		free(err);
-		return NULL;
-	}
 	batch.addr = (uintptr_t)p;
 	batch.err = err;
-	if (ioctl(hyper_fd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch))
+	if (p == MAP_FAILED || !err ||
+	    ioctl(hyper_fd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch))
 		error = errno;
 	for (i = 0; i < n && !error; i++)
 		error = -err[i];
 	free(err);
 	if (!error)
 		return p;
-	munmap(p, (size_t)n * PAGE);
+	if (p != MAP_FAILED)
+		munmap(p, (size_t)n * PAGE);
 	errno = error;
 	return NULL;
 }
@@ -202,4 +171,257 @@ void hyper_unmap(void *p, unsigned int n)
 {
 	if (p)
 		munmap(p, (size_t)n * PAGE);
+}
+
+/*
+ * A new domain, empty and paused, with vCPUs that are all down; its id.  A
+ * negative number of frames stands for the hypervisor's default.
+ */
+int hyper_create(const uint8_t uuid[16], unsigned int vcpus, uint32_t ports,
+		 int grant_frames)
+{
+	struct xen_domctl op = {
+		.cmd = XEN_DOMCTL_createdomain,
+		.u.createdomain = {
+			.max_vcpus = vcpus,
+			.max_evtchn_port = ports,
+			.max_grant_frames = grant_frames,
+			.max_maptrack_frames = -1,
+			.grant_opts = 1,
+		},
+	};
+	int rc;
+
+	memcpy(op.u.createdomain.handle, uuid, 16);
+	rc = hyper_domctl(&op);
+	if (rc)
+		return rc;
+	rc = hyper_domctl(&(struct xen_domctl){
+		.cmd = XEN_DOMCTL_max_vcpus, .domain = op.domain,
+		.u.max_vcpus.max = vcpus });
+	if (rc)
+		hyper_destroy(op.domain);
+	return rc ? rc : op.domain;
+}
+
+static int hyper_plain(unsigned int cmd, domid_t domid)
+{
+	return hyper_domctl(&(struct xen_domctl){
+		.cmd = cmd, .domain = domid });
+}
+
+/* Ends it; what others still map of it lives on until they let go. */
+int hyper_destroy(domid_t domid)
+{
+	int rc;
+
+	do
+		rc = hyper_plain(XEN_DOMCTL_destroydomain, domid);
+	while (rc == -EAGAIN || rc == -EINTR || rc == -ERESTART);
+	return rc;
+}
+
+/* Pauses add up. */
+int hyper_pause(domid_t domid)
+{
+	return hyper_plain(XEN_DOMCTL_pausedomain, domid);
+}
+
+/* Takes one pause away. */
+int hyper_unpause(domid_t domid)
+{
+	return hyper_plain(XEN_DOMCTL_unpausedomain, domid);
+}
+
+/* The limit to its memory; frees nothing. */
+int hyper_max_mem(domid_t domid, uint64_t kib)
+{
+	return hyper_domctl(&(struct xen_domctl){
+		.cmd = XEN_DOMCTL_max_mem, .domain = domid,
+		.u.max_mem.max_memkb = kib });
+}
+
+/* Fills a page of the domain with call stubs. */
+int hyper_hypercall_page(domid_t domid, uint64_t frame)
+{
+	return hyper_domctl(&(struct xen_domctl){
+		.cmd = XEN_DOMCTL_hypercall_init, .domain = domid,
+		.u.hypercall_init.gmfn = frame });
+}
+
+/* What a vCPU starts from; c comes from hyper_alloc(). */
+int hyper_set_context(domid_t domid, unsigned int vcpu,
+		      const struct vcpu_guest_context *c)
+{
+	return hyper_domctl(&(struct xen_domctl){
+		.cmd = XEN_DOMCTL_setvcpucontext, .domain = domid,
+		.u.vcpucontext = { vcpu, (uintptr_t)c } });
+}
+
+/* The state of one vCPU; -ESRCH if there is none. */
+int hyper_vcpu_info(domid_t domid, unsigned int vcpu,
+		    struct xen_domctl_getvcpuinfo *info)
+{
+	struct xen_domctl op = {
+		.cmd = XEN_DOMCTL_getvcpuinfo, .domain = domid,
+		.u.getvcpuinfo.vcpu = vcpu,
+	};
+	int rc = hyper_domctl(&op);
+
+	*info = op.u.getvcpuinfo;
+	return rc;
+}
+
+/*
+ * Sets where a vCPU may (hard) and would rather (soft) run, or reads both if
+ * !set; a bit per CPU.
+ */
+int hyper_affinity(domid_t domid, unsigned int vcpu, bool set, uint64_t *hard,
+		   uint64_t *soft)
+{
+	uint64_t *maps = hyper_alloc(2 * sizeof(*maps));
+	struct xen_domctl op = {
+		.cmd = set ? XEN_DOMCTL_setvcpuaffinity
+			   : XEN_DOMCTL_getvcpuaffinity,
+		.domain = domid,
+		.u.vcpuaffinity = {
+			.vcpu = vcpu,
+			.flags = (hard ? XEN_VCPUAFFINITY_HARD : 0) |
+				 (soft ? XEN_VCPUAFFINITY_SOFT : 0),
+			.cpumap_hard = { (uintptr_t)&maps[0], 64, 0 },
+			.cpumap_soft = { (uintptr_t)&maps[1], 64, 0 },
+		},
+	};
+	int rc;
+
+	if (!maps)
+		return -ENOMEM;
+	maps[0] = hard ? *hard : 0;
+	maps[1] = soft ? *soft : 0;
+	rc = hyper_domctl(&op);
+	if (hard)
+		*hard = maps[0];
+	if (soft)
+		*soft = maps[1];
+	hyper_free(maps, 2 * sizeof(*maps));
+	return rc;
+}
+
+/* Weight and cap (percent of a CPU, 0 none): sets, or reads if !set. */
+int hyper_sched(domid_t domid, bool set, uint16_t *weight, uint16_t *cap)
+{
+	struct xen_domctl op = {
+		.cmd = XEN_DOMCTL_scheduler_op, .domain = domid,
+		.u.scheduler_op = {
+			.sched_id = XEN_SCHEDULER_CREDIT,
+			.cmd = set ? XEN_DOMCTL_SCHEDOP_putinfo
+				   : XEN_DOMCTL_SCHEDOP_getinfo,
+			.u.credit = { set ? *weight : 0, set ? *cap : 0 },
+		},
+	};
+	int rc = hyper_domctl(&op);
+
+	if (!rc && !set) {
+		*weight = op.u.scheduler_op.u.credit.weight;
+		*cap = op.u.scheduler_op.u.credit.cap;
+	}
+	return rc;
+}
+
+/* A port in domid that only remote may connect to. */
+int hyper_alloc_port(domid_t domid, domid_t remote)
+{
+	struct evtchn_alloc_unbound arg = {
+		.dom = domid, .remote_dom = remote,
+	};
+	int rc = hyper_op(__HYPERVISOR_event_channel_op,
+			  EVTCHNOP_alloc_unbound, &arg, sizeof(arg));
+
+	return rc ? rc : (int)arg.port;
+}
+
+/*
+ * Memory for domid at the n pfns in extents[] (from hyper_alloc()), 2^order
+ * frames each, whose first frames replace them.  Returns how many got some.
+ */
+long hyper_populate(domid_t domid, uint64_t *extents, uint64_t n,
+		    unsigned int order)
+{
+	struct xen_memory_reservation r = {
+		.extent_start = (uintptr_t)extents, .nr_extents = n,
+		.extent_order = order, .domid = domid,
+	};
+
+	return hyper_op(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r,
+			sizeof(r));
+}
+
+/* A frame of domid becomes a top-level page table. */
+int hyper_pin_l4(domid_t domid, uint64_t frame)
+{
+	struct mmuext_op *op = hyper_bounce;
+
+	memset(op, 0, sizeof(*op));
+	op->cmd = MMUEXT_PIN_L4_TABLE;
+	op->arg1.mfn = frame;
+	return hyper_call(__HYPERVISOR_mmuext_op, (uintptr_t)op, 1, 0, domid);
+}
+
+/* The first frame of its grant table; hyper_unmap(p, 1).  NULL with errno. */
+void *hyper_map_grants(domid_t domid)
+{
+	struct { struct gnttab_setup_table op; uint64_t frame; } *t;
+
+	t = hyper_bounce;
+	t->op = (struct gnttab_setup_table){
+		.dom = domid, .nr_frames = 1,
+		.frame_list = (uintptr_t)&t->frame,
+	};
+	errno = ENOMEM;
+	if (hyper_call(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table,
+		       (uintptr_t)t, 1, 0) || t->op.status != GNTST_okay)
+		return NULL;
+	return hyper_map(domid, &t->frame, 1, PROT_READ | PROT_WRITE);
+}
+
+/* What the machine has, and what is free. */
+int hyper_physinfo(struct xen_sysctl_physinfo *info)
+{
+	struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo };
+	int rc = hyper_sysctl(&op);
+
+	*info = op.u.physinfo;
+	return rc;
+}
+
+/* One answer of xen_version(), up to size bytes; negative or its result. */
+long hyper_version(unsigned int cmd, void *to, size_t size)
+{
+	long r;
+
+	memset(hyper_bounce, 0, PAGE);
+	r = hyper_call(__HYPERVISOR_xen_version, cmd, (uintptr_t)hyper_bounce,
+		       0, 0);
+	if (r >= 0 && size)
+		memcpy(to, hyper_bounce, size);
+	return r;
+}
+
+/* As if typed on the hypervisor's console. */
+int hyper_debug_keys(const char *keys)
+{
+	size_t n = strlen(keys);
+	char *p = hyper_alloc(n + 1);
+	struct xen_sysctl op = {
+		.cmd = XEN_SYSCTL_debug_keys,
+		.u.debug_keys = { .keys = (uintptr_t)p, .nr_keys = n },
+	};
+	int rc = -ENOMEM;
+
+	if (p) {
+		memcpy(p, keys, n);
+		rc = hyper_sysctl(&op);
+	}
+	hyper_free(p, n + 1);
+	return rc;
 }

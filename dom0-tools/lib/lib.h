@@ -10,9 +10,11 @@
 #ifndef TOOLS_LIB_H
 #define TOOLS_LIB_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <syslog.h>
 #include <hypercall-abi/xen.h>
 #include <hypercall-abi/domctl.h>
 #include <hypercall-abi/sysctl.h>
@@ -22,12 +24,19 @@
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 
 /* log.c */
-void log_open(const char *program, bool to_syslog, bool verbose);
-void log_info(const char *fmt, ...) PRINTF(1, 2);
-void log_warn(const char *fmt, ...) PRINTF(1, 2);
-void log_debug(const char *fmt, ...) PRINTF(1, 2);
+void log_open(const char *program);
+void log_to_syslog(void);
+void log_at(int priority, const char *fmt, ...) PRINTF(2, 3);
+/* What the operator may want to know; what went wrong. */
+#define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)	log_at(LOG_WARNING, __VA_ARGS__)
 void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+
+/* options.c */
+extern const char *opt[128];
+char **options_read(int argc, char **argv, const char *known,
+		    const char *usage);
 
 /* daemon.c */
 void daemon_detach(void);
@@ -41,6 +50,7 @@ struct arena {
 };
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_copy(struct arena *a, const void *data, size_t size);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void arena_release(struct arena *a);
 
@@ -61,7 +71,6 @@ int loop_want(int fd, unsigned int events);
 void loop_del(int fd);
 void loop_timer_set(struct loop_timer *t, uint64_t ms);
 void loop_timer_clear(struct loop_timer *t);
-int loop_signal(int sig, void (*fn)(void));
 void loop_after(bool (*fn)(void));
 void loop_forked(void);
 void loop_run(void);
@@ -124,12 +133,8 @@ int store_release(struct store *s, domid_t domid);
 
 /* hyper.c: hypercalls and other domains' memory. */
 int hyper_open(void);
-long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
-		uint64_t a3, uint64_t a4);
-long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size);
 void *hyper_alloc(size_t size);
 void hyper_free(void *p, size_t size);
-int hyper_domctl(struct xen_domctl *op);
 int hyper_sysctl(struct xen_sysctl *op);
 int hyper_next_domain(domid_t first, struct xen_domctl_getdomaininfo *info);
 int hyper_domain_info(domid_t domid, struct xen_domctl_getdomaininfo *info);
@@ -137,8 +142,6 @@ int hyper_read_log(char *buf, unsigned int size, uint32_t *index);
 void *hyper_map(domid_t domid, const uint64_t *frames, unsigned int n,
 		int prot);
 void hyper_unmap(void *p, unsigned int n);
-
-/* domctl.c: making, changing and ending domains. */
 int hyper_create(const uint8_t uuid[16], unsigned int vcpus, uint32_t ports,
 		 int grant_frames);
 int hyper_destroy(domid_t domid);
@@ -166,7 +169,6 @@ int hyper_debug_keys(const char *keys);
 int evtchn_open(void);
 int evtchn_bind_virq(int fd, unsigned int virq);
 int evtchn_bind_interdomain(int fd, domid_t domid, uint32_t remote_port);
-int evtchn_bind_unbound(int fd, domid_t domid);
 int evtchn_unbind(int fd, uint32_t port);
 int evtchn_notify(int fd, uint32_t port);
 int evtchn_pending(int fd, uint32_t *ports, unsigned int max);

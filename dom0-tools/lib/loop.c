@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The event loop: descriptors, timers and signals call functions, one at a
+ * The event loop: descriptors and timers call functions, one at a
  * time.  A function may add, change and delete any source, itself included.
  *
  * Each descriptor slot has a generation that travels with the kernel's event,
@@ -8,14 +8,12 @@
  * in the meantime reaches nobody.
  */
 #include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 #include "lib.h"
+
+#define LOOP_FDS	4096	/* what is never used of it takes no memory */
 
 struct loop_slot {
 	loop_fn *fn;			/* NULL: not watched */
@@ -23,8 +21,7 @@ struct loop_slot {
 	uint32_t generation;
 };
 
-static struct loop_slot *loop_slots;	/* by descriptor */
-static int loop_nr_slots;
+static struct loop_slot loop_slots[LOOP_FDS];	/* by descriptor */
 static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
 static bool (*loop_after_fn)(void);
@@ -40,30 +37,8 @@ uint64_t loop_now(void)
 	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
-static int loop_grow(int fd)
-{
-	int n = loop_nr_slots ? loop_nr_slots : 64;
-	struct loop_slot *slots;
-
-	if (loop_epoll < 0)
-		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (loop_epoll < 0)
-		return -errno;
-	if (fd < loop_nr_slots)
-		return 0;
-	while (n <= fd)
-		n *= 2;
-	slots = realloc(loop_slots, n * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	memset(slots + loop_nr_slots, 0,
-	       (n - loop_nr_slots) * sizeof(*slots));
-	loop_slots = slots;
-	loop_nr_slots = n;
-	return 0;
-}
-
-static int loop_control(int op, int fd, unsigned int events)
+/* Changes what fd is watched for. */
+int loop_want(int fd, unsigned int events)
 {
 	struct epoll_event ev = {
 		.events = (events & LOOP_IN ? EPOLLIN : 0) |
@@ -71,6 +46,7 @@ static int loop_control(int op, int fd, unsigned int events)
 		.data.u64 = (uint64_t)loop_slots[fd].generation << 32 |
 			    (uint32_t)fd,
 	};
+	int op = loop_slots[fd].fn ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	return epoll_ctl(loop_epoll, op, fd, &ev) ? -errno : 0;
 }
@@ -81,12 +57,15 @@ static int loop_control(int op, int fd, unsigned int events)
  */
 int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 {
-	int rc = loop_grow(fd);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (fd >= LOOP_FDS)
+		return -EMFILE;
+	if (loop_epoll < 0)
+		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_slots[fd].generation++;
-	rc = loop_control(EPOLL_CTL_ADD, fd, events);
+	loop_slots[fd].fn = NULL;
+	rc = loop_want(fd, events);
 	if (rc)
 		return rc;
 	loop_slots[fd].fn = fn;
@@ -94,16 +73,10 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 	return 0;
 }
 
-/* Changes what fd is watched for. */
-int loop_want(int fd, unsigned int events)
-{
-	return loop_control(EPOLL_CTL_MOD, fd, events);
-}
-
 /* Forgets fd; to be called before it is closed. */
 void loop_del(int fd)
 {
-	if (fd < 0 || fd >= loop_nr_slots || !loop_slots[fd].fn)
+	if (fd < 0 || fd >= LOOP_FDS || !loop_slots[fd].fn)
 		return;
 	loop_slots[fd].fn = NULL;
 	epoll_ctl(loop_epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -138,35 +111,6 @@ void loop_timer_clear(struct loop_timer *t)
 	t->armed = false;
 }
 
-static void loop_got_signal(void *arg, unsigned int events)
-{
-	void (*fn)(void) = (void (*)(void))arg;
-	struct signalfd_siginfo info;
-	int i;
-
-	(void)events;
-	for (i = 0; i < loop_nr_slots; i++)
-		if (loop_slots[i].fn == loop_got_signal &&
-		    loop_slots[i].arg == arg &&
-		    read(i, &info, sizeof(info)) == sizeof(info))
-			fn();
-}
-
-/* Calls fn() from the loop when the process gets sig. */
-int loop_signal(int sig, void (*fn)(void))
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	return loop_add(fd, LOOP_IN, loop_got_signal, (void *)fn);
-}
-
 /*
  * fn() runs after every batch of events; if it returns true there is more to
  * do and the next wait does not block.
@@ -199,49 +143,32 @@ static void loop_dispatch(const struct epoll_event *ev)
 	s->fn(s->arg, events);
 }
 
-static void loop_run_timers(void)
-{
-	struct loop_timer *t;
-
-	loop_batch = loop_now();
-	while ((t = loop_timers) && t->due <= loop_batch) {
-		loop_timer_clear(t);
-		t->fn(t->arg);
-	}
-}
-
-static int loop_timeout(bool more)
-{
-	uint64_t now;
-
-	if (more)
-		return 0;
-	if (!loop_timers)
-		return -1;
-	now = loop_now();
-	if (loop_timers->due <= now)
-		return 0;
-	return loop_timers->due - now > 60000 ? 60000
-					      : (int)(loop_timers->due - now);
-}
-
 /* Runs until loop_stop(). */
 void loop_run(void)
 {
 	struct epoll_event ev[32];
+	struct loop_timer *t;
 	bool more = true;
-	int i, n;
+	uint64_t now;
+	int i, n, ms;
 
-	if (loop_grow(0))
-		fatal("event loop");
 	while (!loop_ending) {
-		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev),
-			       loop_timeout(more));
+		ms = more ? 0 : loop_timers ? 60000 : -1;
+		now = ms > 0 ? loop_now() : 0;
+		if (ms > 0 && loop_timers->due <= now)
+			ms = 0;
+		else if (ms > 0 && loop_timers->due < now + ms)
+			ms = loop_timers->due - now;
+		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");
 		for (i = 0; i < n; i++)
 			loop_dispatch(&ev[i]);
-		loop_run_timers();
+		loop_batch = loop_now();
+		while ((t = loop_timers) && t->due <= loop_batch) {
+			loop_timer_clear(t);
+			t->fn(t->arg);
+		}
 		more = loop_after_fn && loop_after_fn();
 	}
 }

@@ -2,11 +2,8 @@
 /*
  * Values and XML-RPC: what xend and its clients say to each other.
  *
- * Every value lives in the arena that made it.  A constructor without memory
- * gives NULL; NULL may be handed on to value_append() and value_set(), which
- * then mark their container, and a marked value is never formatted: the
- * formatting functions give NULL instead.  So only their result need be
- * checked.
+ * Every value lives in the arena that made it, and an item or member in one
+ * container only.
  */
 #ifndef TOOLS_RPC_H
 #define TOOLS_RPC_H
@@ -16,7 +13,7 @@
 #define RPC_SOCKET	"/run/xend.sock"
 #define RPC_PATH	"/RPC2"
 #define RPC_CALL_MAX	(1u << 20)	/* bytes of a call's body */
-#define RPC_REPLY_MAX	(16u << 20)	/* and of a reply's */
+#define RPC_REPLY_MAX	(16u << 20)	/* of a reply, head and body */
 #define RPC_DEPTH_MAX	32		/* arrays and structs in each other */
 #define HTTP_HEAD_MAX	8192u
 
@@ -27,7 +24,6 @@ enum value_type {
 
 struct value {
 	enum value_type type;
-	bool broken;			/* a part of it got no memory */
 	unsigned int count;		/* items or members */
 	union {
 		bool b;
@@ -43,12 +39,12 @@ struct value {
 
 #define value_each(v, of)	((v) = (of)->first; (v); (v) = (v)->next)
 
-struct value *value_nil(struct arena *a);
 struct value *value_bool(struct arena *a, bool b);
 struct value *value_int(struct arena *a, int64_t i);
 struct value *value_double(struct arena *a, double d);
 struct value *value_string(struct arena *a, const char *s);
 struct value *value_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
+struct value *value_copy(struct arena *a, const struct value *v);
 struct value *value_array(struct arena *a);
 struct value *value_struct(struct arena *a);
 void value_append(struct value *array, struct value *item);
@@ -60,10 +56,6 @@ const char *value_get_string(const struct value *object, const char *name,
 			     const char *otherwise);
 int64_t value_get_int(const struct value *object, const char *name,
 		      int64_t otherwise);
-double value_get_double(const struct value *object, const char *name,
-			double otherwise);
-bool value_get_bool(const struct value *object, const char *name,
-		    bool otherwise);
 
 /* Bodies. */
 struct _xmlDoc *xml_read(const char *text, size_t len, unsigned int *line);
@@ -94,8 +86,6 @@ struct http_head {
 };
 int http_parse(const char *buf, size_t len, size_t body_max,
 	       struct http_head *head);
-char *http_request(struct arena *a, const char *body, size_t len,
-		   size_t *total);
 char *http_response(struct arena *a, int status, const char *body,
 		    size_t len, bool keep, size_t *total);
 

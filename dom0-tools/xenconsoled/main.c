@@ -3,7 +3,6 @@
  * xenconsoled: options and start.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,46 +21,20 @@ static const char usage[] =
 struct store *store;
 const char *log_dir = "/var/log/xen/console";
 
-static struct {
-	bool foreground;
-	const char *pid_file, *log;
-} opt = { .log = "guest" };
-
-static void parse_options(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "interactive", no_argument, NULL, 'i' },
-		{ "pid-file", required_argument, NULL, 'p' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "log-dir", required_argument, NULL, 'r' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int o;
-
-	while ((o = getopt_long(argc, argv, "ih", options, NULL)) >= 0)
-		switch (o) {
-		case 'i': opt.foreground = true; break;
-		case 'p': opt.pid_file = optarg; break;
-		case 'l': opt.log = optarg; break;
-		case 'r': log_dir = optarg; break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default:  fputs(usage, stderr); exit(2);
-		}
-	if (!strcmp(opt.log, "none"))
-		log_dir = NULL;
-	else if (strcmp(opt.log, "guest"))
-		fatalx("--log=%s: guest or none", opt.log);
-	if (optind < argc)
-		fatalx("unexpected argument '%s'", argv[optind]);
-}
-
 int main(int argc, char **argv)
 {
-	log_open("xenconsoled", false, false);
-	parse_options(argc, argv);
+	log_open("xenconsoled");
+	if (*options_read(argc, argv, "i=interactive,p:=pid-file,l:=log,"
+			  "r:=log-dir", usage))
+		fatalx("only options are wanted: see --help");
+	if (opt['r'])
+		log_dir = opt['r'];
+	if (opt['l'] && !strcmp(opt['l'], "none"))
+		log_dir = NULL;
+	else if (opt['l'] && strcmp(opt['l'], "guest"))
+		fatalx("--log=%s: guest or none", opt['l']);
 	signal(SIGPIPE, SIG_IGN);
-	if (!opt.foreground)
+	if (!opt['i'])
 		daemon_detach();
 	if (mkdir(RUN_DIR, 0755) && errno != EEXIST)
 		fatal("%s", RUN_DIR);
@@ -73,9 +46,7 @@ int main(int argc, char **argv)
 	if (!store_watch(store, "@introduceDomain", console_scan, NULL) ||
 	    !store_watch(store, "@releaseDomain", console_scan, NULL))
 		fatal("the store");
-	daemon_ready(opt.pid_file);
-	if (!opt.foreground)
-		log_open("xenconsoled", true, false);
+	daemon_ready(opt['p']);
 	loop_run();
 	return 0;
 }

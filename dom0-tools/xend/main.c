@@ -7,7 +7,6 @@
  * There is no state that a kill could destroy (vm.c).
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,32 +67,14 @@ static void await_workers(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "foreground", no_argument, NULL, 'F' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "pid-file", required_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	const char *group = NULL, *pid_file = "/run/xend.pid";
-	bool foreground = false;
-	int c;
-
-	log_open("xend", false, false);
-	while ((c = getopt_long(argc, argv, "Fg:p:h", options, NULL)) != -1)
-		switch (c) {
-		case 'F': foreground = true; break;
-		case 'g': group = optarg; break;
-		case 'p': pid_file = optarg; break;
-		case 'h': fputs(usage, stdout); return 0;
-		default:  fputs(usage, stderr); return 2;
-		}
-	if (optind < argc)
-		fatalx("unexpected argument '%s'", argv[optind]);
+	log_open("xend");
+	if (*options_read(argc, argv, "F=foreground,g:=group,p:=pid-file",
+			  usage))
+		fatalx("only options are wanted: see --help");
 	signal(SIGPIPE, SIG_IGN);
 	if (hyper_open())
 		fatalx("no hypervisor: boot under Xenolith, and load xen-privcmd");
-	if (!foreground)
+	if (!opt['F'])
 		daemon_detach();
 	/* Usually they are there; what is missing shows when it is used. */
 	mkdir("/run/xend", 0755);
@@ -110,10 +91,8 @@ int main(int argc, char **argv)
 	    !store_watch(xend_store, "@releaseDomain", domains_changed, NULL))
 		fatal("the store");
 	vms_recover();
-	server_start(group);
-	daemon_ready(pid_file);
-	if (!foreground)
-		log_open("xend", true, false);
+	server_start(opt['g']);
+	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
 	loop_run();
 	return 0;
 }

@@ -253,16 +253,6 @@ static struct value *running_record(struct call *c)
 		"vifs", device_list(c, "vif"), NULL);
 }
 
-/* One that can become part of another. */
-static struct value *value_copy(struct call *c, const struct value *v)
-{
-	struct value *copy = arena_copy(&c->a, v, sizeof(*v));
-
-	if (copy)
-		copy->next = NULL;
-	return copy;
-}
-
 static struct value *vm_get_record(struct call *c)
 {
 	const struct vm *vm = c->vm;
@@ -274,7 +264,7 @@ static struct value *vm_get_record(struct call *c)
 	value_set(v, "domid", number(c, vm->domid));
 	value_set(v, "power_state", text(c, vm_power_state(vm)));
 	value_set(v, "managed", value_bool(&c->a, vm->record));
-	value_set(v, "other_config", vm->record ? value_copy(c, vm->record)
+	value_set(v, "other_config", vm->record ? value_copy(&c->a, vm->record)
 						: value_struct(&c->a));
 	return v;
 }
@@ -564,9 +554,9 @@ static struct value *list_with(struct call *c, const char *gone,
 
 	for (v = v ? v->first : NULL; v; v = v->next)
 		if (strcmp(value_get_string(v, vif ? "mac" : "vdev", ""), gone))
-			value_append(list, value_copy(c, v));
+			value_append(list, value_copy(&c->a, v));
 	if (more)
-		value_append(list, value_copy(c, more));
+		value_append(list, value_copy(&c->a, more));
 	return list;
 }
 

@@ -4,7 +4,6 @@
  * the journal, then the world.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,36 +20,6 @@ static const char usage[] =
 "  -S, --run-dir=DIR       for socket, state and lock (" RUN_DIR ")\n"
 "  -D, --no-domains        serve the socket only\n"
 "  -h, --help              this text\n";
-
-static struct {
-	bool foreground, no_domains;
-	const char *pid_file, *run_dir;
-} opt = { .run_dir = RUN_DIR };
-
-static void parse_options(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "foreground", no_argument, NULL, 'N' },
-		{ "pid-file", required_argument, NULL, 'P' },
-		{ "run-dir", required_argument, NULL, 'S' },
-		{ "no-domains", no_argument, NULL, 'D' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int o;
-
-	while ((o = getopt_long(argc, argv, "NP:S:Dh", options, NULL)) >= 0)
-		switch (o) {
-		case 'N': opt.foreground = true; break;
-		case 'P': opt.pid_file = optarg; break;
-		case 'S': opt.run_dir = optarg; break;
-		case 'D': opt.no_domains = true; break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default:  fputs(usage, stderr); exit(2);
-		}
-	if (optind < argc)
-		fatalx("unexpected argument '%s'", argv[optind]);
-}
 
 /* Hears everybody who spoke, writes it down, answers. */
 static bool round_robin(void)
@@ -97,17 +66,21 @@ static void start_domains(void)
 int main(int argc, char **argv)
 {
 	struct timespec now;
+	const char *run_dir;
 	bool resumed;
 
-	log_open("xenstored", false, false);
-	parse_options(argc, argv);
+	log_open("xenstored");
+	if (*options_read(argc, argv, "N=foreground,P:=pid-file,S:=run-dir,"
+			  "D=no-domains", usage))
+		fatalx("only options are wanted: see --help");
+	run_dir = opt['S'] ? opt['S'] : RUN_DIR;
 	signal(SIGPIPE, SIG_IGN);
-	if (!opt.foreground)
+	if (!opt['N'])
 		daemon_detach();
-	if ((mkdir(opt.run_dir, 0755) && errno != EEXIST) ||
-	    chdir(opt.run_dir))
-		fatal("%s", opt.run_dir);
-	if (!opt.no_domains)
+	if ((mkdir(run_dir, 0755) && errno != EEXIST) ||
+	    chdir(run_dir))
+		fatal("%s", run_dir);
+	if (!opt['D'])
 		ring_open();		/* before the lock: see daemon.c */
 	daemon_single("lock");
 
@@ -119,14 +92,12 @@ int main(int argc, char **argv)
 	resumed = state_load("state");
 	if (tree_make(&tree_main, "/tool/xenstored", tree_main.root->perms))
 		fatalx("no memory");
-	if (!opt.no_domains)
+	if (!opt['D'])
 		start_domains();
 	state_open("state");
 	sock_open("socket");
 	loop_after(round_robin);
-	daemon_ready(opt.pid_file);
-	if (!opt.foreground)
-		log_open("xenstored", true, false);
+	daemon_ready(opt['P']);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
 	return 0;

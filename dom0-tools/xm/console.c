@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xm console: the operator's terminal and the guest's pty, both raw, tied
+ * xm console: the operator's terminal, raw, and the guest's pty tied
  * together until Ctrl-] or the guest's end.
  */
 #include <errno.h>
@@ -24,66 +24,20 @@ static void console_restore(void)
 	tcsetattr(0, TCSADRAIN, &console_old);
 }
 
-static void console_raw(int fd, struct termios *old)
-{
-	struct termios t;
-
-	if (tcgetattr(fd, &t))
-		return;
-	if (old) {
-		*old = t;
-		atexit(console_restore);
-	}
-	cfmakeraw(&t);
-	tcsetattr(fd, TCSANOW, &t);
-}
-
-static bool write_all(int fd, const char *p, size_t n)
-{
-	struct pollfd room = { .fd = fd, .events = POLLOUT };
-	ssize_t r;
-
-	for (; n; p += r, n -= r) {
-		r = write(fd, p, n);
-		if (r < 0 && errno == EAGAIN)
-			poll(&room, 1, -1);
-		else if (r < 0 && errno != EINTR)
-			return false;
-		r = r < 0 ? 0 : r;
-	}
-	return true;
-}
-
 /* Moves what there is; false at the end of either side. */
 static bool move(int from, int to, bool typed)
 {
 	char buf[512], *quit;
 	ssize_t n = read(from, buf, sizeof(buf));
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return true;
 	if (n <= 0)
-		return false;
+		return n < 0 && errno == EINTR;
 	quit = typed ? memchr(buf, CONSOLE_QUIT, n) : NULL;
-	return write_all(to, buf, quit ? quit - buf : n) && !quit;
+	n = quit ? quit - buf : n;
+	return write(to, buf, n) == n && !quit;
 }
 
-static void converse(int pty)
-{
-	struct pollfd p[2] = { { .fd = 0, .events = POLLIN },
-			       { .fd = pty, .events = POLLIN } };
-
-	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return;
-		if (p[1].revents && !move(pty, 1, false))
-			return;
-		if (p[0].revents && !move(0, pty, true))
-			return;
-	}
-}
-
-static const char *pty_of(int64_t domid)
+static const char *pty_of(int domid)
 {
 	struct value *r;
 	const char *tty;
@@ -96,27 +50,38 @@ static const char *pty_of(int64_t domid)
 			return tty;
 		usleep(200000);
 	}
-	fatalx("domain %d has no console: does xenconsoled run?", (int)domid);
+	fatalx("domain %d has no console: does xenconsoled run?", domid);
 }
 
 /* Shows a domain's console until the operator leaves or it ends. */
-int console_attach(int64_t domid)
+int console_attach(int domid)
 {
 	const char *tty = pty_of(domid);
-	int pty = open(tty, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	int pty = open(tty, O_RDWR | O_NOCTTY);
+	struct pollfd p[2] = { { .fd = 0, .events = POLLIN },
+			       { .fd = pty, .events = POLLIN } };
+	struct termios raw;
 
 	if (pty < 0)
 		fatal("%s", tty);
 	signal(SIGPIPE, SIG_IGN);
-	console_raw(pty, NULL);
-	console_raw(0, &console_old);
-	converse(pty);
+	if (!tcgetattr(0, &console_old)) {
+		raw = console_old;
+		cfmakeraw(&raw);
+		atexit(console_restore);
+		tcsetattr(0, TCSANOW, &raw);
+	}
+	do {
+		if (poll(p, 2, -1) < 0)
+			p[0].revents = p[1].revents = 0;	/* a signal */
+	} while ((!p[1].revents || move(pty, 1, false)) &&
+		 (!p[0].revents || move(0, pty, true)));
 	return 0;
 }
 
 int cmd_console(char **argv)
 {
-	int64_t domid = value_get_int(find_record(*argv), "domid", -1);
+	int domid = domid_of(find_record(*argv));
 
 	if (!domid)
 		fatalx("Domain-0 has no console here: you are on it");

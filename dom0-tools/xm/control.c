@@ -2,148 +2,148 @@
 /*
  * Commands that change what domains do or may use.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "xm.h"
 
-static int each(char **argv, const char *method)
+/*
+ * Whether that domain has not ended: one that has shut down, and that nobody
+ * is going to remove or start anew, has.
+ */
+static bool domain_runs(int domid)
 {
-	for (; *argv; argv++)
-		CALL(method, find_ref(*argv));
-	return 0;
+	const struct value *ref, *r, *conf;
+	const char *why, *fate;
+
+	ref = TRY(&why, "VM.get_by_domid", INT(domid));
+	r = ref ? TRY(&why, "VM.get_record", ref) : NULL;
+	conf = value_get(r, "other_config");
+	fate = conf && conf->count ? "destroy" : "preserve";
+	return r && (!strchr(value_get_string(r, "state", ""), 's') ||
+		     strcmp(value_get_string(conf, "on_poweroff", fate),
+			    "preserve"));
 }
 
-int cmd_destroy(char **argv)
+/* Waits until something happened, or a second. */
+static void await_change(void)
 {
-	return each(argv, "VM.destroy");
+	static const char *token = "";
+	struct value *classes = value_array(&arena), *v;
+	const char *why;
+
+	value_append(classes, STRING("vm"));
+	v = TRY(&why, "event.from", classes, STRING(token),
+		value_double(&arena, 1));
+	if (v)
+		token = value_get_string(v, "token", "");
+	else
+		sleep(1);
 }
 
-int cmd_pause(char **argv)
-{
-	return each(argv, "VM.pause");
-}
-
-int cmd_unpause(char **argv)
-{
-	return each(argv, "VM.unpause");
-}
-
-static struct value *guests(void)
-{
-	struct value *all = all_records(), *out = value_array(&arena), *r, *n;
-
-	for (r = all->first; r; r = n) {
-		n = r->next;
-		r->next = NULL;
-		if (value_get_int(r, "domid", -1) > 0)
-			value_append(out, r);
-	}
-	return out;
-}
-
-/* Asks guests to end; a reboot has happened when the number is gone, too. */
-static int end(char **argv, const char *method, const char *doing)
+/*
+ * Asks guests to end; a reboot has happened when the number is gone, too.
+ * command->detail says what is being done.
+ */
+int cmd_end(char **argv)
 {
 	struct value *all, *r;
-	int failed = 0;
+	int failed = 0, domid;
 	const char *why;
-	int64_t domid;
 
 	if (!opt['a'] == !*argv)
 		fatalx("name domains, or all of them with -a");
-	all = opt['a'] ? guests() : records_of(argv);
+	all = records_of(argv);
 	for value_each(r, all) {
-		domid = value_get_int(r, "domid", -1);
-		fprintf(stderr, "%s domain %d\n", doing, (int)domid);
-		if (try_call(&why, method, CALL("VM.get_by_domid", INT(domid)),
-			     NULL))
+		domid = domid_of(r);
+		if (opt['a'] && !domid)
 			continue;
-		fprintf(stderr, "xm: %s\n", why);
-		failed = 1;
+		fprintf(stderr, "%s domain %d\n", command->detail, domid);
+		if (!TRY(&why, command->method,
+			 CALL("VM.get_by_domid", INT(domid)))) {
+			fprintf(stderr, "xm: %s\n", why);
+			failed = 1;
+		}
 	}
 	if (opt['w'] && !failed)
 		for value_each(r, all)
-			while (domain_runs(value_get_int(r, "domid", -1)))
+			while ((!opt['a'] || domid_of(r)) &&
+			       domain_runs(domid_of(r)))
 				await_change();
 	return failed;
 }
 
-int cmd_shutdown(char **argv)
+/* A number on the command line. */
+int64_t number(const char *text, int64_t min, int64_t max, const char *what)
 {
-	return end(argv, "VM.clean_shutdown", "Shutting down");
-}
+	char *end;
+	int64_t n = strtoll(text, &end, 10);
 
-int cmd_reboot(char **argv)
-{
-	return end(argv, "VM.clean_reboot", "Rebooting");
-}
-
-int cmd_rename(char **argv)
-{
-	CALL("VM.set_name_label", find_ref(argv[0]), STRING(argv[1]));
-	return 0;
-}
-
-int cmd_sysrq(char **argv)
-{
-	if (strlen(argv[1]) != 1)
-		fatalx("sysrq '%s': one letter is wanted", argv[1]);
-	CALL("VM.send_sysrq", find_ref(argv[0]), STRING(argv[1]));
-	return 0;
+	if (end == text || *end || n < min || n > max)
+		fatalx("%s '%s': a number from %lld to %lld is wanted", what,
+		       text, (long long)min, (long long)max);
+	return n;
 }
 
 /* An amount of memory in KiB. */
 static int64_t amount(const char *text)
 {
 	static const char units[] = "bkmgt";
-	char *end_of;
-	double n = strtod(text, &end_of);
-	const char *unit = *end_of ? strchr(units, *end_of | 0x20) :
-		strchr(units, 'm');
-	int power = unit ? unit - units - 1 : 0;
+	char *end;
+	double n = strtod(text, &end);
+	const char *unit = strchr(units, *end ? *end | 0x20 : 'm');
 
-	if (end_of == text || !unit || (*end_of && end_of[1]) || !(n > 0) ||
-	    n > 1e15)
+	if (end == text || !unit || (*end && end[1]) || !(n > 0) || n > 1e15)
 		fatalx("size '%s': a number is wanted, in MiB or with b, k, "
 		       "m, g, t behind it", text);
-	for (; power > 0; power--)
-		n *= 1024;
-	return power < 0 ? n / 1024 : n;
+	return ldexp(n, 10 * (unit - units - 1));
 }
 
-int cmd_mem_set(char **argv)
+/* A parameter as command->detail says what it is; it may take an argument. */
+static struct value *parameter(char kind, char ***argv)
 {
-	CALL("VM.set_memory", find_ref(argv[0]), INT(amount(argv[1])));
-	return 0;
+	const char *s = "-";
+
+	if (kind == 'H')
+		return HOST;
+	if (kind == 'F')
+		return value_bool(&arena, opt['f']);
+	if (**argv)
+		s = *(*argv)++;
+	switch (kind) {
+	case 'd': return find_ref(s);
+	case 'm': return INT(amount(s));
+	case 'n': return INT(number(s, 1, 4096, "count"));
+	case 'v':
+		return INT(strcmp(s, "all") ? number(s, 0, 4095, "vcpu") : -1);
+	case 'i': return s[strspn(s, "0123456789")] ? STRING(s) : INT(atoll(s));
+	default: return STRING(s);
+	}
 }
 
-int cmd_mem_max(char **argv)
+/* A call with what is on the command line; one per domain if that is all. */
+int cmd_ask(char **argv)
 {
-	CALL("VM.set_maxmem", find_ref(argv[0]), INT(amount(argv[1])));
-	return 0;
-}
+	struct value *params;
+	const char *kind;
 
-int cmd_vcpu_set(char **argv)
-{
-	CALL("VM.set_vcpus", find_ref(argv[0]),
-	     INT(number(argv[1], 1, 4096, "count")));
-	return 0;
-}
-
-int cmd_vcpu_pin(char **argv)
-{
-	int64_t vcpu = -1;
-
-	if (strcmp(argv[1], "all"))
-		vcpu = number(argv[1], 0, 4095, "vcpu");
-	CALL("VM.pin_vcpu", find_ref(argv[0]), INT(vcpu), STRING(argv[2]),
-	     STRING(argv[3] ? argv[3] : "-"));
+	do {
+		params = value_array(&arena);
+		for (kind = command->detail; *kind; kind++)
+			value_append(params, parameter(*kind, &argv));
+		ask(NULL, command->method, params);
+	} while (*argv && !strcmp(command->detail, "d"));
 	return 0;
 }
 
 int cmd_sched_credit(char **argv)
 {
+	static const struct column columns[] = {
+		{ "%-33s", "Name", "name_label" }, { " %4s", "ID", "domid" },
+		{ " %6s", "Weight", "weight" }, { " %4s", "Cap", "cap" },
+	};
 	char *one[] = { (char *)opt['d'], NULL };
 	struct value *all, *r, *s;
 
@@ -151,22 +151,35 @@ int cmd_sched_credit(char **argv)
 	if (opt['w'] || opt['c']) {
 		if (!opt['d'])
 			fatalx("name the domain with -d");
-		CALL("VM.set_sched", find_ref(opt['d']),
+		CALL(command->method, find_ref(opt['d']),
 		     INT(opt['w'] ? number(opt['w'], 1, 65535, "weight") : -1),
 		     INT(opt['c'] ? number(opt['c'], 0, 65535, "cap") : -1));
 		return 0;
 	}
 	all = records_of(one);
-	if (opt_json)
-		return print_json(all), 0;
-	printf("%-33s %4s %6s %4s\n", "Name", "ID", "Weight", "Cap");
+	if (opt['j'])
+		return print_json(all);
 	for value_each(r, all) {
 		s = value_get(r, "sched");
-		printf("%-33s %4d %6d %4d\n",
-		       value_get_string(r, "name_label", "?"),
-		       (int)value_get_int(r, "domid", -1),
-		       (int)value_get_int(s, "weight", 256),
-		       (int)value_get_int(s, "cap", 0));
+		value_set(r, "weight", INT(value_get_int(s, "weight", 256)));
+		value_set(r, "cap", INT(value_get_int(s, "cap", 0)));
 	}
+	return print_table(NULL, columns, ARRAY_SIZE(columns), all);
+}
+
+/* A disk or interface, in one word or several. */
+int cmd_attach(char **argv)
+{
+	struct value *ref = find_ref(*argv);
+	const char *key = command->detail, *spec = "";
+	struct conf conf;
+
+	while (*++argv)
+		spec = arena_printf(&arena, "%s%s%s", spec, *spec ? "," : "",
+				    *argv);
+	conf_init(&conf, &arena);
+	if (!conf_add(&conf, key, spec))
+		fatalx("%s", conf.error);
+	CALL(command->method, ref, value_item(value_get(conf.domain, key), 0));
 	return 0;
 }

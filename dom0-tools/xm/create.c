@@ -56,18 +56,16 @@ static struct value *read_files(char **argv)
  */
 int cmd_create(char **argv)
 {
-	struct value *domain = read_files(argv), *ref, *record;
+	struct value *domain = read_files(argv), *ref;
 	const char *why, *also;
 
 	if (opt['n'])
-		return print_json(domain), 0;
+		return print_json(domain);
 	ref = CALL("VM.create", domain);
-	if (!try_call(&why, "VM.start", ref, BOOL(opt['p']), NULL)) {
-		try_call(&also, "VM.destroy", ref, NULL);
+	if (!TRY(&why, "VM.start", ref, value_bool(&arena, opt['p']))) {
+		TRY(&also, "VM.destroy", ref);
 		fatalx("%s", why);
 	}
-	if (!opt['c'])
-		return 0;
-	record = CALL("VM.get_record", ref);
-	return console_attach(value_get_int(record, "domid", -1));
+	return opt['c'] ?
+	       console_attach(domid_of(CALL("VM.get_record", ref))) : 0;
 }

@@ -1,35 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What domains there are and what they use.  Columns are those of xl.
+ * What there is and what it uses.  Columns are those of xl.
  */
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include "xm.h"
 
-static const char *name_of(const struct value *r)
-{
-	return value_get_string(r, "name_label", "?");
-}
-
-static int domid_of(const struct value *r)
-{
-	return value_get_int(r, "domid", -1);
-}
-
 static void copy_member(struct value *to, const char *as,
 			const struct value *from, const char *name)
 {
-	struct value *v = value_get(from, name);
+	const struct value *v = value_get(from, name);
 
 	if (v)
-		value_set(to, as, arena_copy(&arena, v, sizeof(*v)));
-	if (to->last)
-		to->last->next = NULL;
+		value_set(to, as, value_copy(&arena, v));
+}
+
+static double cpu_time(const struct value *r)
+{
+	const struct value *v = value_get(r, "cpu_time");
+
+	return v && v->type == VALUE_DOUBLE ? v->d : 0;
 }
 
 /* One domain as xl list -l arranges it. */
@@ -60,105 +52,73 @@ static struct value *details(const struct value *r)
 	return v;
 }
 
-static int list_long(const struct value *all)
+int cmd_list(char **argv)
 {
-	struct value *out = value_array(&arena), *r;
+	static const struct column columns[] = {
+		{ "%-40s", "Name", "name_label" }, { " %5s", "ID", "domid" },
+		{ " %5s", "Mem", "MiB" }, { " %5s", "VCPUs", "vcpus_online" },
+		{ "     %s", "State", "state" },
+		{ "  %8s", "Time(s)", "cpu_time" }, { " %s", "UUID", "uuid" },
+	};
+	struct value *all = records_of(argv), *r, *out = value_array(&arena);
 
 	for value_each(r, all)
 		value_append(out, details(r));
-	print_json(out);
-	return 0;
-}
-
-int cmd_list(char **argv)
-{
-	struct value *all = records_of(argv), *r;
-
-	if (opt['l'])
-		return list_long(all);
-	if (opt_json)
-		return print_json(all), 0;
-	printf("%-40s %5s %5s %5s\tState\tTime(s)%s\n", "Name", "ID", "Mem",
-	       "VCPUs", opt['v'] ? "   UUID" : "");
-	for value_each(r, all) {
-		printf("%-40s %5d %5lld %5lld     %s  %8.1f", name_of(r),
-		       domid_of(r), (long long)
-		       value_get_int(r, "memory_dynamic", 0) / 1024,
-		       (long long)value_get_int(r, "vcpus_online", 0),
-		       value_get_string(r, "state", "------"),
-		       value_get_double(r, "cpu_time", 0));
-		if (opt['v'])
-			printf(" %s", value_get_string(r, "uuid", "-"));
-		putchar('\n');
-	}
-	return 0;
-}
-
-static void print_vcpu(const struct value *r, const struct value *v)
-{
-	bool online = value_get_bool(v, "online", true);
-
-	printf("%-32s %5d %5lld ", name_of(r), domid_of(r),
-	       (long long)value_get_int(v, "vcpu", 0));
-	if (online)
-		printf("%5lld ", (long long)value_get_int(v, "cpu", 0));
-	else
-		printf("%5s ", "-");
-	printf("%5s %9.1f  %s / %s\n",
-	       online ? value_get_string(v, "state", "---") : "--p",
-	       value_get_double(v, "time", 0),
-	       value_get_string(v, "affinity_hard", "all"),
-	       value_get_string(v, "affinity_soft", "all"));
+	if (opt['l'] || opt['j'])
+		return print_json(opt['l'] ? out : all);
+	for value_each(r, all)
+		value_set(r, "MiB",
+			  INT(value_get_int(r, "memory_dynamic", 0) / 1024));
+	return print_table(arena_printf(&arena, "%-40s %5s %5s %5s\tState\t"
+					"Time(s)%s", "Name", "ID", "Mem",
+					"VCPUs", opt['v'] ? "   UUID" : ""),
+			   columns, opt['v'] ? 7 : 6, all);
 }
 
 int cmd_vcpu_list(char **argv)
 {
-	struct value *all = records_of(argv), *out, *r, *v, *vcpus;
+	static const struct column columns[] = {
+		{ "%-32s", "Name", "name" }, { " %5s", "ID", "domid" },
+		{ " %5s", "VCPU", "vcpu" }, { " %5s", "CPU", "where" },
+		{ " %5s", "State", "state" }, { " %9s", "Time(s)", "time" },
+		{ " %s", "Affinity (Hard / Soft)", "affinity" },
+	};
+	struct value *all = records_of(argv), *out = value_array(&arena);
+	struct value *rows = value_array(&arena), *r, *v, *row;
+	const struct value *vcpus, *cpu;
+	const char *hard, *soft;
 
-	out = value_array(&arena);
-	if (!opt_json)
-		printf("%-32s %5s %5s %5s %5s %9s %s\n", "Name", "ID", "VCPU",
-		       "CPU", "State", "Time(s)", "Affinity (Hard / Soft)");
 	for value_each(r, all) {
 		vcpus = value_get(r, "vcpus");
-		if (!vcpus || vcpus->type != VALUE_ARRAY)
+		v = value_struct(&arena);
+		copy_member(v, "name", r, "name_label");
+		copy_member(v, "domid", r, "domid");
+		copy_member(v, "vcpus", r, "vcpus");
+		value_append(out, v);
+		if (opt['j'] || !vcpus || vcpus->type != VALUE_ARRAY)
 			continue;
-		if (opt_json) {
-			v = value_struct(&arena);
-			copy_member(v, "name", r, "name_label");
-			copy_member(v, "domid", r, "domid");
-			copy_member(v, "vcpus", r, "vcpus");
-			value_append(out, v);
-			continue;
+		for value_each(v, vcpus) {
+			row = value_copy(&arena, v);
+			copy_member(row, "name", r, "name_label");
+			copy_member(row, "domid", r, "domid");
+			cpu = value_get(v, "cpu");
+			hard = value_get_string(v, "affinity_hard", "all");
+			soft = value_get_string(v, "affinity_soft", "all");
+			value_set(row, "where", value_get_int(v, "cpu", -1) < 0
+				  ? STRING("-") : value_copy(&arena, cpu));
+			value_set(row, "affinity", value_printf(&arena,
+				  " %s / %s", hard, soft));
+			value_append(rows, row);
 		}
-		for value_each(v, vcpus)
-			print_vcpu(r, v);
 	}
-	if (opt_json)
-		print_json(out);
-	return 0;
+	return opt['j'] ? print_json(out) :
+	       print_table(NULL, columns, ARRAY_SIZE(columns), rows);
 }
 
-int cmd_domid(char **argv)
+/* One member of a record. */
+int cmd_member(char **argv)
 {
-	int domid = domid_of(find_record(*argv));
-
-	if (opt_json)
-		print_json(INT(domid));
-	else
-		printf("%d\n", domid);
-	return 0;
-}
-
-int cmd_domname(char **argv)
-{
-	const char *name = name_of(find_record(*argv));
-
-	if (opt_json)
-		print_json(STRING(name));
-	else
-		puts(name);
-	return 0;
+	return print_plain(value_get(find_record(*argv), command->detail));
 }
 
 static const char *span(long s)
@@ -169,113 +129,158 @@ static const char *span(long s)
 		days = arena_printf(&arena, "%ld day%s, ", s / 86400,
 				    s >= 2 * 86400 ? "s" : "");
 	s %= 86400;
-	return opt['s'] ?
-		arena_printf(&arena, "%s%2ld:%02ld", days, s / 3600,
-			     s / 60 % 60) :
-		arena_printf(&arena, "%s%2ld:%02ld:%02ld", days, s / 3600,
-			     s / 60 % 60, s % 60);
-}
-
-static long seconds_up(const struct value *r, time_t now)
-{
-	struct timespec ts;
-
-	if (domid_of(r))
-		return now - value_get_int(r, "start_time", now);
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return ts.tv_sec;
+	days = arena_printf(&arena, "%s%2ld:%02ld", days, s / 3600,
+			    s / 60 % 60);
+	return opt['s'] ? days : arena_printf(&arena, "%s:%02ld", days, s % 60);
 }
 
 int cmd_uptime(char **argv)
 {
-	struct value *all = records_of(argv), *r, *out, *v;
+	static const struct column columns[] = {
+		{ "%-33s", "Name", "name" }, { " %4s", "ID", "domid" },
+		{ " %s", "Uptime", "uptime" },
+	};
+	struct value *all = records_of(argv), *out = value_array(&arena);
+	struct value *r, *v;
 	time_t now = time(NULL);
+	struct timespec ts;
 	char clock[16];
+	long up;
 
-	out = value_array(&arena);
+	clock_gettime(CLOCK_BOOTTIME, &ts);
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
-	if (!opt['s'] && !opt_json)
-		printf("%-33s %4s %s\n", "Name", "ID", "Uptime");
 	for value_each(r, all) {
-		if (opt_json) {
-			v = value_struct(&arena);
-			copy_member(v, "name", r, "name_label");
-			copy_member(v, "domid", r, "domid");
-			value_set(v, "uptime", INT(seconds_up(r, now)));
-			value_append(out, v);
-		} else if (opt['s']) {
-			printf(" %s up %s, %s (%d)\n", clock,
-			       span(seconds_up(r, now)), name_of(r),
-			       domid_of(r));
-		} else {
-			printf("%-33s %4d %s\n", name_of(r), domid_of(r),
-			       span(seconds_up(r, now)));
-		}
+		up = domid_of(r) ? now - value_get_int(r, "start_time", now) :
+			ts.tv_sec;
+		v = value_struct(&arena);
+		copy_member(v, "name", r, "name_label");
+		copy_member(v, "domid", r, "domid");
+		value_set(v, "uptime", opt['j'] ? INT(up) : STRING(span(up)));
+		value_append(out, v);
+		if (opt['s'] && !opt['j'])
+			printf(" %s up %s, %s (%d)\n", clock, span(up),
+			       value_get_string(v, "name", "?"), domid_of(r));
 	}
-	if (opt_json)
-		print_json(out);
-	return 0;
+	if (opt['j'])
+		return print_json(out);
+	return opt['s'] ? 0 :
+	       print_table(NULL, columns, ARRAY_SIZE(columns), out);
 }
 
 /* Shares of the time since the round before. */
 static void top_round(struct value *all, struct value *before, double wall)
 {
+	static const struct column columns[] = {
+		{ "%-20s", "NAME", "name_label" },
+		{ " %-6s", "STATE", "state" }, { " %10s", "CPU(sec)", "secs" },
+		{ " %6s", "CPU(%)", "share" },
+		{ " %10s", "MEM(k)", "memory_dynamic" },
+		{ " %5s", "VCPUS", "vcpus_online" },
+	};
 	struct value *r, *old;
 	double used;
 
-	printf("%-20s %-6s %10s %6s %10s %5s\n", "NAME", "STATE", "CPU(sec)",
-	       "CPU(%)", "MEM(k)", "VCPUS");
 	for value_each(r, all) {
 		used = 0;
 		for (old = before ? before->first : NULL; old; old = old->next)
 			if (domid_of(old) == domid_of(r))
-				used = value_get_double(r, "cpu_time", 0) -
-				       value_get_double(old, "cpu_time", 0);
-		printf("%-20s %-6s %10.0f %6.1f %10lld %5lld\n", name_of(r),
-		       value_get_string(r, "state", ""),
-		       value_get_double(r, "cpu_time", 0), 100 * used / wall,
-		       (long long)value_get_int(r, "memory_dynamic", 0),
-		       (long long)value_get_int(r, "vcpus_online", 0));
+				used = cpu_time(r) - cpu_time(old);
+		value_set(r, "secs", value_printf(&arena, "%.0f", cpu_time(r)));
+		value_set(r, "share", value_double(&arena, 100 * used / wall));
 	}
+	print_table(NULL, columns, ARRAY_SIZE(columns), all);
 	fflush(stdout);
-}
-
-/* Waits; false if the operator has typed q. */
-static bool top_wait(int64_t seconds, bool typed)
-{
-	struct pollfd p = { .fd = 0, .events = POLLIN };
-	char c = 0;
-
-	if (poll(&p, typed, seconds * 1000) <= 0)
-		return true;
-	return read(0, &c, 1) == 1 && c != 'q';
 }
 
 int cmd_top(char **argv)
 {
 	int64_t delay = opt['d'] ? number(opt['d'], 1, 3600, "delay") : 3;
 	int64_t rounds = opt['i'] ? number(opt['i'], 1, 1 << 30, "count") : -1;
-	bool screen = !opt['b'] && !opt_json && isatty(0) && isatty(1);
-	struct value *all, *before = NULL;
-	struct termios old, raw;
+	struct value *all = all_records(), *before = NULL;
 
 	(void)argv;
-	if (screen) {
-		tcgetattr(0, &old);
-		raw = old;
-		raw.c_lflag &= ~(ICANON | ECHO);
-		tcsetattr(0, TCSANOW, &raw);
-	}
-	do {
-		all = all_records();
-		if (opt_json)
-			return print_json(all), 0;
-		if (screen)
+	if (opt['j'])
+		return print_json(all);
+	for (;;) {
+		if (!opt['b'] && isatty(1))
 			fputs("\033[H\033[J", stdout);
 		top_round(all, before, delay);
+		if (!--rounds)
+			return 0;
+		sleep(delay);
 		before = all;
-	} while (--rounds && top_wait(delay, screen));
-	if (screen)
-		tcsetattr(0, TCSANOW, &old);
+		all = all_records();
+	}
+}
+
+/* The disks or interfaces of domains. */
+int cmd_devices(char **argv)
+{
+	/* What xl calls a disk's handle is its domain. */
+	static const struct column disk[] = {
+		{ "%-5s", "Vdev", "vdev" }, { " %-3s", "BE", "backend_id" },
+		{ " %-6s", "handle", "domid" }, { " %-5s", "state", "state" },
+		{ " %-6s", "evt-ch", "evtchn" },
+		{ " %-8s", "ring-ref", "ring_ref" },
+		{ " %-30s", "BE-path", "backend" },
+	}, vif[] = {
+		{ "%-3s", "Idx", "devid" }, { " %-2s", "BE", "backend_id" },
+		{ " %s", "Mac Addr.", "mac" }, { "%6s", "handle", "handle" },
+		{ " %5s", "state", "state" }, { " %6s", "evt-ch", "evtchn" },
+		{ " %5s", "tx", "tx_ring_ref" },
+		{ "/%-11s", "rx", "rx_ring_ref" },
+		{ " %-30s", "BE-path", "backend" },
+	};
+	bool disks = !strcmp(command->detail, "disk");
+	struct value *all = value_array(&arena), *r, *list, *v, *row;
+
+	for (; *argv; argv++) {
+		r = find_record(*argv);
+		list = CALL(command->method, find_ref(*argv));
+		for (v = list->first; v; v = v->next) {
+			row = value_copy(&arena, v);
+			if (!opt['j'])
+				copy_member(row, "domid", r, "domid");
+			value_append(all, row);
+		}
+	}
+	if (opt['j'])
+		return print_json(all);
+	if (disks)
+		return print_table(NULL, disk, ARRAY_SIZE(disk), all);
+	return print_table("Idx BE Mac Addr.         handle state evt-ch   "
+			   "tx-/rx-ring-ref BE-path                       ",
+			   vif, ARRAY_SIZE(vif), all);
+}
+
+/* The machine and its hypervisor. */
+int cmd_info(char **argv)
+{
+	struct value *record = CALL(command->method, HOST), *v;
+
+	if (!*argv && opt['j'])
+		return print_json(record);
+	if (*argv) {
+		v = value_get(record, *argv);
+		if (!v)
+			fatalx("info: no '%s': xm info shows all", *argv);
+		return print_plain(v);
+	}
+	for value_each(v, record) {
+		printf("%-23s: ", v->name);
+		print_plain(v);
+	}
+	return 0;
+}
+
+int cmd_dmesg(char **argv)
+{
+	struct value *clear = value_bool(&arena, opt['c']);
+	struct value *v = CALL(command->method, HOST, clear);
+
+	(void)argv;
+	if (opt['j'] || v->type != VALUE_STRING)
+		return print_json(v);
+	fputs(v->s, stdout);
 	return 0;
 }

@@ -12,88 +12,86 @@
 #include <string.h>
 #include "xm.h"
 
-#define OPTIONS_MAX	8
-
-static const struct command {
-	const char *name;
-	command_fn *run;
-	unsigned int args;	/* at least */
-	bool reads;		/* knows --json */
-	const char *options;	/* "a=all,f:=file": a letter, a long name */
-	const char *usage, *help;
-} commands[] = {
+static const struct command commands[] = {
 	{ "create", cmd_create, 0, false, "c=console,f:=defconfig,n=dryrun,"
-	  "p=paused,q=quiet", "FILE [-c] [-p] [-q] [-n] [KEY=VALUE...]",
+	  "p=paused,q=quiet", NULL, NULL,
+	  "FILE [-c] [-p] [-q] [-n] [KEY=VALUE...]",
 	  "Start the domain of a domain file (-c: go to its console, -p: leave "
 	  "it paused, -n: only print what would be asked)" },
-	{ "list", cmd_list, 0, true, "l=long,v=verbose", "[-l] [-v] "
-	  "[DOMAIN...]", "List domains (-l: all there is to say, as JSON; -v: "
-	  "UUIDs)" },
-	{ "console", cmd_console, 1, false, "", "DOMAIN",
+	{ "list", cmd_list, 0, true, "l=long,v=verbose", NULL, NULL,
+	  "[-l] [-v] [DOMAIN...]", "List domains (-l: all there is to say, as "
+	  "JSON; -v: UUIDs)" },
+	{ "console", cmd_console, 1, false, "", NULL, NULL, "DOMAIN",
 	  "Go to a domain's console; Ctrl-] comes back" },
-	{ "shutdown", cmd_shutdown, 0, false, "a=all,w=wait",
-	  "[-w] DOMAIN... | -a", "Ask domains to shut down (-w: wait for it, "
-	  "-a: all)" },
-	{ "reboot", cmd_reboot, 0, false, "a=all,w=wait",
-	  "[-w] DOMAIN... | -a", "Ask domains to reboot" },
-	{ "destroy", cmd_destroy, 1, false, "", "DOMAIN...",
+	{ "shutdown", cmd_end, 0, false, "a=all,w=wait", "VM.clean_shutdown",
+	  "Shutting down", "[-w] DOMAIN... | -a", "Ask domains to shut down "
+	  "(-w: wait for it, -a: all)" },
+	{ "reboot", cmd_end, 0, false, "a=all,w=wait", "VM.clean_reboot",
+	  "Rebooting", "[-w] DOMAIN... | -a", "Ask domains to reboot" },
+	{ "destroy", cmd_ask, 1, false, "", "VM.destroy", "d", "DOMAIN...",
 	  "End domains at once" },
-	{ "pause", cmd_pause, 1, false, "", "DOMAIN...", "Stop domains" },
-	{ "unpause", cmd_unpause, 1, false, "", "DOMAIN...",
+	{ "pause", cmd_ask, 1, false, "", "VM.pause", "d", "DOMAIN...",
+	  "Stop domains" },
+	{ "unpause", cmd_ask, 1, false, "", "VM.unpause", "d", "DOMAIN...",
 	  "Let paused domains go on" },
-	{ "rename", cmd_rename, 2, false, "", "DOMAIN NAME",
-	  "Change a domain's name" },
-	{ "domid", cmd_domid, 1, true, "", "DOMAIN", "A domain's number" },
-	{ "domname", cmd_domname, 1, true, "", "DOMAIN", "A domain's name" },
-	{ "info", cmd_info, 0, true, "", "[NAME]",
+	{ "rename", cmd_ask, 2, false, "", "VM.set_name_label", "ds",
+	  "DOMAIN NAME", "Change a domain's name" },
+	{ "domid", cmd_member, 1, true, "", NULL, "domid", "DOMAIN",
+	  "A domain's number" },
+	{ "domname", cmd_member, 1, true, "", NULL, "name_label", "DOMAIN",
+	  "A domain's name" },
+	{ "info", cmd_info, 0, true, "", "host.get_record", NULL, "[NAME]",
 	  "What the machine and the hypervisor are" },
-	{ "dmesg", cmd_dmesg, 0, true, "c=clear", "[-c]",
+	{ "dmesg", cmd_dmesg, 0, true, "c=clear", "host.dmesg", NULL, "[-c]",
 	  "The hypervisor's messages (-c: and clear them)" },
-	{ "uptime", cmd_uptime, 0, true, "s=short", "[-s] [DOMAIN...]",
-	  "How long domains have been running" },
-	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations",
-	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use; q ends it" },
-	{ "mem-set", cmd_mem_set, 2, false, "", "DOMAIN SIZE",
-	  "Give a domain more or less memory, in MiB or with b, k, m, g, t" },
-	{ "mem-max", cmd_mem_max, 2, false, "", "DOMAIN SIZE",
-	  "Set the most memory a domain may have" },
-	{ "vcpu-list", cmd_vcpu_list, 0, true, "", "[DOMAIN...]",
+	{ "uptime", cmd_uptime, 0, true, "s=short", NULL, NULL,
+	  "[-s] [DOMAIN...]", "How long domains have been running" },
+	{ "top", cmd_top, 0, true, "b=batch,d:=delay,i:=iterations", NULL, NULL,
+	  "[-b] [-d SECONDS] [-i COUNT]", "Watch what domains use" },
+	{ "mem-set", cmd_ask, 2, false, "", "VM.set_memory", "dm",
+	  "DOMAIN SIZE", "Give a domain more or less memory, in MiB or with b, "
+	  "k, m, g, t" },
+	{ "mem-max", cmd_ask, 2, false, "", "VM.set_maxmem", "dm",
+	  "DOMAIN SIZE", "Set the most memory a domain may have" },
+	{ "vcpu-list", cmd_vcpu_list, 0, true, "", NULL, NULL, "[DOMAIN...]",
 	  "List virtual CPUs" },
-	{ "vcpu-set", cmd_vcpu_set, 2, false, "", "DOMAIN COUNT",
-	  "Set how many virtual CPUs a domain uses" },
-	{ "vcpu-pin", cmd_vcpu_pin, 3, false, "",
+	{ "vcpu-set", cmd_ask, 2, false, "", "VM.set_vcpus", "dn",
+	  "DOMAIN COUNT", "Set how many virtual CPUs a domain uses" },
+	{ "vcpu-pin", cmd_ask, 3, false, "", "VM.pin_vcpu", "dvss",
 	  "DOMAIN VCPU|all CPUS|all|- [CPUS|all|-]",
 	  "Set the CPUs that a virtual CPU may use, and prefers" },
 	{ "sched-credit", cmd_sched_credit, 0, true,
-	  "d:=domain,w:=weight,c:=cap", "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
+	  "d:=domain,w:=weight,c:=cap", "VM.set_sched", NULL,
+	  "[-d DOMAIN [-w WEIGHT] [-c CAP]]",
 	  "Show or set domains' shares of the CPUs" },
-	{ "block-attach", cmd_block_attach, 2, false, "", "DOMAIN DISK...",
-	  "Add a disk, as a domain file spells it" },
-	{ "block-detach", cmd_block_detach, 2, false, "f=force",
+	{ "block-attach", cmd_attach, 2, false, "", "VBD.attach", "disk",
+	  "DOMAIN DISK...", "Add a disk, as a domain file spells it" },
+	{ "block-detach", cmd_ask, 2, false, "f=force", "VBD.detach", "diF",
 	  "[-f] DOMAIN VDEV", "Take a disk away" },
-	{ "block-list", cmd_block_list, 1, true, "", "DOMAIN...",
-	  "List disks" },
-	{ "network-attach", cmd_network_attach, 1, false, "",
+	{ "block-list", cmd_devices, 1, true, "", "VBD.list", "disk",
+	  "DOMAIN...", "List disks" },
+	{ "network-attach", cmd_attach, 1, false, "", "VIF.attach", "vif",
 	  "DOMAIN [KEY=VALUE...]", "Add a network interface" },
-	{ "network-detach", cmd_network_detach, 2, false, "",
+	{ "network-detach", cmd_ask, 2, false, "", "VIF.detach", "di",
 	  "DOMAIN NUMBER|MAC", "Take a network interface away" },
-	{ "network-list", cmd_network_list, 1, true, "", "DOMAIN...",
-	  "List network interfaces" },
-	{ "sysrq", cmd_sysrq, 2, false, "", "DOMAIN KEY",
+	{ "network-list", cmd_devices, 1, true, "", "VIF.list", "vif",
+	  "DOMAIN...", "List network interfaces" },
+	{ "sysrq", cmd_ask, 2, false, "", "VM.send_sysrq", "ds", "DOMAIN KEY",
 	  "Send a Linux guest a magic key" },
-	{ "debug-keys", cmd_debug_keys, 1, false, "", "KEYS",
-	  "Press debug keys of the hypervisor; xm dmesg shows what it says" },
-	{ "help", cmd_help, 0, false, "", "[COMMAND]", "This list" },
+	{ "debug-keys", cmd_ask, 1, false, "", "host.send_debug_keys", "Hs",
+	  "KEYS", "Press debug keys of the hypervisor; xm dmesg shows what it "
+	  "says" },
+	{ "help", cmd_help, 0, false, "", NULL, NULL, "[COMMAND]",
+	  "This list" },
 };
 
 struct arena arena;
-bool opt_json;
-const char *opt[128];
+const struct command *command;
 
-static void print_usage(FILE *f, const struct command *c)
+static const char *usage(const struct command *c)
 {
-	fprintf(f, "usage: xm %s%s %s\n\n%s.\n", c->name,
-		c->reads ? " [--json]" : "", c->usage, c->help);
+	return arena_printf(&arena, "usage: xm %s%s %s\n\n%s.\n", c->name,
+			    c->reads ? " [--json]" : "", c->usage, c->help);
 }
 
 /* The command of that name, or the only one that begins so. */
@@ -122,7 +120,7 @@ int cmd_help(char **argv)
 	const struct command *c;
 
 	if (*argv) {
-		print_usage(stdout, find_command(*argv));
+		fputs(usage(find_command(*argv)), stdout);
 		return 0;
 	}
 	puts("usage: xm COMMAND [ARGUMENT...]\n");
@@ -135,45 +133,11 @@ int cmd_help(char **argv)
 	return 0;
 }
 
-/* Reads the options of c; where the arguments begin. */
-static char **read_options(const struct command *c, int argc, char **argv)
-{
-	struct option longs[OPTIONS_MAX] = { { "help", 0, NULL, 'h' },
-					     { "json", 0, NULL, 'j' } };
-	char shorts[3 * OPTIONS_MAX] = "h";
-	const char *p = c->options;
-	unsigned int n = c->reads ? 2 : 1;
-	int o;
-
-	for (; *p; p += strcspn(p, ","), p += *p == ',') {
-		size_t letter = strcspn(p, "="), all = strcspn(p, ",");
-
-		strncat(shorts, p, letter);
-		longs[n++] = (struct option){
-			arena_copy(&arena, p + letter + 1, all - letter - 1),
-			letter == 2, NULL, *p,
-		};
-	}
-	longs[n] = (struct option){ 0 };
-	while ((o = getopt_long(argc, argv, shorts, longs, NULL)) >= 0) {
-		if (o == '?')
-			exit(2);
-		if (o == 'h') {
-			print_usage(stdout, c);
-			exit(0);
-		}
-		opt_json |= o == 'j';
-		opt[o] = optarg ? optarg : "";
-	}
-	return argv + optind;
-}
-
 int main(int argc, char **argv)
 {
-	const struct command *c;
 	char *no_args[] = { NULL };
 
-	log_open("xm", false, false);
+	log_open("xm");
 	if (argc > 2 && !strcmp(argv[1], "--json")) {
 		argv[1] = argv[2];	/* xm --json list is xm list --json */
 		argv[2] = "--json";
@@ -184,13 +148,15 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return cmd_help(no_args);
-	c = find_command(argv[1]);
-	argv = read_options(c, argc - 1, argv + 1);
-	if (argc - 1 - optind < (int)c->args) {
-		fprintf(stderr, "xm: %s needs at least %u argument%s\n",
-			c->name, c->args, c->args > 1 ? "s" : "");
-		print_usage(stderr, c);
+	command = find_command(argv[1]);
+	argv = options_read(argc - 1, argv + 1,
+			    arena_printf(&arena, "%s%s", command->reads ?
+					 "j=json," : "", command->options),
+			    usage(command));
+	if (argc - 1 - optind < (int)command->args) {
+		fprintf(stderr, "xm: %s needs more arguments\n%s",
+			command->name, usage(command));
 		return 1;
 	}
-	return c->run(argv);
+	return command->run(argv);
 }

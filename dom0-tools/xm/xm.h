@@ -9,40 +9,55 @@
 
 #include "../lib/conf.h"
 
-#define CALL(...)	call(__VA_ARGS__, NULL)
+/* Calls with their arguments: CALL() ends the program if they fail. */
+#define CALL(...)	call(NULL, __VA_ARGS__, NULL)
+#define TRY(why, ...)	call(why, __VA_ARGS__, NULL)
 #define STRING(s)	value_string(&arena, s)
 #define INT(i)		value_int(&arena, i)
-#define BOOL(b)		value_bool(&arena, b)
+#define HOST		STRING("OpaqueRef:host")
 
 /* main.c */
+typedef int command_fn(char **argv);
+struct command {
+	const char *name;
+	command_fn *run;	/* argv: what is behind the options, and NULL */
+	unsigned int args;	/* at least */
+	bool reads;		/* knows --json */
+	const char *options;	/* "a=all,f:=file": a letter, a long name */
+	const char *method;	/* of xend; or NULL */
+	const char *detail;	/* what else the function wants to know */
+	const char *usage, *help;
+};
 extern struct arena arena;
-extern bool opt_json;
-extern const char *opt[128];	/* by letter: "" or the argument; or NULL */
+extern const struct command *command;	/* that runs */
 
 /* call.c */
-struct value *try_call(const char **why, const char *method, ...)
+struct value *ask(const char **why, const char *method, struct value *params);
+struct value *call(const char **why, const char *method, ...)
 	__attribute__((sentinel));
-struct value *call(const char *method, ...) __attribute__((sentinel));
 struct value *find_ref(const char *domain);
 struct value *find_record(const char *domain);
 struct value *all_records(void);
 struct value *records_of(char **domains);
-bool domain_runs(int64_t domid);
-void await_change(void);
+int domid_of(const struct value *record);
+
+/* print.c */
+struct column {
+	const char *format;	/* of a string */
+	const char *title, *member;
+};
+int print_json(const struct value *v);
+int print_plain(const struct value *v);
+void print_row(const struct column *columns, unsigned int n,
+	       const struct value *row);
+int print_table(const char *head, const struct column *columns, unsigned int n,
+		const struct value *rows);
+
+/* The commands. */
 int64_t number(const char *text, int64_t min, int64_t max, const char *what);
-
-/* json.c */
-void print_json(const struct value *v);
-
-/* The commands; argv holds what stands behind the options, up to NULL. */
-typedef int command_fn(char **argv);
-command_fn cmd_create, cmd_list, cmd_console, cmd_shutdown, cmd_reboot,
-	cmd_destroy, cmd_pause, cmd_unpause, cmd_rename, cmd_domid,
-	cmd_domname, cmd_info, cmd_dmesg, cmd_uptime, cmd_top, cmd_mem_set,
-	cmd_mem_max, cmd_vcpu_list, cmd_vcpu_set, cmd_vcpu_pin,
-	cmd_sched_credit, cmd_block_attach, cmd_block_detach, cmd_block_list,
-	cmd_network_attach, cmd_network_detach, cmd_network_list, cmd_sysrq,
-	cmd_debug_keys, cmd_help;
-int console_attach(int64_t domid);
+command_fn cmd_create, cmd_list, cmd_console, cmd_end, cmd_ask, cmd_member,
+	cmd_info, cmd_dmesg, cmd_uptime, cmd_top, cmd_vcpu_list,
+	cmd_sched_credit, cmd_attach, cmd_devices, cmd_help;
+int console_attach(int domid);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A hypervisor for xend on the host: domains in a file that all processes
- * share, their memory in another.  It stands in for lib/hyper.c and
- * lib/domctl.c.  test_xend.py reads and writes the first file as well.
+ * share, their memory in another.  It stands in for lib/hyper.c.
+ * test_xend.py reads and writes the first file as well.
  */
 #include <errno.h>
 #include <fcntl.h>

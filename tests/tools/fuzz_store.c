@@ -97,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 	struct conn *c;
 
-	log_open("fuzz", true, false);
+	log_open("fuzz");
+	log_to_syslog();
 	world_start();
 	world_domain(1);
 	world_domain(2);

@@ -36,7 +36,7 @@ static void echo(int fd, const char *body, size_t len)
 		v = rpc_failure(&a, "CODE", NULL, "%s", "because");
 	} else {
 		v = why ? NULL : value_item(params, 0);
-		v = v ? v : value_nil(&a);
+		v = v ? v : value_string(&a, "");
 	}
 	reply = why ? rpc_format_fault(&a, 1, why, &len) :
 		rpc_format_reply(&a, v, &len);

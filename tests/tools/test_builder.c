@@ -286,7 +286,7 @@ static void check_layout(uint64_t init_p2m, bool mod_pfn, uint64_t nr,
 		p2m[pfn] = pfn * 3 + 1000;
 	tables = calloc(l.nr_tables, 4096);
 	p2m_tables = calloc(l.p2m_tables + 1, 4096);
-	CHECK(!layout_tables(&l, p2m, tables, p2m_tables));
+	layout_tables(&l, p2m, tables, p2m_tables);
 	first = layout_pfn(&l, l.v_tables);
 	more = l.p2m_tables ? l.p2m_pfn + l.p2m_pages : 0;
 	for (va = BASE; va != l.v_end; va += 4096) {

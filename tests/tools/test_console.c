@@ -152,7 +152,7 @@ static void logs_rotate(void)
 
 int main(void)
 {
-	log_open("test", false, false);
+	log_open("test");
 	signal(SIGPIPE, SIG_IGN);
 	RUN(backlog_keeps_the_end);
 	RUN(viewers);

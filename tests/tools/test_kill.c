@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 	daemon_path = argv[1];
 	snprintf(env, sizeof(env), "%s/socket", dir);
 	setenv("XENSTORED_SOCKET", env, 1);
-	log_open("test", false, false);
+	log_open("test");
 	fflush(stdout);
 	supervisor = fork();
 	if (!supervisor) {

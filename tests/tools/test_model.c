@@ -607,7 +607,7 @@ static void like_the_model(void)
 
 int main(int argc, char **argv)
 {
-	log_open("test", false, false);
+	log_open("test");
 	if (argc > 1)
 		steps = atol(argv[1]);
 	if (argc > 2)

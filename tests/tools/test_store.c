@@ -771,7 +771,7 @@ static void no_memory(void)
 
 int main(void)
 {
-	log_open("test", false, false);
+	log_open("test");
 	RUN(read_and_write);
 	RUN(paths);
 	RUN(depth);

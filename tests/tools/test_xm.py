@@ -209,7 +209,7 @@ accepted("pv", BASE + "type='pv'\nbuilder='generic'", {"name": "g"})
 for name, text, want in (
         ("no name", "kernel='/k'", "d.cfg: no name"),
         ("no kernel", "name='g'", "no kernel"),
-        ("not a number", BASE + "\nmemory='12x'", "d.cfg:4: memory: '12x'"),
+        ("not a number", BASE + "\nmemory='12x'", "d.cfg:4: memory: 12x"),
         ("string wanted", BASE + "kernel=['/k']", "d.cfg:3: kernel: a path"),
         ("too many", BASE + "vcpus=1000", "d.cfg:3: vcpus: 1000"),
         ("zero", BASE + "memory=0", "memory: 0"),
@@ -233,7 +233,7 @@ for name, text, want in (
         ("too much", BASE + "disk=['/a,raw,xvda,w,z']", "'z' is one"),
         ("mac", BASE + "vif=['mac=1:2']", "mac '1:2'"),
         ("group mac", BASE + "vif=['mac=01:16:3e:00:00:01']", "mac '01"),
-        ("vif word", BASE + "vif=['foo']", "'foo' is not"),
+        ("vif word", BASE + "vif=['foo']", "'foo' is one too many, or not"),
         ("list of numbers", BASE + "vif=[1]", "strings are wanted")):
     refused(name, text, want)
 code, out, err = run("create", "-n", top + "/nosuch")

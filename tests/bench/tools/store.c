@@ -60,7 +60,7 @@ int main(void)
 	double from;
 	int status;
 
-	log_open("store-bench", false, false);
+	log_open("store-bench");
 	s = store_open();
 	for (i = 0; i < WRITERS; i++)
 		transactions(s, i, 1);
