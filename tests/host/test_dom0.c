@@ -584,7 +584,7 @@ static void permissions(void)
 	boot_info.nr_map = 3;
 	dom.is_privileged = true;
 	CHECK(ioport_permitted(&dom, 0x60, 1));
-	CHECK(!ioport_permitted(&dom, 0x60, 2));
+	CHECK(ioport_permitted(&dom, 0x60, 2));
 	CHECK(!ioport_permitted(&dom, 0x1f, 2));
 	CHECK(!ioport_permitted(&dom, 0xcf8, 4));
 	CHECK(!ioport_permitted(&dom, 0x3f8, 1));

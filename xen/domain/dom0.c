@@ -419,15 +419,14 @@ __init struct domain *dom0_build(const struct boot_module *kernel,
 
 /* --- what Dom0 may touch --------------------------------------------- */
 /*
- * Ports that the hypervisor drives itself or emulates (entry/emulate.c has
- * 0x61, 0x70 and 0xcf8 as Dom0 sees them).
+ * Ports that the hypervisor drives itself (entry/emulate.c has 0xcf8 as Dom0
+ * sees it).  The timer chip and the CMOS clock are Dom0's: we read the clock
+ * once, before it runs, and no line of the timer is ever unmasked.
  */
 static const struct {
 	u16 first, last;
 } hyp_ports[] = {
 	{ 0x20, 0x21 }, { 0xa0, 0xa1 },		/* interrupt controllers */
-	{ 0x40, 0x43 }, { 0x61, 0x61 },		/* timer and its gate */
-	{ 0x70, 0x71 },				/* clock */
 	{ 0xcf8, 0xcff },			/* PCI configuration */
 };
 

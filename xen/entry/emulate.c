@@ -99,9 +99,6 @@ static u64 *gpr(struct regs *r, unsigned int n)
 
 /* --- ports -- */
 
-/* Serialises index and data of the CMOS clock between Dom0's vCPUs. */
-static struct spinlock rtc_lock = SPINLOCK(LOCK_IRQ);
-
 static bool iopl_permits(const struct vcpu *v)
 {
 	return v->iopl >= (v->in_kernel ? 1 : 3);
@@ -124,45 +121,14 @@ static bool port_permitted(struct vcpu *v, u16 port, unsigned int bytes)
 	return !((map[0] | map[1] << 8) >> (port & 7) & ((1U << bytes) - 1));
 }
 
-/*
- * The access itself.  Dom0 shares with us the PCI configuration ports, the
- * clock, and the timer, of which channel 2 is its.  What a domain may not
- * touch reads as ones.
- */
+/* The access itself.  What a domain may not touch reads as ones. */
 static u32 port_io(struct domain *d, u16 port, unsigned int bytes, bool out,
 		   u32 val)
 {
 	if (d->is_privileged && port >= 0xcf8 && port + bytes <= 0xd00)
 		return pci_guest_io(d, port, bytes, out, val);
-	switch (d->is_privileged && bytes == 1 ? port : 0) {
-	case 0x70:
-		if (out)
-			d->rtc_index = val & 0x7f;
-		return d->rtc_index;
-	case 0x71:
-		spin_lock(&rtc_lock);
-		outb(0x70, d->rtc_index);
-		if (out)
-			outb(0x71, val);
-		else
-			val = inb(0x71);
-		spin_unlock(&rtc_lock);
-		return val;
-	case 0x42: break;
-	case 0x43:	/* channel 2, or reading back channel 2 alone */
-		val &= 0xff;
-		if (!out || (val >> 6 != 2 && (val & 0xcf) != 0xc8))
-			return ~0U;
-		break;
-	case 0x61:
-		if (out)
-			val = (inb(port) & 0xc) | (val & 3);
-		break;
-	default:
-		if (!ioport_permitted(d, port, bytes))
-			return ~0U;
-	}
-	return port_access(port, bytes, out, val);
+	return ioport_permitted(d, port, bytes) ?
+	       port_access(port, bytes, out, val) : ~0U;
 }
 
 /* e4-e7: immediate port; ec-ef: port in dx; bit 1: out. */
