@@ -112,7 +112,6 @@ void __init start_xen(u32 magic, u64 info)
 	mm_early_init();
 	this_cpu()->cr3 = read_cr3();
 	descr_init_this();
-	fpu_init_this();
 	current = idle_vcpu_create(smp_processor_id());
 
 	/* [boot 60] Interrupts and time. */

@@ -112,7 +112,6 @@ void start_secondary(void)
 	cpu_init_this();
 	descr_init_this();
 	apic_init_this();
-	fpu_init_this();
 	c->online = true;
 	atomic_or(&cpus_online, 1UL << c->id);
 	reset_stack_and_exit();

@@ -11,7 +11,7 @@
  * natively; none of them changes anything written here.  No locks: boot_cpu
  * is written once by the boot CPU.
  *
- * Not done here: finding out that processors differ; XCR0 (fpu.c), the guest's
+ * Not done here: finding out that processors differ; XCR0 (context.c), the guest's
  * view of CPUID (domain/cpuid.c).
  */
 #include <cpu/cpu.h>

@@ -55,10 +55,9 @@ struct cpu {
 	bool online;
 	bool in_window;		/* inside preempt_check()'s interrupt window */
 	u64 tlb_epoch;		/* mm/tlb.c: clock when last flushed */
-	u32 lock_depth;		/* debug: locks held, and their orders */
-	u8 lock_stack[12];
+	u64 locks_held;		/* debug: four bits per order (spinlock.c) */
 	u64 *gdt;		/* its own GDT: loaded while no guest is */
-	u64 xcr0;		/* fpu.c: what XCR0 holds */
+	u64 xcr0;		/* what XCR0 holds */
 	struct tss tss __aligned(16);
 };
 
@@ -180,7 +179,7 @@ bool descr_fixup(u64 *desc);
 /* Loads v's GDT (always) and LDT (if it has one), or the CPU's own for NULL. */
 void descr_load(const struct vcpu *v);
 
-/* --- context.c, fpu.c: the hardware state that is not in struct regs --- */
+/* --- context.c: the hardware state that is not in struct regs --- */
 /*
  * Makes `next` the CPU's current.  Called by the scheduler only, interrupts
  * off.  For a guest vCPU the FPU, selectors, bases, debug registers, GDT, LDT
@@ -203,13 +202,10 @@ void cr3_load(u64 cr3, bool flush_global);
 /* Recomputes v->arch hardware cr3 values from its L4 frames. */
 void vcpu_update_cr3(struct vcpu *v);
 
-int fpu_alloc(struct vcpu *v);		/* 0 or -XEN_ENOMEM; reset state */
-void fpu_save(struct vcpu *v);
-void fpu_restore(struct vcpu *v);
-void fpu_reset(struct vcpu *v);		/* FCW 0x37f, MXCSR 0x1f80 */
+/* A page holds all components; FCW becomes 0x37f, MXCSR 0x1f80. */
+void fpu_reset(struct vcpu *v);
 /* XSETBV on behalf of v: 0, or -XEN_EINVAL if outside policy. */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
-void fpu_init_this(void);
 /* The guest's CR0.TS, in v and in the hardware (v = current). */
 void fpu_set_ts(struct vcpu *v, bool ts);
 

@@ -86,15 +86,17 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		.in_kernel = 1,
 		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
 			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
-		.kernel_ss = FLAT_RING3_SS64,
+		.kernel_ss = FLAT_RING3_SS64, .xcr0 = XCR0_X87,
 		.debugreg = { [6] = DR6_FIXED, [7] = DR7_FIXED },
 	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
-	if (!v->traps || fpu_alloc(v) || sched_init_vcpu(v)) {
+	v->fpu_area = alloc_page();
+	if (!v->traps || !v->fpu_area || sched_init_vcpu(v)) {
 		vcpu_free(v);
 		return NULL;
 	}
+	fpu_reset(v);
 	*perdomain_slot(d, GDT_VA(id) + (GDT_RESERVED_PAGE << PAGE_SHIFT)) =
 		gdt_reserved_mfn.m << PAGE_SHIFT | MAP_RO;
 	store_release(&d->vcpu[id], v);

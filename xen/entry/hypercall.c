@@ -86,7 +86,7 @@ bool preempt_check(void)
 {
 	struct cpu *cpu = this_cpu();
 
-	ASSERT(!cpu->lock_depth);
+	ASSERT(!cpu->locks_held);
 	if (READ_ONCE(cpu->work))
 		return true;
 	cpu->in_window = true;
