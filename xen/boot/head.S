@@ -9,7 +9,7 @@
  * The first page tables, in the part of the image that boot frees:
  *
  *   slot 0    identity, low 4 GiB (2 MiB pages): the code that switches
- *             paging on, here and in trampoline.S, runs there
+ *             paging on runs there
  *   slot 261  the image (32 MiB, writable and executable) and CPU 0's block,
  *             still without its guard pages
  *   slot 262  the direct map of the same low 4 GiB
@@ -85,7 +85,7 @@ boot_l1_percpu:
 	.balign	4096
 
 	/*
-	 * Two descriptors, at the selectors that they have for good: the
+	 * Ours, at the selectors that they have for good, and 32-bit code: the
 	 * table register points 0xe000 below them.
 	 */
 	.balign	16
@@ -94,6 +94,7 @@ boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff	/* SEL_HYP_CS */
 	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
+	.quad	0x00cf9b000000ffff	/* SEL_BOOT_CS */
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
 	/* IMAGE_BASE has no low half: in 32-bit mode this is physical. */
@@ -125,11 +126,14 @@ start32:
 	cld
 	mov	%eax, %edi			/* the two arguments */
 	mov	%ebx, %esi
+	lgdt	PA(boot_gdtr)
 
-	/*
-	 * [boot 20] Paging and long mode on, with the first tables.  From
-	 * here on addresses are virtual; interrupts stay off.
-	 */
+/*
+ * [boot 20] Paging and long mode on, with the first tables.  From here on
+ * addresses are virtual; interrupts stay off.  All processors come by.
+ */
+	.globl	start_paging
+start_paging:
 	mov	$0x20, %eax			/* CR4.PAE */
 	mov	%eax, %cr4
 	mov	$PA(boot_l4), %eax
@@ -138,14 +142,11 @@ start32:
 	mov	$0x900, %eax
 	xor	%edx, %edx
 	wrmsr
-	lgdt	PA(boot_gdtr)
 	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
 
-/* All processors come by, at the low address and with the first tables. */
 	.code64
-	.globl	start64
 start64:
 	movabs	$1f, %rax
 	jmp	*%rax

@@ -2,8 +2,8 @@
 /*
  * Where the other processors start: real mode, at a page below 1 MiB that
  * smpboot.c fills with the code between trampoline_start and trampoline_end.
- * It goes to long mode in one step, through the boot CPU's first page tables
- * (they map this page one to one), and leaves for head.S.
+ * It goes to 32-bit mode as a reset left it, interrupts off, and takes head.S's
+ * way from there.
  *
  * One processor at a time: next_cpu is that one's.
  */
@@ -17,28 +17,18 @@
 	.globl	trampoline_start, trampoline_end
 	.code16
 trampoline_start:
-	cli
-	cld
 	mov	%cs, %ax
 	mov	%ax, %ds
 	lgdtl	HERE(trampoline_gdtr)
-	mov	$0x20, %eax			/* CR4.PAE */
-	mov	%eax, %cr4
-	mov	$PA(boot_l4), %eax
-	mov	%eax, %cr3
-	mov	$0xc0000080, %ecx		/* EFER: LME, NX */
-	mov	$0x900, %eax
-	xor	%edx, %edx
-	wrmsr
-	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
+	mov	$0x33, %eax			/* NE ET MP PE */
 	mov	%eax, %cr0
-	ljmpl	$SEL_HYP_CS, $PA(start64)
+	ljmpl	$SEL_BOOT_CS, $PA(start_paging)
 
 	.balign	4
 	.word	0
 trampoline_gdtr:
-	/* The boot GDT: two descriptors at their usual selectors. */
-	.word	SEL_HYP_DS + 7
+	/* The boot GDT: its descriptors have their usual selectors. */
+	.word	SEL_BOOT_CS + 7
 	.long	PA(boot_gdt) - GDT_RESERVED_PAGE * 4096
 trampoline_end:
 

@@ -72,6 +72,7 @@
 #define GDT_RESERVED_PAGE	14
 #define SEL_HYP_CS		0xe008
 #define SEL_HYP_DS		0xe010
+#define SEL_BOOT_CS		0xe018	/* 32-bit, in the first GDT only */
 #define SEL_RING3_CS32		0xe023
 #define SEL_RING3_SS		0xe02b
 #define SEL_RING3_CS64		0xe033
