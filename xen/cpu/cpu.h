@@ -272,7 +272,6 @@ void pirq_eoi(struct domain *d, unsigned int pirq);
 extern void (*pirq_raise)(struct domain *d, unsigned int pirq);
 /* An interrupt of our own (serial line). */
 int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg);
-void irq_release_domain(struct domain *d);
 /* For dev/physdev.c, which has checked that the caller may: */
 struct msi;
 /* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */

@@ -6,8 +6,7 @@
  * Tables come from the firmware, which is trusted to exist but not to be
  * right: every length is checked before it is used, every checksum before a
  * table is believed, and what does not fit gives one line of warning.  No AML
- * is interpreted; \_S5, how to switch the power off for a Dom0 that has no
- * ACPI, is found by its bytes.
+ * is interpreted: how to switch the power off only Dom0 knows.
  *
  * Boot CPU only, before others start; afterwards `acpi` is read-only.  The
  * end takes no lock and waits for no other CPU, since a panic may have left
@@ -22,8 +21,6 @@
 
 #define HEADER_SIZE	36	/* signature, length at 4, ..., checksummed */
 #define MAX_TABLE_SIZE	(4U << 20)
-#define PM1_SCI_EN	1
-#define PM1_SLP_TYP(t)	(((t) & 7) << 10)
 #define PM1_SLP_EN	(1U << 13)
 
 struct acpi_info acpi;
@@ -31,8 +28,6 @@ struct acpi_info acpi;
 static const u8 *root;			/* RSDT or XSDT */
 static unsigned int root_entry;		/* bytes: 4 or 8 */
 static u32 pm1a_cnt, pm1b_cnt;		/* I/O ports, 0 none */
-static u8 s5[2];			/* sleep types, if has_s5 */
-static bool has_s5;
 static u32 reset_port;
 static u8 reset_value;
 
@@ -126,12 +121,8 @@ static void __init madt_entry(const u8 *e)
 		add_cpu(get(e + 4, 4), get(e + 12, 4), get(e + 8, 4));
 	else if (type == 1 && len >= 12 &&
 		 acpi.nr_ioapic < ARRAY_SIZE(acpi.ioapic))
-		acpi.ioapic[acpi.nr_ioapic++] = (struct acpi_ioapic){
-			e[2], get(e + 8, 4), get(e + 4, 4) };
-	else if (type == 2 && len >= 10 &&
-		 acpi.nr_override < ARRAY_SIZE(acpi.override))
-		acpi.override[acpi.nr_override++] = (struct acpi_override){
-			e[3], get(e + 4, 4), get(e + 8, 2) };
+		acpi.ioapic[acpi.nr_ioapic++] = (struct ioapic){
+			.pa = get(e + 4, 4), .gsi_base = get(e + 8, 4) };
 	else if (type == 5 && len >= 12)
 		acpi.lapic = get(e + 4, 8);
 }
@@ -162,26 +153,6 @@ static u32 __init fadt_port(const u8 *f, u32 len, u32 old, u32 extended)
 	return port < 0x10000 ? port : 0;
 }
 
-/*
- * Name (_S5, Package (n) { a, b, ... }): the package's length takes 1 to 4
- * bytes, n one, a value one or, after a prefix, two.
- */
-static void __init read_s5(const u8 *h)
-{
-	const u8 *end = h ? h + get(h + 4, 4) - 16 : NULL;
-
-	for (const u8 *p = h + HEADER_SIZE; h && p < end && !has_s5; p++) {
-		if (memcmp(p, "_S5_\x12", 5))
-			continue;
-		has_s5 = true;
-		h = p + 7 + (p[5] >> 6);
-		for (int i = 0; i < 2; i++) {
-			h += *h == 0x0a;
-			s5[i] = *h++;
-		}
-	}
-}
-
 static void __init read_fadt(void)
 {
 	u32 len;
@@ -191,7 +162,6 @@ static void __init read_fadt(void)
 		log_warn("ACPI: no FADT\n");
 		return;
 	}
-	read_s5(map_table(get(f + 40, 4), "DSDT"));
 	pm1a_cnt = fadt_port(f, len, 64, 172);
 	pm1b_cnt = fadt_port(f, len, 68, 184);
 	acpi.pm_timer = fadt_port(f, len, 76, 208);
@@ -287,14 +257,5 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 	}
 	pause_ms(200);
 	printk("the power does not go off: halting\n");
-	machine_halt();
-}
-
-/* Switches the machine off, or halts it where that cannot be done. */
-void machine_power_off(void)
-{
-	if (has_s5)
-		acpi_enter_sleep(PM1_SLP_TYP(s5[0]) | PM1_SCI_EN,
-				 PM1_SLP_TYP(s5[1]) | PM1_SCI_EN, 5);
 	machine_halt();
 }
