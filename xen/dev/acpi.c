@@ -40,15 +40,6 @@ static bool __init sum_ok(const u8 *p, size_t n)
 	return sum == 0;
 }
 
-/* Unaligned little-endian reads. */
-static u64 __init get(const u8 *p, unsigned int bytes)
-{
-	u64 v = 0;
-
-	memcpy(&v, p, bytes);
-	return v;
-}
-
 /* Maps a whole table and believes it only with a good checksum.  NULL also if
  * it is not the one of that name. */
 static const u8 *__init map_table(paddr_t pa, const char *sig)
@@ -61,7 +52,7 @@ static const u8 *__init map_table(paddr_t pa, const char *sig)
 	h = map_io(pa, HEADER_SIZE, MAP_RO);
 	if (memcmp(h, sig, 4))
 		return NULL;
-	length = get(h + 4, 4);
+	length = load_le(h + 4, 4);
 	if (length >= HEADER_SIZE && length <= MAX_TABLE_SIZE) {
 		h = map_io(pa, length, MAP_RO);
 		if (sum_ok(h, length))
@@ -77,9 +68,9 @@ static const u8 *__init find_table(const char *sig, u32 least, u32 *length)
 	const u8 *h = NULL;
 
 	for (u32 i = HEADER_SIZE; root && !h &&
-	     i + root_entry <= get(root + 4, 4); i += root_entry)
-		h = map_table(get(root + i, root_entry), sig);
-	*length = h ? get(h + 4, 4) : 0;
+	     i + root_entry <= load_le(root + 4, 4); i += root_entry)
+		h = map_table(load_le(root + i, root_entry), sig);
+	*length = h ? load_le(h + 4, 4) : 0;
 	return *length >= least ? h : NULL;
 }
 
@@ -97,7 +88,7 @@ static const u8 *__init find_rsdp(paddr_t given)
 	if (low && rsdp_ok(low))
 		return low;
 	low = map_io(0, 0x100000, MAP_RO);
-	at = get(low + 0x40e, 2) << 4;
+	at = load_le(low + 0x40e, 2) << 4;
 	for (at = at >= 0x80000 ? at : 0xe0000; at < 0x100000; at += 16)
 		if (rsdp_ok(low + at))
 			return low + at;
@@ -116,15 +107,17 @@ static void __init madt_entry(const u8 *e)
 	u8 type = e[0], len = e[1];
 
 	if (type == 0 && len >= 8 && e[3] != 0xff)
-		add_cpu(e[3], e[2], get(e + 4, 4));
+		add_cpu(e[3], e[2], load_le(e + 4, 4));
 	else if (type == 9 && len >= 16)
-		add_cpu(get(e + 4, 4), get(e + 12, 4), get(e + 8, 4));
+		add_cpu(load_le(e + 4, 4), load_le(e + 12, 4),
+			load_le(e + 8, 4));
 	else if (type == 1 && len >= 12 &&
 		 acpi.nr_ioapic < ARRAY_SIZE(acpi.ioapic))
 		acpi.ioapic[acpi.nr_ioapic++] = (struct ioapic){
-			.pa = get(e + 4, 4), .gsi_base = get(e + 8, 4) };
+			.pa = load_le(e + 4, 4),
+			.gsi_base = load_le(e + 8, 4) };
 	else if (type == 5 && len >= 12)
-		acpi.lapic = get(e + 4, 8);
+		acpi.lapic = load_le(e + 4, 8);
 }
 
 static void __init read_madt(void)
@@ -138,7 +131,7 @@ static void __init read_madt(void)
 		add_cpu(0, 0, 1);
 		return;
 	}
-	acpi.lapic = get(p + 36, 4);
+	acpi.lapic = load_le(p + 36, 4);
 	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
 		madt_entry(p);
 }
@@ -146,10 +139,10 @@ static void __init read_madt(void)
 /* An I/O port: the old field, else the extended address if it is I/O. */
 static u32 __init fadt_port(const u8 *f, u32 len, u32 old, u32 extended)
 {
-	u32 port = get(f + old, 4);
+	u32 port = load_le(f + old, 4);
 
 	if (!port && extended + 12 <= len && f[extended] == 1)
-		port = get(f + extended + 4, 8);
+		port = load_le(f + extended + 4, 8);
 	return port < 0x10000 ? port : 0;
 }
 
@@ -166,8 +159,8 @@ static void __init read_fadt(void)
 	pm1b_cnt = fadt_port(f, len, 68, 184);
 	acpi.pm_timer = fadt_port(f, len, 76, 208);
 	/* The reset register: in practice it is an I/O port. */
-	if (len >= 129 && get(f + 112, 4) >> 10 & 1 && f[116] == 1) {
-		reset_port = get(f + 120, 2);
+	if (len >= 129 && load_le(f + 112, 4) >> 10 & 1 && f[116] == 1) {
+		reset_port = load_le(f + 120, 2);
 		reset_value = f[128];
 	}
 }
@@ -180,10 +173,10 @@ void __init acpi_init(paddr_t rsdp)
 
 	root_entry = 8;
 	if (p && p[15] >= 2)
-		root = map_table(get(p + 24, 8), "XSDT");
+		root = map_table(load_le(p + 24, 8), "XSDT");
 	if (p && !root) {
 		root_entry = 4;
-		root = map_table(get(p + 16, 4), "RSDT");
+		root = map_table(load_le(p + 16, 4), "RSDT");
 	}
 	if (!root)
 		log_warn("ACPI: no tables found\n");
@@ -192,7 +185,7 @@ void __init acpi_init(paddr_t rsdp)
 	/* Only one in memory space, and mapped as the page Dom0 may read. */
 	p = find_table("HPET", 56, &length);
 	if (p && p[40] == 0)
-		acpi.hpet = get(p + 44, 8);
+		acpi.hpet = load_le(p + 44, 8);
 	log_info("ACPI: %u CPUs, %u IO-APICs, PM timer %x\n", acpi.nr_cpu,
 		 acpi.nr_ioapic, acpi.pm_timer);
 }
@@ -210,7 +203,7 @@ static void pause_ms(unsigned int ms)
 /* Restarts the machine, by whichever way works first.  Any context. */
 void machine_restart(void)
 {
-	struct { u16 limit; u64 base; } __packed none = { 0, 0 };
+	struct pseudo_desc none = { 0 };
 
 	irq_disable();
 	cpu_stop_others();

@@ -48,6 +48,14 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *find);
+/* A little-endian number of so many bytes, aligned or not. */
+static always_inline u64 load_le(const void *p, size_t bytes)
+{
+	u64 v = 0;
+
+	__builtin_memcpy(&v, p, bytes);
+	return v;
+}
 /* Copies at most size-1 bytes (size > 0), terminates; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size);
 /* Base 0, 8, 10 or 16; *end is the first character not used.  Wraps. */
