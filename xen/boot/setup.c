@@ -106,7 +106,6 @@ void __init start_xen(u32 magic, u64 info)
 	idt_load();
 	cpu_identify();
 	cpu_init_this();
-	spec_ctrl_report();
 
 	/* [boot 50] Memory: who owns which frame, and the final page tables. */
 	mm_early_init();

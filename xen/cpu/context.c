@@ -140,8 +140,8 @@ void fpu_set_ts(struct vcpu *v, bool ts)
 }
 
 /*
- * XSETBV for v = current: 0, or -XEN_EINVAL if impossible or outside the policy.  Each
- * set includes the one before (cpu.h).
+ * XSETBV for v = current: 0, or -XEN_EINVAL if impossible or outside the
+ * policy.  Each set includes the one before (cpu.h).
  */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0)
 {

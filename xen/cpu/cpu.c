@@ -11,8 +11,8 @@
  * natively; none of them changes anything written here.  No locks: boot_cpu
  * is written once by the boot CPU.
  *
- * Not done here: finding out that processors differ; XCR0 (context.c), the guest's
- * view of CPUID (domain/cpuid.c).
+ * Not done here: finding out that processors differ; XCR0 (context.c), the
+ * guest's view of CPUID (domain/cpuid.c).
  */
 #include <cpu/cpu.h>
 
@@ -26,7 +26,7 @@ bool smap_enabled;
 #define EFER_AUTO_IBRS		(1UL << 21)
 #define SPEC_CTRL_IBRS		1UL
 
-/* What cpu_init_this() switches on everywhere, and spec_ctrl_report() says. */
+/* What cpu_init_this() switches on everywhere, and cpu_identify() says. */
 static bool use_ibrs_all, use_auto_ibrs;
 bool spec_ibpb;
 
@@ -87,8 +87,10 @@ static void __init read_xsave(void)
 void __init cpu_identify(void)
 {
 	bool spec = cmdline_bool("spec-ctrl") != 0;
+	u64 caps;
 
 	read_features();
+	caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
 	if (!cpu_has(F_NX) || !cpu_has(F_FXSR) || !cpu_has(F_PGE))
 		panic("the processor lacks NX, FXSR or PGE");
 	read_xsave();
@@ -106,6 +108,15 @@ void __init cpu_identify(void)
 	spec_ibpb = spec && (cpu_has(F_IBRSB) || cpu_has(F_IBPB_AMD));
 	log_info("CPU: %s, signature %x, %u physical address bits\n",
 		 boot_cpu.vendor, boot_cpu.signature, boot_cpu.phys_bits);
+	/* The operator must be able to trust this line, so it names what is
+	 * missing as plainly as what is on. */
+	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
+		 "STIBP, L1D flush, retpoline, MD_CLEAR (%s), XPTI (%s)\n",
+		 use_ibrs_all || use_auto_ibrs ? "on" : "off",
+		 spec_ibpb ? "on" : "off", cpu_has(F_SMEP) ? "on" : "off",
+		 cpu_has(F_SMAP) ? "on" : "off",
+		 caps & ARCH_CAPS_MDS_NO ? "not needed" : "may be needed",
+		 caps & ARCH_CAPS_RDCL_NO ? "not needed" : "may be needed");
 }
 
 /*
@@ -134,21 +145,4 @@ void cpu_init_this(void)
 	wrmsr(MSR_SYSENTER_CS, 0);
 	if (use_ibrs_all)
 		wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
-}
-
-/*
- * The operator must be able to trust this line, so it names what is missing
- * as plainly as what is on.
- */
-void spec_ctrl_report(void)
-{
-	u64 caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
-
-	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
-		 "STIBP, L1D flush, retpoline, MD_CLEAR (%s), XPTI (%s)\n",
-		 use_ibrs_all || use_auto_ibrs ? "on" : "off",
-		 spec_ibpb ? "on" : "off", cpu_has(F_SMEP) ? "on" : "off",
-		 cpu_has(F_SMAP) ? "on" : "off",
-		 caps & ARCH_CAPS_MDS_NO ? "not needed" : "may be needed",
-		 caps & ARCH_CAPS_RDCL_NO ? "not needed" : "may be needed");
 }

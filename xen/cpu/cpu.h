@@ -37,6 +37,7 @@ struct tss {
 	u16 reserved3, iomap_base;
 } __packed;
 enum { IST_DF = 1, IST_NMI, IST_MC, IST_DB };
+struct pseudo_desc { u16 limit; u64 base; } __packed;	/* for LGDT, LIDT */
 
 /*
  * One per CPU, at PERCPU_BASE + (id << 16) + 0x1000; see layout.h.  The first
@@ -149,9 +150,6 @@ void cpu_identify(void);	/* boot CPU, early: fills boot_cpu */
 void cpu_init_this(void);
 extern u64 hyp_cr4;		/* CR4 bits always on in ring 0 and guests */
 extern bool spec_ibpb;	/* IBPB when another domain's vCPU is loaded */
-/* One line per defence against speculative execution: on or missing. */
-void spec_ctrl_report(void);
-
 extern bool smap_enabled;
 
 static always_inline void stac(void)

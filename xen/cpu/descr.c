@@ -46,11 +46,6 @@ _Static_assert(SEL_HYP_DS == SEL_HYP_CS + 8 &&
 	       SEL_RING3_SS == SEL_HYP_CS + 4 * 8 + 3 &&
 	       SEL_RING3_CS64 == SEL_HYP_CS + 5 * 8 + 3, "order of flat[]");
 
-struct pseudo_desc {
-	u16 limit;
-	u64 base;
-} __packed;
-
 static void lgdt(u64 base)
 {
 	struct pseudo_desc d = { .limit = GDT_LIMIT, .base = base };
@@ -95,10 +90,8 @@ void descr_init_this(void)
 		gdt_reserved_mfn = virt_to_mfn(new_flat_page());
 	c->gdt = new_flat_page();
 	c->tss.rsp0 = block + PERCPU_STACK_TOP;
-	c->tss.ist[IST_DF - 1] = block + PERCPU_DF_TOP;
-	c->tss.ist[IST_NMI - 1] = block + PERCPU_NMI_TOP;
-	c->tss.ist[IST_MC - 1] = block + PERCPU_MC_TOP;
-	c->tss.ist[IST_DB - 1] = block + PERCPU_DB_TOP;
+	for (unsigned int n = IST_DF; n <= IST_DB; n++)
+		c->tss.ist[n - 1] = block + PERCPU_IST_TOP(n);
 	c->tss.iomap_base = sizeof(c->tss);	/* beyond the limit: no ports */
 	set_system(&c->gdt[OWN_ENTRY(SEL_TSS)], (u64)&c->tss,
 		   sizeof(c->tss) - 1, 9);

@@ -202,22 +202,16 @@ static bool do_mov_control(struct vcpu *v, struct insn *i)
 	unsigned int n = (i->arg >> 3 & 7) | (i->rex & 4) << 1;
 	u64 *reg = gpr(&v->regs, (i->arg & 7) | (i->rex & 1) << 3);
 	u64 cr0 = (read_cr0() & ~X86_CR0_TS) | (v->guest_ts ? X86_CR0_TS : 0);
+	const u64 cr[] = { cr0, 0, v->cr2, v->l4_kernel.m << PAGE_SHIFT,
+			   (hyp_cr4 & ~(CR4_GUEST | CR4_HIDDEN)) | v->cr4 };
 	int rc;
 
 	if (i->opcode & 1 && (n & 6) == 4)
 		n += 2;
 	switch (i->opcode << 4 | n) {
 	case 0x0f200:
-		*reg = cr0;
-		return true;
-	case 0x0f202:
-		*reg = v->cr2;
-		return true;
-	case 0x0f203:
-		*reg = v->l4_kernel.m << PAGE_SHIFT;
-		return true;
-	case 0x0f204:
-		*reg = (hyp_cr4 & ~(CR4_GUEST | CR4_HIDDEN)) | v->cr4;
+	case 0x0f202 ... 0x0f204:
+		*reg = cr[n];
 		return true;
 	case 0x0f210 ... 0x0f217:
 		*reg = v->debugreg[n];
@@ -434,13 +428,10 @@ bool emulate_privileged(struct vcpu *v)
 /* #UD: the forced CPUID, in either mode; anything else is the guest's. */
 bool emulate_invalid_op(struct vcpu *v)
 {
-	static const u8 forced_cpuid[7] = {
-		0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2
-	};
-	u8 byte[sizeof(forced_cpuid)];
+	u8 byte[7];
 
 	if (copy_from_guest_partial(byte, v->regs.rip, sizeof(byte)) ||
-	    memcmp(byte, forced_cpuid, sizeof(byte)))
+	    memcmp(byte, "\x0f\x0bxen\x0f\xa2", sizeof(byte)))
 		return false;
 	do_cpuid(v);
 	retire(v, sizeof(byte));

@@ -37,10 +37,7 @@ static struct gate idt[256] __aligned(PAGE_SIZE);
  * out. */
 void idt_load(void)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed idtr = { sizeof(idt) - 1, (u64)idt };
+	struct pseudo_desc idtr = { sizeof(idt) - 1, (u64)idt };
 	static const u8 ist[32] = {
 		[X86_EXC_DB] = IST_DB, [X86_EXC_NMI] = IST_NMI,
 		[X86_EXC_DF] = IST_DF, [X86_EXC_MC] = IST_MC,

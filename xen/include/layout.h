@@ -51,10 +51,7 @@
 #define SYSCALL32_STUB_OFF	0x40	/* CSTAR's entry in page 0 */
 #define PERCPU_PAGES		0xf557	/* those that exist */
 #define PERCPU_CPU_OFF		0x1000
-#define PERCPU_DF_TOP		0x5000
-#define PERCPU_NMI_TOP		0x7000
-#define PERCPU_MC_TOP		0x9000
-#define PERCPU_DB_TOP		0xb000
+#define PERCPU_IST_TOP(n)	(0x3000 + (n) * 0x2000)	/* IST_DF and so on */
 #define PERCPU_STACK_TOP	0x10000
 
 /* Device registers and ACPI tables: vmap_io() hands out addresses here. */
@@ -63,7 +60,6 @@
 
 #define FRAMETABLE_BASE		0xffff82a000000000
 #define DIRECTMAP_BASE		0xffff830000000000
-#define DIRECTMAP_END		0xffff880000000000
 
 /*
  * Selectors.  The guest's own GDT takes pages 0 to 13; page 14 is ours, one
