@@ -75,9 +75,7 @@ void __init smp_boot_all(void)
 	next_cpu[0] = virt_to_paddr(idle_l4);
 	next_cpu[2] = (u64)start_secondary;
 	/* Ten milliseconds between INIT and start-up, for old processors. */
-	end = clock_ns() + 10 * NS_PER_MS;
-	while (nr_cpus > 1 && clock_ns() < end)
-		cpu_relax();
+	pause_ms(10);
 	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
 		cpumask_t bit = 1UL << cpu;
 
@@ -98,7 +96,7 @@ void __init smp_boot_all(void)
 		if (cpus_online & bit)
 			continue;
 		apic_send_ipi(cpu, IPI_INIT);
-		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,
+		printk("CPU %u (APIC id 0x%x) does not start: left out\n", cpu,
 		       cpu_ptr(cpu)->apic_id);
 	}
 }

@@ -32,6 +32,7 @@
 #include <mm/mm.h>
 #include <sched/sched.h>
 
+#define APIC_PHYS	0xfee00000UL
 #define APIC_ID		0x020
 #define APIC_TPR	0x080
 #define APIC_EOI	0x0b0
@@ -48,7 +49,6 @@
 
 #define LVT_MASKED	(1U << 16)
 #define LVT_DEADLINE	(2U << 17)
-#define DM_NMI		(4U << 8)
 #define ICR_BUSY	(1U << 12)
 #define ICR_ASSERT	(1U << 14)
 #define DIV_BY_1	0xb
@@ -123,8 +123,6 @@ void cpu_poll(void)
 	unsigned int me = smp_processor_id(), from;
 	cpumask_t callers;
 
-	while (unlikely(READ_ONCE(stopper) != ~0U) && stopper != me)
-		__asm__ volatile("cli; hlt" ::: "memory");
 	if (likely(!READ_ONCE(requests[me].inbox)))
 		return;
 	callers = xchg(&requests[me].inbox, 0);
@@ -158,13 +156,21 @@ void cpu_call(cpumask_t mask, void (*fn)(void *), void *arg)
 	}
 }
 
+void cpu_stop_check(void)
+{
+	while (READ_ONCE(stopper) != ~0U && stopper != smp_processor_id())
+		__asm__ volatile("hlt" ::: "memory");
+}
+
+/* By NMI: an INIT would send the boot processor back to its firmware. */
 void cpu_stop_others(void)
 {
 	unsigned int me = smp_processor_id(), cpu;
 
-	xchg(&stopper, me);
+	cmpxchg(&stopper, ~0U, me);
+	cpu_stop_check();
 	for_each_cpu(cpu, READ_ONCE(cpus_online) & ~(1UL << me))
-		apic_send_ipi(cpu, VEC_CALL);
+		apic_send_ipi(cpu, IPI_NMI);
 }
 
 /* --- set-up -- */
@@ -221,8 +227,11 @@ void __init apic_init_boot(void)
 	u64 base = rdmsr(MSR_APIC_BASE);
 
 	x2apic = base & APIC_BASE_X2;
+	/* Domains are kept off it by its address. */
+	if ((base & PTE_ADDR_MASK) != APIC_PHYS)
+		panic("the local APIC is not at %lx", APIC_PHYS);
 	if (!x2apic)
-		apic_regs = map_io(base & PAGE_MASK & PTE_ADDR_MASK, PAGE_SIZE,
+		apic_regs = map_io(APIC_PHYS, PAGE_SIZE,
 				   MAP_RW | PTE_PCD | PTE_PWT);
 	/* The legacy controllers stay silent. */
 	outb(0x21, 0xff);
@@ -244,7 +253,7 @@ void apic_init_this(void)
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	/* The NMI line goes to the boot CPU only. */
-	apic_write(APIC_LVT_LINT1, DM_NMI | (c->id ? LVT_MASKED : 0));
+	apic_write(APIC_LVT_LINT1, IPI_NMI | (c->id ? LVT_MASKED : 0));
 	apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_INIT, 0);
 	apic_write(APIC_TIMER_DIV, DIV_BY_1);

@@ -57,11 +57,9 @@ static void swapgs(void)
 
 /* Start of an XSAVE area; all there is without XSAVE. */
 struct fxsave {
-	u16 fcw, fsw, ftw, fop;
-	u64 fip, fdp;
-	u32 mxcsr, mxcsr_mask;
-	u8 st[128], xmm[256], rest[96];
-	u64 xstate_bv, xcomp_bv, header[6];	/* XSAVE only */
+	u16 fcw, more[11];
+	u32 mxcsr;
+	u8 rest[512 + 64 - 28];		/* 64: header, XSAVE only */
 };
 
 static void xcr0_write(u64 val)
@@ -86,7 +84,7 @@ static void ts_write(bool ts)
  * loaded. */
 void fpu_reset(struct vcpu *v)
 {
-	memset(v->fpu_area, 0, boot_cpu.xsave_size);
+	memset(v->fpu_area, 0, PAGE_SIZE);
 	*(struct fxsave *)v->fpu_area = (struct fxsave){
 		.fcw = 0x37f, .mxcsr = 0x1f80 };
 }

@@ -41,7 +41,8 @@ static void __init leaf(u32 n, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 
 static void __init read_features(void)
 {
-	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor, x, sizes;
+	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor;
+	u32 x, sizes, have;
 
 	cpuid_count(0, 0, &boot_cpu.max_leaf, &name[0], &name[2], &name[1]);
 	cpuid_count(0x80000000, 0, &boot_cpu.max_ext_leaf, &x, &x, &x);
@@ -59,25 +60,11 @@ static void __init read_features(void)
 	boot_cpu.phys_bits = sizes ? min(sizes & 0xff, 52U) : 36;
 	if (cpu_has(F_ARCH_CAPS))
 		*(u64 *)&w[16] = rdmsr(MSR_ARCH_CAPABILITIES);
-}
-
-/* Chooses the XSAVE components we switch; the size is the standard form's. */
-static void __init read_xsave(void)
-{
-	u32 have, size, offset, x;
-
+	/* The XSAVE components that we switch: all fit a page. */
 	leaf(0xd, 0, &have, &x, &x, &x);
-	boot_cpu.xcr0 = XCR0_SSE;
-	if (cpu_has(F_AVX))
-		boot_cpu.xcr0 = (have & XCR0_AVX512) == XCR0_AVX512
-					? XCR0_AVX512 : have & XCR0_AVX;
-	boot_cpu.xsave_size = 512 + 64;
-	for (unsigned int i = 2; i < 8; i++) {
-		if (!(boot_cpu.xcr0 >> i & 1))
-			continue;
-		cpuid_count(0xd, i, &size, &offset, &x, &x);
-		boot_cpu.xsave_size = max(boot_cpu.xsave_size, offset + size);
-	}
+	boot_cpu.xcr0 = !cpu_has(F_AVX) ? XCR0_SSE :
+			(have & XCR0_AVX512) == XCR0_AVX512 ? XCR0_AVX512 :
+			have & XCR0_AVX;
 }
 
 /*
@@ -93,7 +80,6 @@ void __init cpu_identify(void)
 	caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
 	if (!cpu_has(F_NX) || !cpu_has(F_FXSR) || !cpu_has(F_PGE))
 		panic("the processor lacks NX, FXSR or PGE");
-	read_xsave();
 	hyp_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR |
 		  X86_CR4_OSXMMEXCPT |
 		  (cpu_has(F_XSAVE) ? X86_CR4_OSXSAVE : 0) |

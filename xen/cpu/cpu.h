@@ -134,7 +134,6 @@ struct cpu_info {
 	u32 signature;			/* 1.eax */
 	unsigned int phys_bits;
 	u64 xcr0;			/* all XSAVE components we can switch */
-	u32 xsave_size;			/* bytes for xcr0 */
 	u64 tsc_khz;
 	bool amd;			/* AMD or Hygon */
 };
@@ -217,11 +216,11 @@ enum vectors {
 	VEC_KICK	= 0xf3,		/* only to leave the guest or idle */
 	VEC_SPURIOUS	= 0xff,
 };
-enum { IPI_INIT = 5 << 8 | 1 << 15, IPI_STARTUP = 6 << 8 };
+enum { IPI_NMI = 4 << 8, IPI_INIT = 5 << 8 | 1 << 15, IPI_STARTUP = 6 << 8 };
 void apic_init_boot(void);	/* maps it; calibrates TSC and timer */
 void apic_init_this(void);
 void apic_eoi(void);
-/* `what`: a vector, IPI_INIT, or IPI_STARTUP | page number. */
+/* `what`: a vector, IPI_NMI, IPI_INIT, or IPI_STARTUP | page number. */
 void apic_send_ipi(unsigned int cpu, u32 what);
 /* Programs this CPU's one deadline: absolute ns of clock_ns(); ~0 = none. */
 void apic_set_deadline(u64 ns);
@@ -242,9 +241,10 @@ static always_inline void byte_lock(u8 *lock)
 		cpu_poll();
 }
 
-/* The machine goes down: every other CPU stops for good at its next IPI or
- * cpu_poll().  Does not wait.  Any context, NMI included. */
+/* The machine goes down: every other CPU stops for good.  The first one that
+ * asks goes on.  Does not wait.  Any context, NMI included. */
 void cpu_stop_others(void);
+void cpu_stop_check(void);	/* in an NMI: stops here if told so */
 
 /* --- irq.c: vectors, lines, guest-bound interrupts --------------------- */
 /*
@@ -279,7 +279,7 @@ int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
  * pirq, or negative error. */
 int pirq_map_msi(const struct msi *m);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-/* All messages of a device: written again, or given up. */
-void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore);
+/* A device was reset: all its messages are written again. */
+void pirq_restore_msi(u16 seg, u8 bus, u8 devfn);
 
 #endif

@@ -19,9 +19,7 @@
  * irq_lock (LOCK_IRQ) guards the two tables and the IO-APICs, whose index and
  * data register make one access of two steps.  Device interrupts arrive only
  * in guest mode, in the idle loop and in preempt_check()'s window, so the
- * handler finds the lock free of its own CPU.  MSI registers are written
- * outside it, from copies made inside: their mappings last forever, so a copy
- * that is out of date does no harm.
+ * handler finds the lock free of its own CPU.
  *
  * What a hostile guest may try: pirq numbers out of range (checked in each
  * entry), an interrupt storm (one event per EOI, or masked), using up
@@ -269,21 +267,30 @@ void irq_handle(u8 vector)
 
 /* --- Dom0's ports -- */
 
+/* irq_lock held; pci_lock may come inside. */
+static void source_mask(unsigned int n, bool masked)
+{
+	if (pirqs[n].kind == PIRQ_GSI)
+		line_mask(n, masked);
+	else
+		msi_mask(&pirqs[n].msi, masked);
+}
+
 /*
  * The caller has recorded its port before, for the interrupt may come at
  * once.  Sharing is no question while only one domain has pirqs.
  */
 int pirq_bind(struct domain *d, unsigned int n)
 {
-	struct pirq *p = pirq_get(d, n);
-	struct msi m = { 0 };
+	struct pirq *p;
 	int rc = 0;
 
-	if (!p || !n)
-		return p ? -XEN_EPERM : -XEN_EINVAL;
 	spin_lock(&irq_lock);
-	if (p->kind == PIRQ_FREE)
-		rc = -XEN_EINVAL;	/* went meanwhile */
+	p = pirq_get(d, n);
+	if (!p)
+		rc = -XEN_EINVAL;
+	else if (!n)
+		rc = -XEN_EPERM;
 	else if (p->fn)
 		rc = -XEN_EBUSY;
 	else if (p->bound)
@@ -292,32 +299,23 @@ int pirq_bind(struct domain *d, unsigned int n)
 		rc = line_setup(n, p->rte);
 	if (!rc) {
 		p->bound = true;
-		m = p->msi;
-		if (p->kind == PIRQ_GSI)
-			line_mask(n, false);
+		source_mask(n, false);
 	}
 	spin_unlock(&irq_lock);
-	/* A copy: at worst we unmask a message that nothing routes any more. */
-	msi_mask(&m, false);
 	return rc;
 }
 
 void pirq_unbind(struct domain *d, unsigned int n)
 {
-	struct pirq *p = pirq_get(d, n);
-	struct msi m = { 0 };
+	struct pirq *p;
 
-	if (!p)
-		return;
 	spin_lock(&irq_lock);
-	if (p->bound) {
+	p = pirq_get(d, n);
+	if (p && p->bound) {
 		p->bound = false;
-		m = p->msi;
-		if (p->kind == PIRQ_GSI)
-			line_mask(n, true);
+		source_mask(n, true);
 	}
 	spin_unlock(&irq_lock);
-	msi_mask(&m, true);
 }
 
 /* An EOI for a line that does not wait for one changes nothing. */
@@ -395,15 +393,11 @@ int pirq_unmap(unsigned int n)
 	return 0;
 }
 
-void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore)
+void pirq_restore_msi(u16 seg, u8 bus, u8 devfn)
 {
 	for (struct pirq *p = pirqs + nr_gsi; p < pirqs + NR_PIRQS; p++) {
 		if (!is_msi_of(p, seg, bus, devfn))
 			continue;
-		if (!restore) {
-			pirq_unmap(p - pirqs);
-			continue;
-		}
 		msi_write(&p->msi, p->vector, 0);
 		msi_mask(&p->msi, !p->bound);
 	}

@@ -116,8 +116,6 @@ static void __init madt_entry(const u8 *e)
 		acpi.ioapic[acpi.nr_ioapic++] = (struct ioapic){
 			.pa = load_le(e + 4, 4),
 			.gsi_base = load_le(e + 8, 4) };
-	else if (type == 5 && len >= 12)
-		acpi.lapic = load_le(e + 4, 8);
 }
 
 static void __init read_madt(void)
@@ -125,13 +123,11 @@ static void __init read_madt(void)
 	u32 length;
 	const u8 *p = find_table("APIC", 44, &length), *end = p + length;
 
-	acpi.lapic = 0xfee00000;
 	if (!p) {
 		log_warn("ACPI: no MADT; one processor, no IO-APIC\n");
 		add_cpu(0, 0, 1);
 		return;
 	}
-	acpi.lapic = load_le(p + 36, 4);
 	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
 		madt_entry(p);
 }
@@ -169,7 +165,6 @@ static void __init read_fadt(void)
 void __init acpi_init(paddr_t rsdp)
 {
 	const u8 *p = find_rsdp(rsdp);
-	u32 length;
 
 	root_entry = 8;
 	if (p && p[15] >= 2)
@@ -182,17 +177,13 @@ void __init acpi_init(paddr_t rsdp)
 		log_warn("ACPI: no tables found\n");
 	read_madt();
 	read_fadt();
-	/* Only one in memory space, and mapped as the page Dom0 may read. */
-	p = find_table("HPET", 56, &length);
-	if (p && p[40] == 0)
-		acpi.hpet = load_le(p + 44, 8);
 	log_info("ACPI: %u CPUs, %u IO-APICs, PM timer %x\n", acpi.nr_cpu,
 		 acpi.nr_ioapic, acpi.pm_timer);
 }
 
 /* --- the end -------------------------------------------------------------- */
 
-static void pause_ms(unsigned int ms)
+void pause_ms(unsigned int ms)
 {
 	u64 start = rdtsc(), khz = max(boot_cpu.tsc_khz, 1000000UL);
 
@@ -205,7 +196,6 @@ void machine_restart(void)
 {
 	struct pseudo_desc none = { 0 };
 
-	irq_disable();
 	cpu_stop_others();
 	if (reset_port)
 		outb(reset_port, reset_value);
@@ -223,7 +213,6 @@ void machine_restart(void)
 /* Stops every CPU.  Any context. */
 void machine_halt(void)
 {
-	irq_disable();
 	cpu_stop_others();
 	for (;;)
 		__asm__ volatile("hlt" ::: "memory");
@@ -240,7 +229,6 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 		return deny(-XEN_EPERM);
 	if (state != 5)
 		return deny(-XEN_EOPNOTSUPP);
-	irq_disable();
 	cpu_stop_others();
 	/* The sleep type goes first, alone: some chipsets want two writes. */
 	for (u16 enable = 0; enable <= PM1_SLP_EN; enable += PM1_SLP_EN) {

@@ -37,10 +37,10 @@ extern struct acpi_info {
 	unsigned int nr_cpu;
 	struct ioapic ioapic[8];
 	unsigned int nr_ioapic;
-	paddr_t lapic, hpet;		/* hpet 0: none */
 	u32 pm_timer;			/* I/O port, 0 none */
 } acpi;
 void acpi_init(paddr_t rsdp);		/* rsdp 0: look in the BIOS areas */
+void pause_ms(unsigned int ms);		/* or longer on a slow machine */
 void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */

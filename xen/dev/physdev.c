@@ -45,7 +45,6 @@ static const struct { u8 size; bool out; } args[] = {
 	[PHYSDEVOP_map_pirq] = { sizeof(struct physdev_map_pirq), true },
 	[PHYSDEVOP_unmap_pirq] = { sizeof(struct physdev_unmap_pirq) },
 	[PHYSDEVOP_setup_gsi] = { sizeof(struct physdev_setup_gsi) },
-	[PHYSDEVOP_pci_device_remove] = { sizeof(struct physdev_pci_device) },
 	[PHYSDEVOP_restore_msi_ext] = { sizeof(struct physdev_pci_device) },
 	[PHYSDEVOP_dbgp_op] = { 0 },
 };
@@ -139,14 +138,13 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 			return -XEN_EINVAL;
 		return irq_setup_gsi(op->gsi.gsi, op->gsi.triggering,
 				     op->gsi.polarity);
-	case PHYSDEVOP_pci_device_remove:
 	case PHYSDEVOP_restore_msi_ext:
-		pirq_reset_device(op->dev.seg, op->dev.bus, op->dev.devfn,
-				  cmd == PHYSDEVOP_restore_msi_ext);
+		pirq_restore_msi(op->dev.seg, op->dev.bus, op->dev.devfn);
 		return 0;
 	case PHYSDEVOP_apic_write:
 	case PHYSDEVOP_free_irq_vector:
 	case PHYSDEVOP_pci_device_add:
+	case PHYSDEVOP_pci_device_remove:
 	case PHYSDEVOP_dbgp_op: return 0;
 	}
 	return -XEN_ENOSYS;

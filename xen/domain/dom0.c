@@ -463,7 +463,7 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 	const struct e820_entry *e = boot_info.map;
 
 	if (!d->is_privileged || mfn >> (boot_cpu.phys_bits - PAGE_SHIFT) ||
-	    start >> 20 == MSI_MIB || mfn == acpi.lapic >> PAGE_SHIFT ||
+	    start >> 20 == MSI_MIB ||
 	    (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn < HT_END_MFN))
 		return IOMEM_NONE;
 	for (; e < boot_info.map + boot_info.nr_map; e++)
@@ -472,8 +472,7 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 		    (e->type == E820_UNUSABLE && start >= 0x100000 &&
 		     e->base < end && e->base + e->size > start))
 			return IOMEM_NONE;
-	if (ioapic_address_reserved(start) || msix_page_protected(mfn) ||
-	    mfn == acpi.hpet >> PAGE_SHIFT)
+	if (ioapic_address_reserved(start) || msix_page_protected(mfn))
 		return IOMEM_RO;
 	return IOMEM_RW;
 }

@@ -70,6 +70,7 @@ static void __noreturn fatal_trap(struct regs *r)
 /* No lock is taken: ring 0 may be anywhere. */
 static void nmi(void)
 {
+	cpu_stop_check();
 	if (smp_processor_id() == 0)
 		cpu_set_work(0, WORK_NMI);
 }
@@ -205,31 +206,29 @@ void do_trap(struct regs *r)
 
 /* --- the way out -- */
 
-static void cpu_work(u32 work)
-{
-	if (work & WORK_TIMER)
-		timer_run_this();
-	if (work & WORK_KEYS)
-		console_poll();
-	if (work & WORK_RCU)
-		domain_reap();
-	if (work & WORK_NMI)
-		nmi_report();
-	if (work & WORK_SCHED)
-		schedule();
-}
-
 /* See entry.h.  Called by entry.S when there may be something to do. */
 void exit_work(void)
 {
 	struct cpu *cpu = this_cpu();
 
 	for (;;) {
-		struct vcpu *v;
+		u32 work = READ_ONCE(cpu->work);
+		struct vcpu *v = cpu->curr;
 
-		while (READ_ONCE(cpu->work))
-			cpu_work(xchg(&cpu->work, 0));
-		v = cpu->curr;
+		if (work) {
+			work = xchg(&cpu->work, 0);
+			if (work & WORK_TIMER)
+				timer_run_this();
+			if (work & WORK_KEYS)
+				console_poll();
+			if (work & WORK_RCU)
+				domain_reap();
+			if (work & WORK_NMI)
+				nmi_report();
+			if (work & WORK_SCHED)
+				schedule();
+			continue;
+		}
 		if (v->is_idle) {
 			cpu->in_window = true;
 			/* No interrupt comes between sti and hlt: no wakeup

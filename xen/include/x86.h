@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The processor: control registers, MSRs, atomic operations.  Numbers from
- * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.  Host unit tests
- * put a stand-in for this file first on the include path.
+ * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.
  */
 #ifndef XEN_X86_H
 #define XEN_X86_H
@@ -48,17 +47,11 @@
 #define X86_EFLAGS_ID	(1UL << 21)
 
 /* Exception vectors. */
-#define X86_EXC_DB 1
-#define X86_EXC_NMI 2
-#define X86_EXC_BP 3
-#define X86_EXC_OF 4
-#define X86_EXC_UD 6
-#define X86_EXC_NM 7
-#define X86_EXC_DF 8
-#define X86_EXC_TS 10
-#define X86_EXC_GP 13
-#define X86_EXC_PF 14
-#define X86_EXC_MC 18
+enum {
+	X86_EXC_DB = 1, X86_EXC_NMI, X86_EXC_BP, X86_EXC_OF, X86_EXC_UD = 6,
+	X86_EXC_NM, X86_EXC_DF, X86_EXC_TS = 10, X86_EXC_GP = 13, X86_EXC_PF,
+	X86_EXC_MC = 18,
+};
 
 #define PFEC_P		(1U << 0)
 #define PFEC_W		(1U << 1)
@@ -79,15 +72,10 @@
 #define MSR_PAT			0x277
 #define MSR_TSC_DEADLINE	0x6e0
 #define MSR_X2APIC_BASE		0x800
-#define MSR_EFER		0xc0000080
-#define MSR_STAR		0xc0000081
-#define MSR_LSTAR		0xc0000082
-#define MSR_CSTAR		0xc0000083
-#define MSR_SFMASK		0xc0000084
-#define MSR_FS_BASE		0xc0000100
-#define MSR_GS_BASE		0xc0000101
-#define MSR_KERNEL_GS_BASE	0xc0000102
-#define MSR_TSC_AUX		0xc0000103
+enum {
+	MSR_EFER = 0xc0000080, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+};
 
 #define EFER_SCE	(1UL << 0)
 #define EFER_LME	(1UL << 8)
@@ -150,7 +138,6 @@ DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 
 #define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
 #define cpu_relax()	__asm__ volatile("pause" ::: "memory")
-#define irq_disable()	__asm__ volatile("cli" ::: "memory")
 
 static inline void clflush(const void *p)
 {
@@ -176,23 +163,14 @@ static inline bool test_bit(u64 nr, const volatile void *addr)
 }
 
 /* One instruction, so a guest that writes the same word cannot make us retry. */
-static inline bool atomic_test_and_set_bit(u64 nr, volatile void *addr)
-{
-	bool old;
-
-	__asm__ volatile("lock btsq %2,%1" : "=@ccc"(old),
-			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
-	return old;
-}
-
-static inline bool atomic_test_and_clear_bit(u64 nr, volatile void *addr)
-{
-	bool old;
-
-	__asm__ volatile("lock btrq %2,%1" : "=@ccc"(old),
-			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
-	return old;
-}
+#define DEFINE_TEST_AND(name, insn) \
+static inline bool atomic_test_and_##name##_bit(u64 nr, volatile void *addr) \
+{ bool old; \
+  __asm__ volatile("lock " insn " %2,%1" : "=@ccc"(old), \
+		   "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory"); \
+  return old; }
+DEFINE_TEST_AND(set, "btsq") DEFINE_TEST_AND(clear, "btrq")
+#undef DEFINE_TEST_AND
 
 #define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
 #define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */

@@ -14,17 +14,13 @@
  * Levels as in loglvl= : a line is shown when its level is at most the
  * threshold (default: warning; `loglvl=all` shows debug).
  */
-#define LOG_ALWAYS	(-1)
-#define LOG_ERR		0
-#define LOG_WARN	1
-#define LOG_INFO	2
-#define LOG_DEBUG	3
+enum { LOG_ALWAYS = -1, LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with l, ll, z, width, 0 and #.  A line gets the prefix "(XEN) ".  Any
+ * %s %p with l, ll, z, width and 0.  A line gets the prefix "(XEN) ".  Any
  * context, NMI included.
  */
 #define printk(...)	log_at(LOG_ALWAYS, __VA_ARGS__)

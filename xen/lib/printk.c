@@ -39,7 +39,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	struct out o = { buf, size, 0 };
 
 	for (const char *f = fmt; *f; f++) {
-		bool zero = false, hash = false, wide = false;
+		bool zero, wide = false;
 		char text[24], *digit = text + sizeof(text);
 		const char *body = text, *lead = "";
 		size_t width, n = 1;
@@ -50,10 +50,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			put(&o, *f, 1);
 			continue;
 		}
-		for (f++; *f == '0' || *f == '#'; f++) {
-			zero |= *f == '0';
-			hash |= *f == '#';
-		}
+		zero = *++f == '0';
 		width = strtoull(f, &f, 10);
 		for (; *f == 'l' || *f == 'z'; f++)
 			wide = true;
@@ -66,7 +63,6 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 
 			v = wide || *f == 'p' ? va_arg(ap, u64) :
 			    *f == 'd' ? (u64)va_arg(ap, int) : va_arg(ap, u32);
-			lead = hash && v ? "0x" : "";
 			if (*f == 'd' && (s64)v < 0) {
 				lead = "-";
 				v = -v;
