@@ -100,7 +100,7 @@ static void __init uart_init(void)
 	}
 	outb((u16)(port + UART_SCR), 0x5a);
 	if (inb((u16)(port + UART_SCR)) != 0x5a) {
-		printk("Command line: console=com1: there is no serial port at %#lx\n",
+		printk("Command line: console=com1: there is no serial port at 0x%lx\n",
 		       port);
 		return;
 	}
