@@ -57,7 +57,6 @@ cpu0_block:	.skip	PERCPU_SIZE
 	/* The first page tables: entries' places say which page each maps. */
 	.section .init.data, "aw"
 	.balign	4096
-	.globl	boot_l4			/* trampoline.S */
 boot_l4:
 	.quad	PA(boot_l3_low) + PTE_TABLE
 	.fill	260, 8, 0
@@ -89,7 +88,6 @@ boot_l1_percpu:
 	 * table register points 0xe000 below them.
 	 */
 	.balign	16
-	.globl	boot_gdt
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff	/* SEL_HYP_CS */
@@ -132,7 +130,6 @@ start32:
  * [boot 20] Paging and long mode on, with the first tables.  From here on
  * addresses are virtual; interrupts stay off.  All processors come by.
  */
-	.globl	start_paging
 start_paging:
 	mov	$0x20, %eax			/* CR4.PAE */
 	mov	%eax, %cr4
@@ -142,7 +139,7 @@ start_paging:
 	mov	$0x900, %eax
 	xor	%edx, %edx
 	wrmsr
-	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
+	mov	$0x80050033, %eax		/* PG AM WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
 
@@ -159,5 +156,32 @@ start64:
 	mov	%esi, %esi
 	call	*next_cpu + 16(%rip)
 	ud2
+
+/*
+ * Where the other processors start: real mode, at a page below 1 MiB that
+ * smpboot.c fills with the code between trampoline_start and trampoline_end.
+ * It goes to 32-bit mode as a reset left it, interrupts off, and takes the
+ * boot processor's way from there.  One at a time: next_cpu is that one's.
+ */
+#define HERE(x)		((x) - trampoline_start)
+	.section .init.data, "aw"
+	.balign	16
+	.globl	trampoline_start, trampoline_end
+	.code16
+trampoline_start:
+	mov	%cs, %ax
+	mov	%ax, %ds
+	lgdtl	HERE(trampoline_gdtr)
+	mov	$0x33, %eax			/* NE ET MP PE */
+	mov	%eax, %cr0
+	ljmpl	$SEL_BOOT_CS, $PA(start_paging)
+
+	.balign	4
+	.word	0
+trampoline_gdtr:
+	/* The boot GDT: its descriptors have their usual selectors. */
+	.word	SEL_BOOT_CS + 7
+	.long	PA(boot_gdt) - GDT_RESERVED_PAGE * 4096
+trampoline_end:
 
 	.section .note.GNU-stack, "", @progbits

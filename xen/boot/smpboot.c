@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The other processors: each gets its block (layout.h), its idle vCPU, and a
- * start through trampoline.S, one after the other.
+ * start through head.S, one after the other.
  *
  * A processor is in cpus_online only when it serves calls and shootdowns.
  * One that does not answer in time is put to sleep by an INIT and left out:

@@ -48,10 +48,7 @@
 #define WRITE_DR(n, val) \
 	__asm__ volatile("mov %0, %%db" #n :: "r"((u64)(val)))
 
-static void swapgs(void)
-{
-	__asm__ volatile("swapgs" ::: "memory");
-}
+#define swapgs()	__asm__ volatile("swapgs" ::: "memory")
 
 /* --- FPU ------------------------------------------------------------ */
 
@@ -223,17 +220,12 @@ static void segments_save(struct vcpu *v)
 	v->gs_base_user = v->in_kernel ? other : active;
 }
 
-static bool debug_active(const struct vcpu *v)
-{
-	return v->debugreg[7] & 0xff;
-}
-
 /* Brings home what cpu has loaded, and stops its breakpoints. */
 static void state_save(struct vcpu *v)
 {
 	segments_save(v);
 	fpu_save(v);
-	if (debug_active(v))
+	if (v->debugreg[7] & 0xff)
 		WRITE_DR(7, 0x400);
 }
 
@@ -255,7 +247,7 @@ static void state_load(struct cpu *cpu, struct vcpu *v)
 	wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? user : kernel);
 	if (cpu_has(F_RDTSCP))
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
-	if (debug_active(v)) {
+	if (v->debugreg[7] & 0xff) {
 		WRITE_DR(0, v->debugreg[0]);
 		WRITE_DR(1, v->debugreg[1]);
 		WRITE_DR(2, v->debugreg[2]);

@@ -2,10 +2,10 @@
 /*
  * What the processor can do, and how every processor is set up.
  *
- * Invariant: all CPUs run with the same CR0, CR4 (plus what the current guest
- * controls), EFER, PAT and SYSCALL registers, and these derive from boot_cpu
- * and the command line only, never from what a register happened to hold or
- * from what a guest asked for.
+ * Invariant: all CPUs run with the same CR0 (boot/head.S), CR4 (plus what the
+ * current guest controls), EFER, PAT and SYSCALL registers, and these derive
+ * from boot_cpu and the command line only, never from what a register happened
+ * to hold or from what a guest asked for.
  *
  * A guest may execute CPUID, XGETBV, RDTSC and the FSGSBASE instructions
  * natively; none of them changes anything written here.  No locks: boot_cpu
@@ -106,15 +106,13 @@ void __init cpu_identify(void)
 }
 
 /*
- * Sets this CPU's control registers and MSRs.  The per-CPU block must be
+ * Sets this CPU's CR4 and MSRs.  The per-CPU block must be
  * mapped and the CPU must run on its own stack (this_cpu()).
  */
 void cpu_init_this(void)
 {
 	u64 stub = PERCPU_BASE + ((u64)smp_processor_id() << PERCPU_SHIFT);
 
-	write_cr0(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE |
-		  X86_CR0_WP | X86_CR0_AM | X86_CR0_PG);
 	write_cr4(hyp_cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NX |
 	      (use_auto_ibrs ? EFER_AUTO_IBRS : 0));

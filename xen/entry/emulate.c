@@ -88,15 +88,6 @@ static void retire(struct vcpu *v, unsigned int len)
 	}
 }
 
-/* By their numbers in an instruction, their places in struct regs. */
-static u64 *gpr(struct regs *r, unsigned int n)
-{
-	static const u8 place[16] = { 10, 11, 12, 5, 19, 4, 13, 14,
-				      9,  8,  7,  6, 3,	 2, 1,	0 };
-
-	return (u64 *)r + place[n & 15];
-}
-
 /* --- ports -- */
 
 static bool iopl_permits(const struct vcpu *v)
@@ -199,8 +190,11 @@ static bool do_port_string(struct vcpu *v, struct insn *i, unsigned int bytes)
 /* 0f 20-23: mov to and from control (even) and debug (odd) registers. */
 static bool do_mov_control(struct vcpu *v, struct insn *i)
 {
+	/* By their numbers in an instruction, their places in struct regs. */
+	static const u8 place[16] = { 10, 11, 12, 5, 19, 4, 13, 14,
+				      9,  8,  7,  6, 3,	 2, 1,	0 };
 	unsigned int n = (i->arg >> 3 & 7) | (i->rex & 4) << 1;
-	u64 *reg = gpr(&v->regs, (i->arg & 7) | (i->rex & 1) << 3);
+	u64 *reg = (u64 *)&v->regs + place[(i->arg & 7) | (i->rex & 1) << 3];
 	u64 cr0 = (read_cr0() & ~X86_CR0_TS) | (v->guest_ts ? X86_CR0_TS : 0);
 	const u64 cr[] = { cr0, 0, v->cr2, v->l4_kernel.m << PAGE_SHIFT,
 			   (hyp_cr4 & ~(CR4_GUEST | CR4_HIDDEN)) | v->cr4 };

@@ -9,14 +9,8 @@
 #include <types.h>
 #include <compiler.h>
 
-#define X86_CR0_PE	(1UL << 0)
-#define X86_CR0_MP	(1UL << 1)
 #define X86_CR0_TS	(1UL << 3)
-#define X86_CR0_ET	(1UL << 4)
-#define X86_CR0_NE	(1UL << 5)
 #define X86_CR0_WP	(1UL << 16)
-#define X86_CR0_AM	(1UL << 18)
-#define X86_CR0_PG	(1UL << 31)
 
 #define X86_CR4_TSD	(1UL << 2)
 #define X86_CR4_DE	(1UL << 3)
@@ -127,6 +121,8 @@ static inline void invlpg(u64 va)
 	__asm__ volatile("invlpg (%0)" :: "r"(va) : "memory");
 }
 
+#define clflush(p)	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory")
+
 #define DEFINE_IO(sfx, type) \
 static inline type in##sfx(u16 port) \
 { type v; __asm__ volatile("in" #sfx " %1,%0" : "=a"(v) : "Nd"(port)); \
@@ -138,11 +134,6 @@ DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 
 #define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
 #define cpu_relax()	__asm__ volatile("pause" ::: "memory")
-
-static inline void clflush(const void *p)
-{
-	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory");
-}
 
 /* Atomic operations: full barriers unless said otherwise. */
 #define cmpxchg(p, old, new)	__sync_val_compare_and_swap((p), (old), (new))
