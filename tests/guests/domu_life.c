@@ -2,7 +2,8 @@
 /*
  * Claim: a domain can be built with the tools' operations, runs unprivileged,
  * tells by an event and a shutdown reason, and when it is destroyed all of its
- * memory comes back, twenty times.
+ * memory comes back, twenty times; to create one whose number is taken is
+ * refused, and does not touch the one that has it.
  */
 #include "lib/guest.h"
 #include <hypercall-abi/domctl.h>
@@ -66,6 +67,15 @@ static void check_report(struct domu *d)
 	domu_unmap();
 }
 
+static void number_taken(struct domu *d)
+{
+	struct xen_domctl op = { .u.createdomain = {
+		.max_vcpus = 1, .max_evtchn_port = 1023, .grant_opts = 1,
+	} };
+
+	CHECK_EQ(domu_control(d, &op, XEN_DOMCTL_createdomain), -XEN_EEXIST);
+}
+
 static void one_life(void)
 {
 	struct domu d;
@@ -85,6 +95,7 @@ static void one_life(void)
 	r->port = u.port;
 	domu_unmap();
 	CHECK(domu_flags(&d) & XEN_DOMINF_paused);
+	number_taken(&d);
 	CHECK_EQ(domu_unpause(&d), 0);
 	CHECK_EQ(domu_wait(&d, 5000000000), SHUTDOWN_reboot);
 	CHECK(port_pending(u.port));

@@ -50,6 +50,10 @@ static void errors(void)
 	ctx.gdt_ents = 99999;
 	CHECK(HC(vcpu_op, VCPUOP_initialise, 1, &ctx, 0) < 0);
 	vcpu_context(&ctx, 1, second);
+	ctx.flags = 0;		/* user mode, with a table that is none */
+	ctx.ctrlreg[1] = 1;
+	CHECK_EQ(HC(vcpu_op, VCPUOP_initialise, 1, &ctx, 0), -XEN_EINVAL);
+	vcpu_context(&ctx, 1, second);
 	ctx.event_callback_eip = 0x800000000000;
 	CHECK_EQ(HC(vcpu_op, VCPUOP_initialise, 1, &ctx, 0), -XEN_EINVAL);
 	CHECK_EQ(HC(vcpu_op, VCPUOP_is_up, 1, 0, 0), 0);

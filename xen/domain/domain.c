@@ -220,17 +220,20 @@ static int domain_publish(struct domain *d)
  * A new domain without memory and vCPUs, paused once on the tools' behalf;
  * DOMID_INVALID: any free id.  0 is the control domain.
  * *out is not referenced for the caller: it lives until domain_kill(), which
- * the caller must be able to exclude.
+ * the caller must be able to exclude.  One caller at a time: what a failed
+ * creation gives back is found by the id, which must be nobody else's.
  */
 int domain_create(domid_t id, const struct xen_domctl_createdomain *c,
 		  struct domain **out)
 {
 	u32 frames = c->max_grant_frames, maptrack = c->max_maptrack_frames;
-	struct domain *d;
+	struct domain *d = domain_find(id);
 	int rc = -XEN_ENOMEM;
 
 	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS)
 		return deny(-XEN_EINVAL);
+	if (d && d->id == id)
+		return deny(-XEN_EEXIST);
 	d = heap_alloc(sizeof(*d));
 	if (!d)
 		return deny(-XEN_ENOMEM);

@@ -55,6 +55,7 @@ static long domctl_create(struct xen_domctl *op)
 {
 	const struct xen_domctl_createdomain *c = &op->u.createdomain;
 	bool any = !op->domain || op->domain >= DOMID_FIRST_RESERVED;
+	static u32 creating;
 	struct domain *d;
 	int rc;
 
@@ -64,7 +65,10 @@ static long domctl_create(struct xen_domctl *op)
 	    c->vmtrace_size || c->cpupool_id || c->arch.emulation_flags ||
 	    c->arch.misc_flags)
 		return deny(-XEN_EINVAL);
+	if (cmpxchg(&creating, 0, 1))
+		return -XEN_ERESTART;
 	rc = domain_create(any ? DOMID_INVALID : op->domain, c, &d);
+	store_release(&creating, 0);
 	if (!rc)
 		op->domain = d->id;
 	return rc;

@@ -146,7 +146,8 @@ static bool context_ok(const struct vcpu *v, const struct vcpu_guest_context *c)
 	};
 	bool ok = c->ctrlreg[3] >> PAGE_SHIFT &&
 		  (v->id || !(c->vm_assist & ~VM_ASSIST_VALID)) &&
-		  (c->flags & VGCF_IN_KERNEL || c->ctrlreg[1]);
+		  (c->flags & VGCF_IN_KERNEL ||
+		   c->ctrlreg[1] >> PAGE_SHIFT);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(va); i++)
 		ok &= va_canonical(va[i]);

@@ -401,6 +401,7 @@ user_syscall_slow:
 	jmp	exit_check
 
 frame_fault:
+	cld			/* the guest's flag until here */
 	GUEST	clac
 	lea	-VCPU_regs(%rbx), %rdi
 	call	crash_frame_fault
