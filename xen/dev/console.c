@@ -254,6 +254,10 @@ static void console_rx(char c)
 	if (escapes == 3) {
 		escapes = 0;
 		input_to_keys = !input_to_keys;
+		/* What Dom0 has not read was not meant as keys. */
+		locked = console_lock();
+		rx_start = rx_end;
+		console_unlock(locked);
 		printk("*** Input to %s (Ctrl-A three times to switch)\n",
 		       input_to_keys ? "the hypervisor: press h for help"
 				     : "Dom0");
