@@ -91,8 +91,6 @@ static void __noreturn noinline finish_boot(struct domain *d)
 /* From head.S, on CPU 0's own stack: the boot order as a list. */
 void __init start_xen(u32 magic, u64 info)
 {
-	const struct e820_entry *e;
-
 	multiboot_parse(magic, info);
 	console_init_early();
 	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, %sgcc " __VERSION__
@@ -100,9 +98,6 @@ void __init start_xen(u32 magic, u64 info)
 	       DEBUG_BUILD ? "debug, " : "", boot_info.loader,
 	       hypervisor_cmdline);
 	cmdline_report_unknown();
-	for (e = boot_info.map; e < boot_info.map + boot_info.nr_map; e++)
-		log_info("Memory %016lx, %016lx bytes, type %u\n", e->base,
-			 e->size, e->type);
 	idt_load();
 	cpu_identify();
 	cpu_init_this();

@@ -55,7 +55,6 @@ void __init smp_boot_all(void)
 	u32 self = apic_read_id();
 	u64 page = 0xa0000, end;
 
-	this_cpu()->online = true;
 	/* RAM below 640 KiB that has no module (EFI loaders use it). */
 	do
 		page -= PAGE_SIZE;
@@ -110,7 +109,6 @@ void start_secondary(void)
 	cpu_init_this();
 	descr_init_this();
 	apic_init_this();
-	c->online = true;
 	atomic_or(&cpus_online, 1UL << c->id);
 	reset_stack_and_exit();
 }

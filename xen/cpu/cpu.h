@@ -53,7 +53,6 @@ struct cpu {
 				 * hardware; current, or while idle the last */
 	u64 cr3;		/* what cr3 holds */
 	u32 apic_id, acpi_id;	/* local APIC's, and processor's in the MADT */
-	bool online;
 	bool in_window;		/* inside preempt_check()'s interrupt window */
 	u64 tlb_epoch;		/* mm/tlb.c: clock when last flushed */
 	u64 locks_held;		/* debug: four bits per order (spinlock.c) */
@@ -272,7 +271,7 @@ extern void (*pirq_raise)(struct domain *d, unsigned int pirq);
 int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg);
 /* For dev/physdev.c, which has checked that the caller may: */
 struct msi;
-/* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */
+/* 0; -XEN_EINVAL no such line, -XEN_EEXIST in use, -XEN_EPERM the timer. */
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
 /* Allocates a pirq and a vector for m, and programs the device, masked.  The

@@ -62,16 +62,17 @@ static const u8 *__init map_table(paddr_t pa, const char *sig)
 	return NULL;
 }
 
-/* The table of that name, if it is at least that long; *length is its own. */
-static const u8 *__init find_table(const char *sig, u32 least, u32 *length)
+/* The table of that name, at least that long: nothing works without. */
+static const u8 *__init find_table(const char *sig, u32 least)
 {
 	const u8 *h = NULL;
 
 	for (u32 i = HEADER_SIZE; root && !h &&
 	     i + root_entry <= load_le(root + 4, 4); i += root_entry)
 		h = map_table(load_le(root + i, root_entry), sig);
-	*length = h ? load_le(h + 4, 4) : 0;
-	return *length >= least ? h : NULL;
+	if (!h || load_le(h + 4, 4) < least)
+		panic("the firmware has no ACPI table %s", sig);
+	return h;
 }
 
 static bool __init rsdp_ok(const u8 *p)
@@ -118,53 +119,10 @@ static void __init madt_entry(const u8 *e)
 			.gsi_base = load_le(e + 8, 4) };
 }
 
-static void __init read_madt(void)
-{
-	u32 length;
-	const u8 *p = find_table("APIC", 44, &length), *end = p + length;
-
-	if (!p) {
-		log_warn("ACPI: no MADT; one processor, no IO-APIC\n");
-		add_cpu(0, 0, 1);
-		return;
-	}
-	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
-		madt_entry(p);
-}
-
-/* An I/O port: the old field, else the extended address if it is I/O. */
-static u32 __init fadt_port(const u8 *f, u32 len, u32 old, u32 extended)
-{
-	u32 port = load_le(f + old, 4);
-
-	if (!port && extended + 12 <= len && f[extended] == 1)
-		port = load_le(f + extended + 4, 8);
-	return port < 0x10000 ? port : 0;
-}
-
-static void __init read_fadt(void)
-{
-	u32 len;
-	const u8 *f = find_table("FACP", 116, &len);
-
-	if (!f) {
-		log_warn("ACPI: no FADT\n");
-		return;
-	}
-	pm1a_cnt = fadt_port(f, len, 64, 172);
-	pm1b_cnt = fadt_port(f, len, 68, 184);
-	acpi.pm_timer = fadt_port(f, len, 76, 208);
-	/* The reset register: in practice it is an I/O port. */
-	if (len >= 129 && load_le(f + 112, 4) >> 10 & 1 && f[116] == 1) {
-		reset_port = load_le(f + 120, 2);
-		reset_value = f[128];
-	}
-}
-
 /* After xenmap_init(), before any other CPU starts.  rsdp = 0: look for it. */
 void __init acpi_init(paddr_t rsdp)
 {
-	const u8 *p = find_rsdp(rsdp);
+	const u8 *p = find_rsdp(rsdp), *end;
 
 	root_entry = 8;
 	if (p && p[15] >= 2)
@@ -173,12 +131,19 @@ void __init acpi_init(paddr_t rsdp)
 		root_entry = 4;
 		root = map_table(load_le(p + 16, 4), "RSDT");
 	}
-	if (!root)
-		log_warn("ACPI: no tables found\n");
-	read_madt();
-	read_fadt();
-	log_info("ACPI: %u CPUs, %u IO-APICs, PM timer %x\n", acpi.nr_cpu,
-		 acpi.nr_ioapic, acpi.pm_timer);
+	p = find_table("APIC", 44);
+	end = p + load_le(p + 4, 4);
+	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
+		madt_entry(p);
+	p = find_table("FACP", 116);
+	pm1a_cnt = load_le(p + 64, 4);
+	pm1b_cnt = load_le(p + 68, 4);
+	acpi.pm_timer = load_le(p + 76, 4);
+	/* The reset register: in practice it is an I/O port. */
+	if (load_le(p + 4, 4) >= 129 && p[113] & 4 && p[116] == 1) {
+		reset_port = load_le(p + 120, 2);
+		reset_value = p[128];
+	}
 }
 
 /* --- the end -------------------------------------------------------------- */

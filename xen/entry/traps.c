@@ -138,10 +138,6 @@ static void guest_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
 		    mmio_ro_fault(v, cr2, error_code))
 			return;
 	}
-	if (unlikely(error_code & PFEC_RSVD))
-		guest_log(v->domain, LOG_WARN,
-			  "reserved bit in its page tables, address %lx\n",
-			  cr2);
 	inject_page_fault(v, cr2, error_code);
 }
 

@@ -102,11 +102,9 @@ enum lock_order {
 	LOCK_PAGES_DOMAIN,	/* struct domain.page_lock: its list of frames */
 	LOCK_HEAP,		/* mm/heap.c */
 	LOCK_PAGES,		/* mm/pages.c: free lists */
-	LOCK_XENMAP,		/* mm/xenmap.c */
-	LOCK_SCHED,		/* sched/: a CPU's run queue */
-	LOCK_TIMER,		/* sched/timer.c: a CPU's deadlines */
-	LOCK_IRQ,		/* cpu/irq.c, ioapic.c: hardware vectors */
-	LOCK_CONSOLE,		/* dev/console.c: innermost */
+	LOCK_SCHED,		/* sched/sched.c */
+	LOCK_TIMER,		/* sched/timer.c */
+	LOCK_IRQ,		/* cpu/irq.c, dev/pci.c: hardware registers */
 };
 /* Two locks of the same order may be held if taken in address order. */
 

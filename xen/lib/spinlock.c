@@ -21,7 +21,7 @@ static void order_check(const struct spinlock *l, bool take)
 {
 	u64 *held = &this_cpu()->locks_held, one = 1UL << 4 * l->order;
 
-	_Static_assert(LOCK_CONSOLE < 15, "four bits each, and none beyond");
+	_Static_assert(LOCK_IRQ < 15, "four bits each, and none beyond");
 	if (!DEBUG_BUILD)
 		return;
 	if (take ? *held >= one << 4 : !(*held & one * 15))
