@@ -96,8 +96,6 @@ boot_gdt:
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
 	/* IMAGE_BASE has no low half: in 32-bit mode this is physical. */
-	.balign	8
-	.word	0, 0, 0
 boot_gdtr:
 	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
 	.quad	boot_gdt - GDT_SKIP
@@ -169,15 +167,11 @@ start64:
 	.globl	trampoline_start, trampoline_end
 	.code16
 trampoline_start:
-	mov	%cs, %ax
-	mov	%ax, %ds
-	lgdtl	HERE(trampoline_gdtr)
+	lgdtl	%cs:HERE(trampoline_gdtr)
 	mov	$0x33, %eax			/* NE ET MP PE */
 	mov	%eax, %cr0
 	ljmpl	$SEL_BOOT_CS, $PA(start_paging)
 
-	.balign	4
-	.word	0
 trampoline_gdtr:
 	/* The boot GDT: its descriptors have their usual selectors. */
 	.word	SEL_BOOT_CS + 7

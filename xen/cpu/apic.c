@@ -33,19 +33,12 @@
 #include <sched/sched.h>
 
 #define APIC_PHYS	0xfee00000UL
-#define APIC_ID		0x020
-#define APIC_TPR	0x080
-#define APIC_EOI	0x0b0
-#define APIC_SVR	0x0f0
-#define APIC_ICR	0x300
-#define APIC_ICR2	0x310
-#define APIC_LVT_TIMER	0x320
-#define APIC_LVT_LINT0	0x350
-#define APIC_LVT_LINT1	0x360
-#define APIC_LVT_ERROR	0x370
-#define APIC_TIMER_INIT	0x380
-#define APIC_TIMER_CUR	0x390
-#define APIC_TIMER_DIV	0x3e0
+enum apic_reg {
+	APIC_ID = 0x20, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_SVR = 0xf0,
+	APIC_ICR = 0x300, APIC_ICR2 = 0x310, APIC_LVT_TIMER = 0x320,
+	APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360, APIC_LVT_ERROR = 0x370,
+	APIC_TIMER_INIT = 0x380, APIC_TIMER_CUR = 0x390, APIC_TIMER_DIV = 0x3e0,
+};
 
 #define LVT_MASKED	(1U << 16)
 #define LVT_DEADLINE	(2U << 17)
@@ -196,12 +189,25 @@ static struct sample __init take_sample(void)
 	return s;
 }
 
-/* Ten milliseconds against the ACPI timer. */
-static void __init calibrate(void)
+/* After acpi_init(), on the boot CPU.  All use the mode that the firmware
+ * left: it is x2APIC if some id does not fit eight bits. */
+void __init apic_init_boot(void)
 {
+	u64 ticks, base = rdmsr(MSR_APIC_BASE);
 	struct sample a, b;
-	u64 ticks;
 
+	x2apic = base & APIC_BASE_X2;
+	/* Domains are kept off it by its address. */
+	if ((base & PTE_ADDR_MASK) != APIC_PHYS)
+		panic("the local APIC is not at %lx", APIC_PHYS);
+	if (!x2apic)
+		apic_regs = map_io(APIC_PHYS, PAGE_SIZE,
+				   MAP_RW | PTE_PCD | PTE_PWT);
+	/* The legacy controllers stay silent. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	apic_init_this();
+	/* Ten milliseconds against the ACPI timer. */
 	if (!acpi.pm_timer)
 		panic("no ACPI timer to measure the TSC by");
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
@@ -218,26 +224,6 @@ static void __init calibrate(void)
 	log_info("TSC %lu kHz, APIC timer %lu kHz, %s\n", boot_cpu.tsc_khz,
 		 timer_khz, cpu_has(F_TSC_DEADLINE) ? "TSC deadline"
 						    : "one-shot");
-}
-
-/* After acpi_init(), on the boot CPU.  All use the mode that the firmware
- * left: it is x2APIC if some id does not fit eight bits. */
-void __init apic_init_boot(void)
-{
-	u64 base = rdmsr(MSR_APIC_BASE);
-
-	x2apic = base & APIC_BASE_X2;
-	/* Domains are kept off it by its address. */
-	if ((base & PTE_ADDR_MASK) != APIC_PHYS)
-		panic("the local APIC is not at %lx", APIC_PHYS);
-	if (!x2apic)
-		apic_regs = map_io(APIC_PHYS, PAGE_SIZE,
-				   MAP_RW | PTE_PCD | PTE_PWT);
-	/* The legacy controllers stay silent. */
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-	apic_init_this();
-	calibrate();
 	apic_init_this();	/* the timer's mode was borrowed */
 }
 

@@ -39,16 +39,22 @@ static void __init leaf(u32 n, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 		cpuid_count(n, sub, a, b, c, d);
 }
 
-static void __init read_features(void)
+/*
+ * Boot CPU, once, after the command line is known and before any other CPU
+ * or guest.  What long mode implies is not asked for; head.S has set EFER.NX.
+ */
+void __init cpu_identify(void)
 {
 	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor;
+	bool spec = cmdline_bool("spec-ctrl") != 0;
 	u32 x, sizes, have;
+	u64 caps;
 
 	cpuid_count(0, 0, &boot_cpu.max_leaf, &name[0], &name[2], &name[1]);
 	cpuid_count(0x80000000, 0, &boot_cpu.max_ext_leaf, &x, &x, &x);
 	boot_cpu.amd = !strcmp(boot_cpu.vendor, "AuthenticAMD") ||
 		       !strcmp(boot_cpu.vendor, "HygonGenuine");
-	leaf(1, 0, &boot_cpu.signature, &x, &w[1], &w[0]);
+	leaf(1, 0, &x, &x, &w[1], &w[0]);
 	leaf(7, 0, &x, &w[5], &w[6], &w[9]);
 	leaf(7, 1, &w[10], &w[12], &w[14], &w[15]);
 	leaf(7, 2, &x, &x, &x, &w[13]);
@@ -65,21 +71,7 @@ static void __init read_features(void)
 	boot_cpu.xcr0 = !cpu_has(F_AVX) ? XCR0_SSE :
 			(have & XCR0_AVX512) == XCR0_AVX512 ? XCR0_AVX512 :
 			have & XCR0_AVX;
-}
-
-/*
- * Boot CPU, once, after the command line is known and before any other CPU
- * or guest.  Panics on a processor that cannot run 64-bit PV guests safely.
- */
-void __init cpu_identify(void)
-{
-	bool spec = cmdline_bool("spec-ctrl") != 0;
-	u64 caps;
-
-	read_features();
 	caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
-	if (!cpu_has(F_NX) || !cpu_has(F_FXSR) || !cpu_has(F_PGE))
-		panic("the processor lacks NX, FXSR or PGE");
 	hyp_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR |
 		  X86_CR4_OSXMMEXCPT |
 		  (cpu_has(F_XSAVE) ? X86_CR4_OSXSAVE : 0) |
@@ -92,8 +84,6 @@ void __init cpu_identify(void)
 		       boot_cpu.features[16] & ARCH_CAPS_IBRS_ALL;
 	use_auto_ibrs = spec && cpu_has(F_AUTO_IBRS);
 	spec_ibpb = spec && (cpu_has(F_IBRSB) || cpu_has(F_IBPB_AMD));
-	log_info("CPU: %s, signature %x, %u physical address bits\n",
-		 boot_cpu.vendor, boot_cpu.signature, boot_cpu.phys_bits);
 	/* The operator must be able to trust this line, so it names what is
 	 * missing as plainly as what is on. */
 	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
@@ -106,8 +96,8 @@ void __init cpu_identify(void)
 }
 
 /*
- * Sets this CPU's CR4 and MSRs.  The per-CPU block must be
- * mapped and the CPU must run on its own stack (this_cpu()).
+ * Sets this CPU's CR4 and MSRs.  The per-CPU block must be mapped and the CPU
+ * must run on its own stack (this_cpu()).
  */
 void cpu_init_this(void)
 {

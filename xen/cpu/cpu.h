@@ -105,12 +105,9 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
  * 8 = 80000008.ebx, 9 = 7:0.edx, 10 = 7:1.eax, 11 = 80000021.eax, ...
  */
 #define X86F(word, bit)	((word) << 5 | (bit))
-#define F_FXSR		X86F(0, 24)
-#define F_PGE		X86F(0, 13)
 #define F_TSC_DEADLINE	X86F(1, 24)
 #define F_XSAVE		X86F(1, 26)
 #define F_AVX		X86F(1, 28)
-#define F_NX		X86F(2, 20)
 #define F_RDTSCP	X86F(2, 27)
 #define F_FSGSBASE	X86F(5, 0)
 #define F_SMEP		X86F(5, 7)
@@ -130,7 +127,6 @@ struct cpu_info {
 	u32 features[NR_FEATURE_WORDS];	/* the boot CPU's */
 	char vendor[16];		/* "GenuineIntel" ... */
 	u32 max_leaf, max_ext_leaf;
-	u32 signature;			/* 1.eax */
 	unsigned int phys_bits;
 	u64 xcr0;			/* all XSAVE components we can switch */
 	u64 tsc_khz;

@@ -92,7 +92,6 @@ static int map_pirq(struct physdev_map_pirq *op)
 static long physdev_op(u64 cmd, union physdev_arg *op)
 {
 	struct vcpu *v = current;
-	struct domain *d = v->domain;
 	int rc;
 
 	switch (cmd) {
@@ -115,7 +114,7 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		if (op->eoi.irq >= NR_PIRQS)
 			return -XEN_EINVAL;
 		if (cmd == PHYSDEVOP_eoi)
-			pirq_eoi(d, op->eoi.irq);
+			pirq_eoi(v->domain, op->eoi.irq);
 		else
 			/* All lines: which are level is told only later. */
 			op->status.flags = irq_check_gsi(op->eoi.irq) ?

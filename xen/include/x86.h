@@ -47,11 +47,7 @@ enum {
 	X86_EXC_MC = 18,
 };
 
-#define PFEC_P		(1U << 0)
-#define PFEC_W		(1U << 1)
-#define PFEC_U		(1U << 2)
-#define PFEC_RSVD	(1U << 3)
-#define PFEC_I		(1U << 4)
+enum { PFEC_P = 1, PFEC_W = 2, PFEC_U = 4, PFEC_RSVD = 8, PFEC_I = 16 };
 
 #define MSR_TSC			0x10
 #define MSR_PLATFORM_ID		0x17
