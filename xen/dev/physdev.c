@@ -92,7 +92,6 @@ static int map_pirq(struct physdev_map_pirq *op)
 static long physdev_op(u64 cmd, union physdev_arg *op)
 {
 	struct vcpu *v = current;
-	int rc;
 
 	switch (cmd) {
 	case PHYSDEVOP_set_iopl:
@@ -127,10 +126,8 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		return op->irq.irq < nr_gsi ? 0 : -XEN_EINVAL;
 	case PHYSDEVOP_map_pirq: return map_pirq(&op->map);
 	case PHYSDEVOP_unmap_pirq:
-		rc = check_domid(op->unmap.domid);
-		if (!rc && (u32)op->unmap.pirq >= NR_PIRQS)
-			rc = -XEN_EINVAL;
-		return rc ? rc : pirq_unmap(op->unmap.pirq);
+		return check_domid(op->unmap.domid) ?:
+		       pirq_unmap(op->unmap.pirq);
 	case PHYSDEVOP_setup_gsi:
 		if (op->gsi.gsi < 0 || op->gsi.triggering > 1 ||
 		    op->gsi.polarity > 1)

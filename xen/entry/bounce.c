@@ -23,8 +23,6 @@
 
 #define FRAME_MAX	11
 
-void crash_frame_fault(struct vcpu *v);
-
 /* v's stack cannot take a frame, or iret() finds no good one there; or that
  * would lead to user mode without a user page table.  Also from entry.S. */
 void crash_frame_fault(struct vcpu *v)

@@ -47,8 +47,6 @@ const hypercall_fn hypercall_table[64] = {
 	[__HYPERVISOR_domctl]			= do_domctl,
 };
 
-long unknown_hypercall(void);
-
 /* From entry.S too.  Debug builds log the number. */
 long unknown_hypercall(void)
 {

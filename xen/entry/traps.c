@@ -20,7 +20,6 @@
 #include <entry/entry.h>
 #include <hypercall-abi/nmi.h>
 
-#define PORT_NMI_REASON	0x61
 #define DR6_RESET	0xffff0ff0UL
 #define DR6_REPORTED	0xe00fUL	/* B0-B3 BD BS BT */
 
@@ -78,7 +77,7 @@ static void nmi(void)
 /* The PC's parity or bus error line: the control domain decides. */
 static void nmi_report(void)
 {
-	u8 reason = inb(PORT_NMI_REASON) & 0xc0;
+	u8 reason = inb(0x61) & 0xc0;
 
 	if (!reason || !dom0 || !dom0->shared_info || !dom0->vcpu[0])
 		return;

@@ -110,7 +110,6 @@ static inline u64 read_cr##n(void) \
 static inline void write_cr##n(u64 v) \
 { __asm__ volatile("mov %0,%%cr" #n :: "r"(v) : "memory"); }
 DEFINE_CR(0) DEFINE_CR(2) DEFINE_CR(3) DEFINE_CR(4)
-#undef DEFINE_CR
 
 static inline void invlpg(u64 va)
 {
@@ -126,7 +125,6 @@ static inline type in##sfx(u16 port) \
 static inline void out##sfx(u16 port, type v) \
 { __asm__ volatile("out" #sfx " %0,%1" :: "a"(v), "Nd"(port)); }
 DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
-#undef DEFINE_IO
 
 #define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
 #define cpu_relax()	__asm__ volatile("pause" ::: "memory")
@@ -157,7 +155,6 @@ static inline bool atomic_test_and_##name##_bit(u64 nr, volatile void *addr) \
 		   "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory"); \
   return old; }
 DEFINE_TEST_AND(set, "btsq") DEFINE_TEST_AND(clear, "btrq")
-#undef DEFINE_TEST_AND
 
 #define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
 #define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */
