@@ -42,14 +42,6 @@ void host_set_current(struct vcpu *v)
 	current = v;
 }
 
-__weak void irq_enable(void)
-{
-}
-
-__weak void irq_disable(void)
-{
-}
-
 /* --- text ---------------------------------------------------------- */
 __weak void vprintk(const char *fmt, va_list ap)
 {

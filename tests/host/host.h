@@ -11,6 +11,9 @@
 
 struct vcpu;
 
+#define container_of(p, type, member) \
+	((type *)((char *)(p) - offsetof(type, member)))
+
 /* n frames of RAM from mfn 0 at DIRECTMAP_BASE, and their frame table. */
 void host_map_frames(u64 n);
 /* current, on CPU 0. */

@@ -56,16 +56,6 @@ static void sh(const char *fmt, ...)
 	}
 }
 
-static const char *unpack(struct unpack *u)
-{
-	const char *err;
-
-	u->scratch = calloc(1, DECOMPRESS_SCRATCH);
-	err = decompress(u);
-	free(u->scratch);
-	return err;
-}
-
 /* True if exactly orig comes out, in a buffer of exactly that size. */
 static bool unpacks(struct blob packed, struct blob orig, const char *what)
 {
@@ -73,7 +63,7 @@ static bool unpacks(struct blob packed, struct blob orig, const char *what)
 	struct unpack u = { .in = packed.p, .in_end = packed.p + packed.len,
 			    .out = out, .out_start = out,
 			    .out_end = out + orig.len };
-	const char *err = unpack(&u);
+	const char *err = decompress(&u);
 	bool ok = !err && u.out == out + orig.len &&
 		  !memcmp(out, orig.p, orig.len);
 
@@ -92,7 +82,7 @@ static bool survives(struct blob packed, struct blob orig, bool checked)
 	size_t room = test_random() % 8 ? orig.len :
 			test_random() % (orig.len + 1);
 	u8 *in = malloc(cut), *out = malloc(room + !room);
-	struct unpack u = { in, in + cut, out, out, out + room, NULL };
+	struct unpack u = { in, in + cut, out, out, out + room };
 	const char *err;
 	bool same, hurt, ok;
 
@@ -108,7 +98,7 @@ static bool survives(struct blob packed, struct blob orig, bool checked)
 			in[at] = test_random();
 	}
 	hurt = memcmp(in, packed.p, cut);
-	err = unpack(&u);
+	err = decompress(&u);
 	same = u.out == out + orig.len && room == orig.len &&
 	       !memcmp(out, orig.p, orig.len);
 	/* Whether a zstd frame has a checksum is one of its bits. */
@@ -199,7 +189,7 @@ static void other_formats(void)
 				    .out_start = out, .out_end = out + 4 };
 
 		u.in_end = u.in + (heads[i][0] ? 5 : 0);
-		CHECK(unpack(&u) != NULL);
+		CHECK(decompress(&u) != NULL);
 		CHECK(u.out == out);
 	}
 }
@@ -209,14 +199,14 @@ static void real_kernel(void)
 	struct blob k = load(getenv("KERNEL")), payload, elf;
 	FILE *f = fopen("payload", "wb");
 
-	payload.p = k.p + (k.p[0x1f1] + 1) * 512 + load32(k.p + 0x248);
-	payload.len = load32(k.p + 0x24c);
+	payload.p = k.p + (k.p[0x1f1] + 1) * 512 + load_le(k.p + 0x248, 4);
+	payload.len = load_le(k.p + 0x24c, 4);
 	fwrite(payload.p, 1, payload.len, f);
 	fclose(f);
 	sh("xz -dc --single-stream < payload > vmlinux || "
 	   "zstd -dcq < payload > vmlinux || :");
 	elf = load("vmlinux");
-	CHECK_EQ(load32(payload.p + payload.len - 4), elf.len);
+	CHECK_EQ(load_le(payload.p + payload.len - 4, 4), elf.len);
 	for (size_t i = 0; i <= ARRAY_SIZE(packers); i++) {
 		struct blob packed = payload;
 		clock_t t;

@@ -21,8 +21,7 @@
 /* --- the machine ---------------------------------------------------------- */
 
 struct boot_info boot_info;
-struct acpi_info acpi = { .pm_timer = 0x608, .lapic = 0xfee00000,
-			  .hpet = 0xfed00000 };
+struct acpi_info acpi = { .pm_timer = 0x608 };
 struct cpu_info boot_cpu = { .phys_bits = 40 };
 cpumask_t cpus_online = 0xf;
 unsigned int nr_online = 4;
@@ -600,7 +599,7 @@ static void permissions(void)
 	boot_info.nr_map = 3;
 	dom.is_privileged = true;
 	CHECK(ioport_permitted(&dom, 0x60, 1));
-	CHECK(!ioport_permitted(&dom, 0x60, 2));
+	CHECK(ioport_permitted(&dom, 0x60, 2));
 	CHECK(!ioport_permitted(&dom, 0x1f, 2));
 	CHECK(!ioport_permitted(&dom, 0xcf8, 4));
 	CHECK(!ioport_permitted(&dom, 0x3f8, 1));
@@ -617,7 +616,7 @@ static void permissions(void)
 	CHECK_EQ(iomem_permitted(&dom, 0xfee00), IOMEM_NONE);
 	CHECK_EQ(iomem_permitted(&dom, 0xfeeff), IOMEM_NONE);
 	CHECK_EQ(iomem_permitted(&dom, 0xfec00), IOMEM_RO);
-	CHECK_EQ(iomem_permitted(&dom, 0xfed00), IOMEM_RO);
+	CHECK_EQ(iomem_permitted(&dom, 0xfed00), IOMEM_RW);
 	CHECK_EQ(iomem_permitted(&dom, 0xf0000), IOMEM_RO);
 	CHECK_EQ(iomem_permitted(&dom, 1UL << 28), IOMEM_NONE);
 	CHECK_EQ(iomem_permitted(&dom, ~0UL), IOMEM_NONE);

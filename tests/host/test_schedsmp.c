@@ -201,7 +201,7 @@ static void *cpu_main(void *arg)
 			schedule();
 		if (c->work)
 			continue;
-		CHECK_EQ(c->lock_depth, 0);
+		CHECK_EQ(c->locks_held, 0);
 		if (c->curr->is_idle)
 			sched_yield();
 		else

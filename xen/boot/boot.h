@@ -6,9 +6,7 @@
 #include <lib/lib.h>
 
 struct e820_entry { u64 base, size; u32 type; } __packed;
-#define E820_RAM	1
-#define E820_RESERVED	2
-#define E820_UNUSABLE	5
+enum { E820_RAM = 1, E820_RESERVED, E820_UNUSABLE = 5 };
 #define E820_MAX	128
 
 struct boot_module {

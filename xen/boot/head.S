@@ -9,7 +9,7 @@
  * The first page tables, in the part of the image that boot frees:
  *
  *   slot 0    identity, low 4 GiB (2 MiB pages): the code that switches
- *             paging on, here and in trampoline.S, runs there
+ *             paging on runs there
  *   slot 261  the image (32 MiB, writable and executable) and CPU 0's block,
  *             still without its guard pages
  *   slot 262  the direct map of the same low 4 GiB
@@ -57,7 +57,6 @@ cpu0_block:	.skip	PERCPU_SIZE
 	/* The first page tables: entries' places say which page each maps. */
 	.section .init.data, "aw"
 	.balign	4096
-	.globl	boot_l4			/* trampoline.S */
 boot_l4:
 	.quad	PA(boot_l3_low) + PTE_TABLE
 	.fill	260, 8, 0
@@ -85,20 +84,18 @@ boot_l1_percpu:
 	.balign	4096
 
 	/*
-	 * Two descriptors, at the selectors that they have for good: the
+	 * Ours, at the selectors that they have for good, and 32-bit code: the
 	 * table register points 0xe000 below them.
 	 */
 	.balign	16
-	.globl	boot_gdt
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff	/* SEL_HYP_CS */
 	.quad	0x00cf93000000ffff	/* SEL_HYP_DS */
+	.quad	0x00cf9b000000ffff	/* SEL_BOOT_CS */
 boot_gdt_end:
 #define GDT_SKIP	(GDT_RESERVED_PAGE * 4096)
 	/* IMAGE_BASE has no low half: in 32-bit mode this is physical. */
-	.balign	8
-	.word	0, 0, 0
 boot_gdtr:
 	.word	GDT_SKIP + (boot_gdt_end - boot_gdt) - 1
 	.quad	boot_gdt - GDT_SKIP
@@ -125,11 +122,13 @@ start32:
 	cld
 	mov	%eax, %edi			/* the two arguments */
 	mov	%ebx, %esi
+	lgdt	PA(boot_gdtr)
 
-	/*
-	 * [boot 20] Paging and long mode on, with the first tables.  From
-	 * here on addresses are virtual; interrupts stay off.
-	 */
+/*
+ * [boot 20] Paging and long mode on, with the first tables.  From here on
+ * addresses are virtual; interrupts stay off.  All processors come by.
+ */
+start_paging:
 	mov	$0x20, %eax			/* CR4.PAE */
 	mov	%eax, %cr4
 	mov	$PA(boot_l4), %eax
@@ -138,14 +137,11 @@ start32:
 	mov	$0x900, %eax
 	xor	%edx, %edx
 	wrmsr
-	lgdt	PA(boot_gdtr)
-	mov	$0x80010033, %eax		/* PG WP NE ET MP PE */
+	mov	$0x80050033, %eax		/* PG AM WP NE ET MP PE */
 	mov	%eax, %cr0
 	ljmp	$SEL_HYP_CS, $PA(start64)
 
-/* All processors come by, at the low address and with the first tables. */
 	.code64
-	.globl	start64
 start64:
 	movabs	$1f, %rax
 	jmp	*%rax
@@ -158,5 +154,28 @@ start64:
 	mov	%esi, %esi
 	call	*next_cpu + 16(%rip)
 	ud2
+
+/*
+ * Where the other processors start: real mode, at a page below 1 MiB that
+ * smpboot.c fills with the code between trampoline_start and trampoline_end.
+ * It goes to 32-bit mode as a reset left it, interrupts off, and takes the
+ * boot processor's way from there.  One at a time: next_cpu is that one's.
+ */
+#define HERE(x)		((x) - trampoline_start)
+	.section .init.data, "aw"
+	.balign	16
+	.globl	trampoline_start, trampoline_end
+	.code16
+trampoline_start:
+	lgdtl	%cs:HERE(trampoline_gdtr)
+	mov	$0x33, %eax			/* NE ET MP PE */
+	mov	%eax, %cr0
+	ljmpl	$SEL_BOOT_CS, $PA(start_paging)
+
+trampoline_gdtr:
+	/* The boot GDT: its descriptors have their usual selectors. */
+	.word	SEL_BOOT_CS + 7
+	.long	PA(boot_gdt) - GDT_RESERVED_PAGE * 4096
+trampoline_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -175,7 +175,7 @@ void __init multiboot_parse(u32 magic, paddr_t info)
 		return;
 	take_tag(MB2_CMDLINE, "console=vga,com1", 0);
 	console_init_early();
-	printk("The boot loader (magic %#x) gave no memory map. Start this image by multiboot2.\n",
+	printk("The boot loader (magic 0x%x) gave no memory map. Start this image by multiboot2.\n",
 	       magic);
 	machine_end();
 }

@@ -92,8 +92,6 @@ static void __noreturn noinline finish_boot(struct domain *d)
 /* From head.S, on CPU 0's own stack: the boot order as a list. */
 void __init start_xen(u32 magic, u64 info)
 {
-	const struct e820_entry *e;
-
 	multiboot_parse(magic, info);
 	console_init_early();
 	printk("Xenolith " XENOLITH_VERSION " (Xen 4.17 ABI, %sgcc " __VERSION__
@@ -101,19 +99,14 @@ void __init start_xen(u32 magic, u64 info)
 	       DEBUG_BUILD ? "debug, " : "", boot_info.loader,
 	       hypervisor_cmdline);
 	cmdline_report_unknown();
-	for (e = boot_info.map; e < boot_info.map + boot_info.nr_map; e++)
-		log_info("Memory %016lx, %016lx bytes, type %u\n", e->base,
-			 e->size, e->type);
 	idt_load();
 	cpu_identify();
 	cpu_init_this();
-	spec_ctrl_report();
 
 	/* [boot 50] Memory: who owns which frame, and the final page tables. */
 	mm_early_init();
 	this_cpu()->cr3 = read_cr3();
 	descr_init_this();
-	fpu_init_this();
 	current = idle_vcpu_create(smp_processor_id());
 
 	/* [boot 60] Interrupts and time. */

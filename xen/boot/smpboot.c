@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The other processors: each gets its block (layout.h), its idle vCPU, and a
- * start through trampoline.S, one after the other.
+ * start through head.S, one after the other.
  *
  * A processor is in cpus_online only when it serves calls and shootdowns.
  * One that does not answer in time is put to sleep by an INIT and left out:
@@ -55,7 +55,6 @@ void __init smp_boot_all(void)
 	u32 self = apic_read_id();
 	u64 page = 0xa0000, end;
 
-	this_cpu()->online = true;
 	/* RAM below 640 KiB that has no module (EFI loaders use it). */
 	do
 		page -= PAGE_SIZE;
@@ -75,9 +74,7 @@ void __init smp_boot_all(void)
 	next_cpu[0] = virt_to_paddr(idle_l4);
 	next_cpu[2] = (u64)start_secondary;
 	/* Ten milliseconds between INIT and start-up, for old processors. */
-	end = clock_ns() + 10 * NS_PER_MS;
-	while (nr_cpus > 1 && clock_ns() < end)
-		cpu_relax();
+	pause_ms(10);
 	for (unsigned int cpu = 1; cpu < nr_cpus; cpu++) {
 		cpumask_t bit = 1UL << cpu;
 
@@ -98,7 +95,7 @@ void __init smp_boot_all(void)
 		if (cpus_online & bit)
 			continue;
 		apic_send_ipi(cpu, IPI_INIT);
-		printk("CPU %u (APIC id %#x) does not start: left out\n", cpu,
+		printk("CPU %u (APIC id 0x%x) does not start: left out\n", cpu,
 		       cpu_ptr(cpu)->apic_id);
 	}
 }
@@ -112,8 +109,6 @@ void start_secondary(void)
 	cpu_init_this();
 	descr_init_this();
 	apic_init_this();
-	fpu_init_this();
-	c->online = true;
 	atomic_or(&cpus_online, 1UL << c->id);
 	reset_stack_and_exit();
 }

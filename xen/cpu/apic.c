@@ -32,23 +32,16 @@
 #include <mm/mm.h>
 #include <sched/sched.h>
 
-#define APIC_ID		0x020
-#define APIC_TPR	0x080
-#define APIC_EOI	0x0b0
-#define APIC_SVR	0x0f0
-#define APIC_ICR	0x300
-#define APIC_ICR2	0x310
-#define APIC_LVT_TIMER	0x320
-#define APIC_LVT_LINT0	0x350
-#define APIC_LVT_LINT1	0x360
-#define APIC_LVT_ERROR	0x370
-#define APIC_TIMER_INIT	0x380
-#define APIC_TIMER_CUR	0x390
-#define APIC_TIMER_DIV	0x3e0
+#define APIC_PHYS	0xfee00000UL
+enum apic_reg {
+	APIC_ID = 0x20, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_SVR = 0xf0,
+	APIC_ICR = 0x300, APIC_ICR2 = 0x310, APIC_LVT_TIMER = 0x320,
+	APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360, APIC_LVT_ERROR = 0x370,
+	APIC_TIMER_INIT = 0x380, APIC_TIMER_CUR = 0x390, APIC_TIMER_DIV = 0x3e0,
+};
 
 #define LVT_MASKED	(1U << 16)
 #define LVT_DEADLINE	(2U << 17)
-#define DM_NMI		(4U << 8)
 #define ICR_BUSY	(1U << 12)
 #define ICR_ASSERT	(1U << 14)
 #define DIV_BY_1	0xb
@@ -123,8 +116,6 @@ void cpu_poll(void)
 	unsigned int me = smp_processor_id(), from;
 	cpumask_t callers;
 
-	while (unlikely(READ_ONCE(stopper) != ~0U) && stopper != me)
-		__asm__ volatile("cli; hlt" ::: "memory");
 	if (likely(!READ_ONCE(requests[me].inbox)))
 		return;
 	callers = xchg(&requests[me].inbox, 0);
@@ -158,13 +149,21 @@ void cpu_call(cpumask_t mask, void (*fn)(void *), void *arg)
 	}
 }
 
+void cpu_stop_check(void)
+{
+	while (READ_ONCE(stopper) != ~0U && stopper != smp_processor_id())
+		__asm__ volatile("hlt" ::: "memory");
+}
+
+/* By NMI: an INIT would send the boot processor back to its firmware. */
 void cpu_stop_others(void)
 {
 	unsigned int me = smp_processor_id(), cpu;
 
-	xchg(&stopper, me);
+	cmpxchg(&stopper, ~0U, me);
+	cpu_stop_check();
 	for_each_cpu(cpu, READ_ONCE(cpus_online) & ~(1UL << me))
-		apic_send_ipi(cpu, VEC_CALL);
+		apic_send_ipi(cpu, IPI_NMI);
 }
 
 /* --- set-up -- */
@@ -190,12 +189,25 @@ static struct sample __init take_sample(void)
 	return s;
 }
 
-/* Ten milliseconds against the ACPI timer. */
-static void __init calibrate(void)
+/* After acpi_init(), on the boot CPU.  All use the mode that the firmware
+ * left: it is x2APIC if some id does not fit eight bits. */
+void __init apic_init_boot(void)
 {
+	u64 ticks, base = rdmsr(MSR_APIC_BASE);
 	struct sample a, b;
-	u64 ticks;
 
+	x2apic = base & APIC_BASE_X2;
+	/* Domains are kept off it by its address. */
+	if ((base & PTE_ADDR_MASK) != APIC_PHYS)
+		panic("the local APIC is not at %lx", APIC_PHYS);
+	if (!x2apic)
+		apic_regs = map_io(APIC_PHYS, PAGE_SIZE,
+				   MAP_RW | PTE_PCD | PTE_PWT);
+	/* The legacy controllers stay silent. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	apic_init_this();
+	/* Ten milliseconds against the ACPI timer. */
 	if (!acpi.pm_timer)
 		panic("no ACPI timer to measure the TSC by");
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
@@ -212,23 +224,6 @@ static void __init calibrate(void)
 	log_info("TSC %lu kHz, APIC timer %lu kHz, %s\n", boot_cpu.tsc_khz,
 		 timer_khz, cpu_has(F_TSC_DEADLINE) ? "TSC deadline"
 						    : "one-shot");
-}
-
-/* After acpi_init(), on the boot CPU.  All use the mode that the firmware
- * left: it is x2APIC if some id does not fit eight bits. */
-void __init apic_init_boot(void)
-{
-	u64 base = rdmsr(MSR_APIC_BASE);
-
-	x2apic = base & APIC_BASE_X2;
-	if (!x2apic)
-		apic_regs = map_io(base & PAGE_MASK & PTE_ADDR_MASK, PAGE_SIZE,
-				   MAP_RW | PTE_PCD | PTE_PWT);
-	/* The legacy controllers stay silent. */
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-	apic_init_this();
-	calibrate();
 	apic_init_this();	/* the timer's mode was borrowed */
 }
 
@@ -244,7 +239,7 @@ void apic_init_this(void)
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	/* The NMI line goes to the boot CPU only. */
-	apic_write(APIC_LVT_LINT1, DM_NMI | (c->id ? LVT_MASKED : 0));
+	apic_write(APIC_LVT_LINT1, IPI_NMI | (c->id ? LVT_MASKED : 0));
 	apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_INIT, 0);
 	apic_write(APIC_TIMER_DIV, DIV_BY_1);

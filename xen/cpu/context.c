@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Switching vCPUs: the hardware state that struct regs does not hold.
+ * Switching vCPUs: the hardware state that struct regs does not hold, with
+ * FPU, SSE and AVX.
  *
  * Two things are told apart.  A CPU's `current` is who runs, or the idle vCPU.
  * Its `loaded` is whose FPU, selectors, segment bases, debug registers, GDT,
@@ -15,6 +16,19 @@
  *
  * No locks: a CPU touches only its own hardware, others ask by cpu_call().
  * A hostile guest may leave selectors that no longer load: they become NUL.
+ *
+ * Eager: the registers always hold the state of the vCPU that is loaded, so
+ * no guest ever sees another's (XSA-267), and a #NM is always the guest's own
+ * affair: it has set TS.  Ring 0 itself uses no such register.
+ *
+ * With XSAVE, all components that the machine has are switched under
+ * XCR0 = boot_cpu.xcr0, whatever smaller set the guest chose; its own value is
+ * loaded afterwards.  The area is in the standard, not the compacted form, and
+ * XSAVE, unlike its optimised kin, writes initial components as well: the
+ * legacy part of an area can always be handed out as it is.
+ *
+ * Images come from guests and tools: one that XRSTOR refuses is replaced by
+ * the reset state.
  */
 #include <domain/domain.h>
 #include <entry/entry.h>
@@ -34,10 +48,110 @@
 #define WRITE_DR(n, val) \
 	__asm__ volatile("mov %0, %%db" #n :: "r"((u64)(val)))
 
-static void swapgs(void)
+#define swapgs()	__asm__ volatile("swapgs" ::: "memory")
+
+/* --- FPU ------------------------------------------------------------ */
+
+/* Start of an XSAVE area; all there is without XSAVE. */
+struct fxsave {
+	u16 fcw, more[11];
+	u32 mxcsr;
+	u8 rest[512 + 64 - 28];		/* 64: header, XSAVE only */
+};
+
+static void xcr0_write(u64 val)
 {
-	__asm__ volatile("swapgs" ::: "memory");
+	struct cpu *cpu = this_cpu();
+
+	if (!cpu_has(F_XSAVE) || cpu->xcr0 == val)
+		return;
+	__asm__ volatile("xsetbv" :: "c"(0), "a"((u32)val), "d"(0));
+	cpu->xcr0 = val;
 }
+
+static void ts_write(bool ts)
+{
+	if (ts)
+		write_cr0(read_cr0() | X86_CR0_TS);
+	else
+		__asm__ volatile("clts" ::: "memory");
+}
+
+/* The reset state.  For XSAVE, an empty set says "all initial".  v must not be
+ * loaded. */
+void fpu_reset(struct vcpu *v)
+{
+	memset(v->fpu_area, 0, PAGE_SIZE);
+	*(struct fxsave *)v->fpu_area = (struct fxsave){
+		.fcw = 0x37f, .mxcsr = 0x1f80 };
+}
+
+/* From the registers, which keep it.  Only while v is loaded here. */
+static void fpu_save(struct vcpu *v)
+{
+	struct fxsave *a = v->fpu_area;
+
+	if (v->guest_ts)
+		ts_write(false);
+	xcr0_write(boot_cpu.xcr0);
+	if (cpu_has(F_XSAVE))
+		__asm__ volatile("xsave64 %0" : "+m"(*a)
+				 : "a"((u32)boot_cpu.xcr0), "d"(0) : "memory");
+	else
+		__asm__ volatile("fxsaveq %0" : "=m"(*a) :: "memory");
+}
+
+/* Into the registers, with v's XCR0 and TS.  Last step of loading v. */
+static void fpu_restore(struct vcpu *v)
+{
+	struct fxsave *a = v->fpu_area;
+
+	ts_write(false);
+	xcr0_write(boot_cpu.xcr0);
+again:
+	if (cpu_has(F_XSAVE))
+		__asm__ goto(FIXUP("%l[bad]") "xrstor64 %0"
+			     :: "m"(*a), "a"((u32)boot_cpu.xcr0), "d"(0)
+			     : "memory" : bad);
+	else
+		__asm__ goto(FIXUP("%l[bad]") "fxrstorq %0"
+			     :: "m"(*a) : "memory" : bad);
+	xcr0_write(v->xcr0);
+	if (v->guest_ts)
+		ts_write(true);
+	return;
+bad:
+	fpu_reset(v);
+	goto again;
+}
+
+/* The guest's CR0.TS, in v and in the hardware.  v is current. */
+void fpu_set_ts(struct vcpu *v, bool ts)
+{
+	if (v->guest_ts == ts)
+		return;
+	v->guest_ts = ts;
+	ts_write(ts);
+}
+
+/*
+ * XSETBV for v = current: 0, or -XEN_EINVAL if impossible or outside the
+ * policy.  Each set includes the one before (cpu.h).
+ */
+int fpu_set_xcr0(struct vcpu *v, u64 xcr0)
+{
+	u64 most = cpuid_max_xcr0(v->domain) & boot_cpu.xcr0;
+
+	if (!cpu_has(F_XSAVE) || (xcr0 & ~most) ||
+	    (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE && xcr0 != XCR0_AVX &&
+	     xcr0 != XCR0_AVX512))
+		return -XEN_EINVAL;
+	v->xcr0 = xcr0;
+	xcr0_write(xcr0);
+	return 0;
+}
+
+/* --- the rest --------------------------------------------------------- */
 
 /* Only these bits of CR4 are the guest's. */
 #define CR4_GUEST	(X86_CR4_TSD | X86_CR4_DE)
@@ -106,17 +220,12 @@ static void segments_save(struct vcpu *v)
 	v->gs_base_user = v->in_kernel ? other : active;
 }
 
-static bool debug_active(const struct vcpu *v)
-{
-	return v->debugreg[7] & 0xff;
-}
-
 /* Brings home what cpu has loaded, and stops its breakpoints. */
 static void state_save(struct vcpu *v)
 {
 	segments_save(v);
 	fpu_save(v);
-	if (debug_active(v))
+	if (v->debugreg[7] & 0xff)
 		WRITE_DR(7, 0x400);
 }
 
@@ -138,7 +247,7 @@ static void state_load(struct cpu *cpu, struct vcpu *v)
 	wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? user : kernel);
 	if (cpu_has(F_RDTSCP))
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
-	if (debug_active(v)) {
+	if (v->debugreg[7] & 0xff) {
 		WRITE_DR(0, v->debugreg[0]);
 		WRITE_DR(1, v->debugreg[1]);
 		WRITE_DR(2, v->debugreg[2]);

@@ -2,17 +2,17 @@
 /*
  * What the processor can do, and how every processor is set up.
  *
- * Invariant: all CPUs run with the same CR0, CR4 (plus what the current guest
- * controls), EFER, PAT and SYSCALL registers, and these derive from boot_cpu
- * and the command line only, never from what a register happened to hold or
- * from what a guest asked for.
+ * Invariant: all CPUs run with the same CR0 (boot/head.S), CR4 (plus what the
+ * current guest controls), EFER, PAT and SYSCALL registers, and these derive
+ * from boot_cpu and the command line only, never from what a register happened
+ * to hold or from what a guest asked for.
  *
  * A guest may execute CPUID, XGETBV, RDTSC and the FSGSBASE instructions
  * natively; none of them changes anything written here.  No locks: boot_cpu
  * is written once by the boot CPU.
  *
- * Not done here: finding out that processors differ; XCR0 (fpu.c), the guest's
- * view of CPUID (domain/cpuid.c).
+ * Not done here: finding out that processors differ; XCR0 (context.c), the
+ * guest's view of CPUID (domain/cpuid.c).
  */
 #include <cpu/cpu.h>
 
@@ -26,7 +26,7 @@ bool smap_enabled;
 #define EFER_AUTO_IBRS		(1UL << 21)
 #define SPEC_CTRL_IBRS		1UL
 
-/* What cpu_init_this() switches on everywhere, and spec_ctrl_report() says. */
+/* What cpu_init_this() switches on everywhere, and cpu_identify() says. */
 static bool use_ibrs_all, use_auto_ibrs;
 bool spec_ibpb;
 
@@ -39,15 +39,22 @@ static void __init leaf(u32 n, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 		cpuid_count(n, sub, a, b, c, d);
 }
 
-static void __init read_features(void)
+/*
+ * Boot CPU, once, after the command line is known and before any other CPU
+ * or guest.  What long mode implies is not asked for; head.S has set EFER.NX.
+ */
+void __init cpu_identify(void)
 {
-	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor, x, sizes;
+	u32 *w = boot_cpu.features, *name = (u32 *)boot_cpu.vendor;
+	bool spec = cmdline_bool("spec-ctrl") != 0;
+	u32 x, sizes, have;
+	u64 caps;
 
 	cpuid_count(0, 0, &boot_cpu.max_leaf, &name[0], &name[2], &name[1]);
 	cpuid_count(0x80000000, 0, &boot_cpu.max_ext_leaf, &x, &x, &x);
 	boot_cpu.amd = !strcmp(boot_cpu.vendor, "AuthenticAMD") ||
 		       !strcmp(boot_cpu.vendor, "HygonGenuine");
-	leaf(1, 0, &boot_cpu.signature, &x, &w[1], &w[0]);
+	leaf(1, 0, &x, &x, &w[1], &w[0]);
 	leaf(7, 0, &x, &w[5], &w[6], &w[9]);
 	leaf(7, 1, &w[10], &w[12], &w[14], &w[15]);
 	leaf(7, 2, &x, &x, &x, &w[13]);
@@ -59,39 +66,12 @@ static void __init read_features(void)
 	boot_cpu.phys_bits = sizes ? min(sizes & 0xff, 52U) : 36;
 	if (cpu_has(F_ARCH_CAPS))
 		*(u64 *)&w[16] = rdmsr(MSR_ARCH_CAPABILITIES);
-}
-
-/* Chooses the XSAVE components we switch; the size is the standard form's. */
-static void __init read_xsave(void)
-{
-	u32 have, size, offset, x;
-
+	/* The XSAVE components that we switch: all fit a page. */
 	leaf(0xd, 0, &have, &x, &x, &x);
-	boot_cpu.xcr0 = XCR0_SSE;
-	if (cpu_has(F_AVX))
-		boot_cpu.xcr0 = (have & XCR0_AVX512) == XCR0_AVX512
-					? XCR0_AVX512 : have & XCR0_AVX;
-	boot_cpu.xsave_size = 512 + 64;
-	for (unsigned int i = 2; i < 8; i++) {
-		if (!(boot_cpu.xcr0 >> i & 1))
-			continue;
-		cpuid_count(0xd, i, &size, &offset, &x, &x);
-		boot_cpu.xsave_size = max(boot_cpu.xsave_size, offset + size);
-	}
-}
-
-/*
- * Boot CPU, once, after the command line is known and before any other CPU
- * or guest.  Panics on a processor that cannot run 64-bit PV guests safely.
- */
-void __init cpu_identify(void)
-{
-	bool spec = cmdline_bool("spec-ctrl") != 0;
-
-	read_features();
-	if (!cpu_has(F_NX) || !cpu_has(F_FXSR) || !cpu_has(F_PGE))
-		panic("the processor lacks NX, FXSR or PGE");
-	read_xsave();
+	boot_cpu.xcr0 = !cpu_has(F_AVX) ? XCR0_SSE :
+			(have & XCR0_AVX512) == XCR0_AVX512 ? XCR0_AVX512 :
+			have & XCR0_AVX;
+	caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
 	hyp_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR |
 		  X86_CR4_OSXMMEXCPT |
 		  (cpu_has(F_XSAVE) ? X86_CR4_OSXSAVE : 0) |
@@ -104,20 +84,25 @@ void __init cpu_identify(void)
 		       boot_cpu.features[16] & ARCH_CAPS_IBRS_ALL;
 	use_auto_ibrs = spec && cpu_has(F_AUTO_IBRS);
 	spec_ibpb = spec && (cpu_has(F_IBRSB) || cpu_has(F_IBPB_AMD));
-	log_info("CPU: %s, signature %x, %u physical address bits\n",
-		 boot_cpu.vendor, boot_cpu.signature, boot_cpu.phys_bits);
+	/* The operator must be able to trust this line, so it names what is
+	 * missing as plainly as what is on. */
+	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
+		 "STIBP, L1D flush, retpoline, MD_CLEAR (%s), XPTI (%s)\n",
+		 use_ibrs_all || use_auto_ibrs ? "on" : "off",
+		 spec_ibpb ? "on" : "off", cpu_has(F_SMEP) ? "on" : "off",
+		 cpu_has(F_SMAP) ? "on" : "off",
+		 caps & ARCH_CAPS_MDS_NO ? "not needed" : "may be needed",
+		 caps & ARCH_CAPS_RDCL_NO ? "not needed" : "may be needed");
 }
 
 /*
- * Sets this CPU's control registers and MSRs.  The per-CPU block must be
- * mapped and the CPU must run on its own stack (this_cpu()).
+ * Sets this CPU's CR4 and MSRs.  The per-CPU block must be mapped and the CPU
+ * must run on its own stack (this_cpu()).
  */
 void cpu_init_this(void)
 {
 	u64 stub = PERCPU_BASE + ((u64)smp_processor_id() << PERCPU_SHIFT);
 
-	write_cr0(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE |
-		  X86_CR0_WP | X86_CR0_AM | X86_CR0_PG);
 	write_cr4(hyp_cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NX |
 	      (use_auto_ibrs ? EFER_AUTO_IBRS : 0));
@@ -134,21 +119,4 @@ void cpu_init_this(void)
 	wrmsr(MSR_SYSENTER_CS, 0);
 	if (use_ibrs_all)
 		wrmsr(MSR_SPEC_CTRL, SPEC_CTRL_IBRS);
-}
-
-/*
- * The operator must be able to trust this line, so it names what is missing
- * as plainly as what is on.
- */
-void spec_ctrl_report(void)
-{
-	u64 caps = boot_cpu.amd ? ~0UL : boot_cpu.features[16];
-
-	log_warn("Speculation: IBRS %s; IBPB %s; SMEP %s; SMAP %s; missing: "
-		 "STIBP, L1D flush, retpoline, MD_CLEAR (%s), XPTI (%s)\n",
-		 use_ibrs_all || use_auto_ibrs ? "on" : "off",
-		 spec_ibpb ? "on" : "off", cpu_has(F_SMEP) ? "on" : "off",
-		 cpu_has(F_SMAP) ? "on" : "off",
-		 caps & ARCH_CAPS_MDS_NO ? "not needed" : "may be needed",
-		 caps & ARCH_CAPS_RDCL_NO ? "not needed" : "may be needed");
 }

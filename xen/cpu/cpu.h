@@ -37,6 +37,7 @@ struct tss {
 	u16 reserved3, iomap_base;
 } __packed;
 enum { IST_DF = 1, IST_NMI, IST_MC, IST_DB };
+struct pseudo_desc { u16 limit; u64 base; } __packed;	/* for LGDT, LIDT */
 
 /*
  * One per CPU, at PERCPU_BASE + (id << 16) + 0x1000; see layout.h.  The first
@@ -52,13 +53,11 @@ struct cpu {
 				 * hardware; current, or while idle the last */
 	u64 cr3;		/* what cr3 holds */
 	u32 apic_id, acpi_id;	/* local APIC's, and processor's in the MADT */
-	bool online;
 	bool in_window;		/* inside preempt_check()'s interrupt window */
 	u64 tlb_epoch;		/* mm/tlb.c: clock when last flushed */
-	u32 lock_depth;		/* debug: locks held, and their orders */
-	u8 lock_stack[12];
+	u64 locks_held;		/* debug: four bits per order (spinlock.c) */
 	u64 *gdt;		/* its own GDT: loaded while no guest is */
-	u64 xcr0;		/* fpu.c: what XCR0 holds */
+	u64 xcr0;		/* what XCR0 holds */
 	struct tss tss __aligned(16);
 };
 
@@ -106,12 +105,9 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
  * 8 = 80000008.ebx, 9 = 7:0.edx, 10 = 7:1.eax, 11 = 80000021.eax, ...
  */
 #define X86F(word, bit)	((word) << 5 | (bit))
-#define F_FXSR		X86F(0, 24)
-#define F_PGE		X86F(0, 13)
 #define F_TSC_DEADLINE	X86F(1, 24)
 #define F_XSAVE		X86F(1, 26)
 #define F_AVX		X86F(1, 28)
-#define F_NX		X86F(2, 20)
 #define F_RDTSCP	X86F(2, 27)
 #define F_FSGSBASE	X86F(5, 0)
 #define F_SMEP		X86F(5, 7)
@@ -131,10 +127,8 @@ struct cpu_info {
 	u32 features[NR_FEATURE_WORDS];	/* the boot CPU's */
 	char vendor[16];		/* "GenuineIntel" ... */
 	u32 max_leaf, max_ext_leaf;
-	u32 signature;			/* 1.eax */
 	unsigned int phys_bits;
 	u64 xcr0;			/* all XSAVE components we can switch */
-	u32 xsave_size;			/* bytes for xcr0 */
 	u64 tsc_khz;
 	bool amd;			/* AMD or Hygon */
 };
@@ -150,9 +144,6 @@ void cpu_identify(void);	/* boot CPU, early: fills boot_cpu */
 void cpu_init_this(void);
 extern u64 hyp_cr4;		/* CR4 bits always on in ring 0 and guests */
 extern bool spec_ibpb;	/* IBPB when another domain's vCPU is loaded */
-/* One line per defence against speculative execution: on or missing. */
-void spec_ctrl_report(void);
-
 extern bool smap_enabled;
 
 static always_inline void stac(void)
@@ -180,7 +171,7 @@ bool descr_fixup(u64 *desc);
 /* Loads v's GDT (always) and LDT (if it has one), or the CPU's own for NULL. */
 void descr_load(const struct vcpu *v);
 
-/* --- context.c, fpu.c: the hardware state that is not in struct regs --- */
+/* --- context.c: the hardware state that is not in struct regs --- */
 /*
  * Makes `next` the CPU's current.  Called by the scheduler only, interrupts
  * off.  For a guest vCPU the FPU, selectors, bases, debug registers, GDT, LDT
@@ -203,13 +194,10 @@ void cr3_load(u64 cr3, bool flush_global);
 /* Recomputes v->arch hardware cr3 values from its L4 frames. */
 void vcpu_update_cr3(struct vcpu *v);
 
-int fpu_alloc(struct vcpu *v);		/* 0 or -XEN_ENOMEM; reset state */
-void fpu_save(struct vcpu *v);
-void fpu_restore(struct vcpu *v);
-void fpu_reset(struct vcpu *v);		/* FCW 0x37f, MXCSR 0x1f80 */
+/* A page holds all components; FCW becomes 0x37f, MXCSR 0x1f80. */
+void fpu_reset(struct vcpu *v);
 /* XSETBV on behalf of v: 0, or -XEN_EINVAL if outside policy. */
 int fpu_set_xcr0(struct vcpu *v, u64 xcr0);
-void fpu_init_this(void);
 /* The guest's CR0.TS, in v and in the hardware (v = current). */
 void fpu_set_ts(struct vcpu *v, bool ts);
 
@@ -223,11 +211,11 @@ enum vectors {
 	VEC_KICK	= 0xf3,		/* only to leave the guest or idle */
 	VEC_SPURIOUS	= 0xff,
 };
-enum { IPI_INIT = 5 << 8 | 1 << 15, IPI_STARTUP = 6 << 8 };
+enum { IPI_NMI = 4 << 8, IPI_INIT = 5 << 8 | 1 << 15, IPI_STARTUP = 6 << 8 };
 void apic_init_boot(void);	/* maps it; calibrates TSC and timer */
 void apic_init_this(void);
 void apic_eoi(void);
-/* `what`: a vector, IPI_INIT, or IPI_STARTUP | page number. */
+/* `what`: a vector, IPI_NMI, IPI_INIT, or IPI_STARTUP | page number. */
 void apic_send_ipi(unsigned int cpu, u32 what);
 /* Programs this CPU's one deadline: absolute ns of clock_ns(); ~0 = none. */
 void apic_set_deadline(u64 ns);
@@ -248,9 +236,10 @@ static always_inline void byte_lock(u8 *lock)
 		cpu_poll();
 }
 
-/* The machine goes down: every other CPU stops for good at its next IPI or
- * cpu_poll().  Does not wait.  Any context, NMI included. */
+/* The machine goes down: every other CPU stops for good.  The first one that
+ * asks goes on.  Does not wait.  Any context, NMI included. */
 void cpu_stop_others(void);
+void cpu_stop_check(void);	/* in an NMI: stops here if told so */
 
 /* --- irq.c: vectors, lines, guest-bound interrupts --------------------- */
 /*
@@ -276,17 +265,16 @@ void pirq_eoi(struct domain *d, unsigned int pirq);
 extern void (*pirq_raise)(struct domain *d, unsigned int pirq);
 /* An interrupt of our own (serial line). */
 int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg);
-void irq_release_domain(struct domain *d);
 /* For dev/physdev.c, which has checked that the caller may: */
 struct msi;
-/* 0; -XEN_EINVAL no such line, -XEN_EBUSY in use, -XEN_EPERM the timer. */
+/* 0; -XEN_EINVAL no such line, -XEN_EEXIST in use, -XEN_EPERM the timer. */
 int irq_setup_gsi(unsigned int gsi, bool level, bool low);
 int irq_check_gsi(unsigned int gsi);	/* 0, -XEN_EINVAL, -XEN_EPERM */
 /* Allocates a pirq and a vector for m, and programs the device, masked.  The
  * pirq, or negative error. */
 int pirq_map_msi(const struct msi *m);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
-/* All messages of a device: written again, or given up. */
-void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore);
+/* A device was reset: all its messages are written again. */
+void pirq_restore_msi(u16 seg, u8 bus, u8 devfn);
 
 #endif

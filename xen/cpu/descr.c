@@ -46,21 +46,13 @@ _Static_assert(SEL_HYP_DS == SEL_HYP_CS + 8 &&
 	       SEL_RING3_SS == SEL_HYP_CS + 4 * 8 + 3 &&
 	       SEL_RING3_CS64 == SEL_HYP_CS + 5 * 8 + 3, "order of flat[]");
 
-struct pseudo_desc {
-	u16 limit;
-	u64 base;
-} __packed;
-
-static void lgdt(u64 base)
+/* v's table, or the CPU's own for NULL. */
+static void lgdt(const struct vcpu *v)
 {
-	struct pseudo_desc d = { .limit = GDT_LIMIT, .base = base };
+	struct pseudo_desc d = { GDT_LIMIT, v ? GDT_VA(v->id) :
+				 (u64)this_cpu()->gdt - OWN_OFF };
 
 	__asm__ volatile("lgdt %0" :: "m"(d) : "memory");
-}
-
-static u64 own_base(const struct cpu *c)
-{
-	return (u64)c->gdt - OWN_OFF;
 }
 
 /* A 16-byte system descriptor; type 9 is a free TSS, 2 an LDT. */
@@ -95,14 +87,12 @@ void descr_init_this(void)
 		gdt_reserved_mfn = virt_to_mfn(new_flat_page());
 	c->gdt = new_flat_page();
 	c->tss.rsp0 = block + PERCPU_STACK_TOP;
-	c->tss.ist[IST_DF - 1] = block + PERCPU_DF_TOP;
-	c->tss.ist[IST_NMI - 1] = block + PERCPU_NMI_TOP;
-	c->tss.ist[IST_MC - 1] = block + PERCPU_MC_TOP;
-	c->tss.ist[IST_DB - 1] = block + PERCPU_DB_TOP;
+	for (unsigned int n = IST_DF; n <= IST_DB; n++)
+		c->tss.ist[n - 1] = block + PERCPU_IST_TOP(n);
 	c->tss.iomap_base = sizeof(c->tss);	/* beyond the limit: no ports */
 	set_system(&c->gdt[OWN_ENTRY(SEL_TSS)], (u64)&c->tss,
 		   sizeof(c->tss) - 1, 9);
-	lgdt(own_base(c));
+	lgdt(NULL);
 	__asm__ volatile("pushq %1\n\t"
 			 "leaq 1f(%%rip), %0\n\t"
 			 "pushq %0\n\t"
@@ -143,16 +133,15 @@ bool descr_fixup(u64 *desc)
  */
 void descr_load(const struct vcpu *v)
 {
-	struct cpu *c = this_cpu();
-	u64 *ldt = &c->gdt[OWN_ENTRY(SEL_LDT)];
+	u64 *ldt = &this_cpu()->gdt[OWN_ENTRY(SEL_LDT)];
 	u16 sel = v && v->ldt_ents ? SEL_LDT : 0;
 
 	if (sel || ldt[0]) {
 		ldt[0] = 0;
 		if (sel)
 			set_system(ldt, LDT_VA(v->id), v->ldt_ents * 8 - 1, 2);
-		lgdt(own_base(c));
+		lgdt(NULL);
 		__asm__ volatile("lldt %0" :: "r"(sel));
 	}
-	lgdt(v ? GDT_VA(v->id) : own_base(c));
+	lgdt(v);
 }

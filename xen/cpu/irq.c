@@ -19,9 +19,7 @@
  * irq_lock (LOCK_IRQ) guards the two tables and the IO-APICs, whose index and
  * data register make one access of two steps.  Device interrupts arrive only
  * in guest mode, in the idle loop and in preempt_check()'s window, so the
- * handler finds the lock free of its own CPU.  MSI registers are written
- * outside it, from copies made inside: their mappings last forever, so a copy
- * that is out of date does no harm.
+ * handler finds the lock free of its own CPU.
  *
  * What a hostile guest may try: pirq numbers out of range (checked in each
  * entry), an interrupt storm (one event per EOI, or masked), using up
@@ -40,14 +38,6 @@
 #define RTE_LOW_ACTIVE	(1U << 13)
 #define RTE_LEVEL	(1U << 15)
 #define RTE_MASKED	(1U << 16)
-#define MAX_PINS	240
-
-static struct ioapic {
-	volatile u32 *regs;
-	paddr_t pa;
-	unsigned int gsi_base, nr_pins;
-} ioapics[8];
-static unsigned int nr_ioapics;
 
 unsigned int nr_gsi;
 
@@ -109,7 +99,7 @@ static void reg_write(const struct ioapic *io, u32 reg, u32 val)
 /* gsi is of kind PIRQ_GSI, so some IO-APIC has it. */
 static void line_write(unsigned int gsi, u32 rte)
 {
-	const struct ioapic *io = ioapics;
+	const struct ioapic *io = acpi.ioapic;
 
 	while (gsi - io->gsi_base >= io->nr_pins)
 		io++;
@@ -139,28 +129,30 @@ static int line_setup(unsigned int gsi, u32 mode)
 	return 0;
 }
 
-/* After acpi_init(): finds the IO-APICs, masks all lines and sets nr_gsi. */
+/*
+ * After acpi_init(): masks all lines and sets nr_gsi.  Dom0 says what mode a
+ * line really has before it uses it.
+ */
 void __init irq_init(void)
 {
-	for (unsigned int i = 0; i < acpi.nr_ioapic; i++) {
-		struct ioapic *io = &ioapics[nr_ioapics];
+	struct ioapic *io = acpi.ioapic;
 
-		io->pa = acpi.ioapic[i].address;
-		io->gsi_base = acpi.ioapic[i].gsi_base;
+	for (; io < acpi.ioapic + acpi.nr_ioapic; io++) {
+		u32 pins;
+
 		io->regs = map_io(io->pa, PAGE_SIZE,
 				  MAP_RW | PTE_PCD | PTE_PWT);
-		io->nr_pins = (reg_read(io, REG_VERSION) >> 16 & 0xff) + 1;
+		pins = (reg_read(io, REG_VERSION) >> 16 & 0xff) + 1;
 		log_info("IO-APIC at %lx: GSI %u, %u lines\n", io->pa,
-			 io->gsi_base, io->nr_pins);
-		if (io->nr_pins > MAX_PINS ||
-		    io->gsi_base + io->nr_pins > NR_PIRQS / 2) {
+			 io->gsi_base, pins);
+		if (io->gsi_base > NR_PIRQS / 2 - pins) {
 			log_warn("IO-APIC ignored: too many lines\n");
 			continue;
 		}
-		nr_ioapics++;
-		nr_gsi = max(nr_gsi, io->gsi_base + io->nr_pins);
-		for (unsigned int pin = 0; pin < io->nr_pins; pin++) {
-			unsigned int gsi = io->gsi_base + pin;
+		io->nr_pins = pins;
+		nr_gsi = max(nr_gsi, io->gsi_base + pins);
+		for (u32 pin = 0; pin < pins; pin++) {
+			u32 gsi = io->gsi_base + pin;
 
 			pirqs[gsi].kind = PIRQ_GSI;
 			line_write(gsi, RTE_MASKED | (gsi < 16 ? 0 :
@@ -168,16 +160,6 @@ void __init irq_init(void)
 			reg_write(io, REG_ENTRY(pin) + 1,
 				  this_cpu()->apic_id << 24);
 		}
-	}
-	/* What the firmware's MADT says of lines that are unlike the others,
-	 * until Dom0 knows better. */
-	for (unsigned int i = 0; i < acpi.nr_override; i++) {
-		const struct acpi_override *o = &acpi.override[i];
-
-		if (o->gsi < nr_gsi)
-			pirqs[o->gsi].rte = RTE_MASKED |
-				((o->flags & 3) == 3 ? RTE_LOW_ACTIVE : 0) |
-				((o->flags >> 2 & 3) == 3 ? RTE_LEVEL : 0);
 	}
 }
 
@@ -224,18 +206,18 @@ int irq_claim(unsigned int gsi, void (*fn)(void *), void *arg)
 bool ioapic_address_reserved(paddr_t pa)
 {
 	for (unsigned int i = 0; i < acpi.nr_ioapic; i++)
-		if (((pa ^ acpi.ioapic[i].address) & PAGE_MASK) == 0)
+		if (((pa ^ acpi.ioapic[i].pa) & PAGE_MASK) == 0)
 			return true;
 	return false;
 }
 
 int ioapic_guest_read(paddr_t pa, u32 reg, u32 *value)
 {
-	const struct ioapic *io = ioapics;
+	const struct ioapic *io = acpi.ioapic, *end = io + acpi.nr_ioapic;
 
-	while (io < ioapics + nr_ioapics && io->pa != pa)
+	while (io < end && io->pa != pa)
 		io++;
-	if (io == ioapics + nr_ioapics || reg > 2)
+	if (io == end || reg > 2)
 		return -XEN_EINVAL;
 	spin_lock(&irq_lock);
 	*value = reg_read(io, reg);
@@ -285,21 +267,30 @@ void irq_handle(u8 vector)
 
 /* --- Dom0's ports -- */
 
+/* irq_lock held; pci_lock may come inside. */
+static void source_mask(unsigned int n, bool masked)
+{
+	if (pirqs[n].kind == PIRQ_GSI)
+		line_mask(n, masked);
+	else
+		msi_mask(&pirqs[n].msi, masked);
+}
+
 /*
  * The caller has recorded its port before, for the interrupt may come at
  * once.  Sharing is no question while only one domain has pirqs.
  */
 int pirq_bind(struct domain *d, unsigned int n)
 {
-	struct pirq *p = pirq_get(d, n);
-	struct msi m = { 0 };
+	struct pirq *p;
 	int rc = 0;
 
-	if (!p || !n)
-		return p ? -XEN_EPERM : -XEN_EINVAL;
 	spin_lock(&irq_lock);
-	if (p->kind == PIRQ_FREE)
-		rc = -XEN_EINVAL;	/* went meanwhile */
+	p = pirq_get(d, n);
+	if (!p)
+		rc = -XEN_EINVAL;
+	else if (!n)
+		rc = -XEN_EPERM;
 	else if (p->fn)
 		rc = -XEN_EBUSY;
 	else if (p->bound)
@@ -308,32 +299,23 @@ int pirq_bind(struct domain *d, unsigned int n)
 		rc = line_setup(n, p->rte);
 	if (!rc) {
 		p->bound = true;
-		m = p->msi;
-		if (p->kind == PIRQ_GSI)
-			line_mask(n, false);
+		source_mask(n, false);
 	}
 	spin_unlock(&irq_lock);
-	/* A copy: at worst we unmask a message that nothing routes any more. */
-	msi_mask(&m, false);
 	return rc;
 }
 
 void pirq_unbind(struct domain *d, unsigned int n)
 {
-	struct pirq *p = pirq_get(d, n);
-	struct msi m = { 0 };
+	struct pirq *p;
 
-	if (!p)
-		return;
 	spin_lock(&irq_lock);
-	if (p->bound) {
+	p = pirq_get(d, n);
+	if (p && p->bound) {
 		p->bound = false;
-		m = p->msi;
-		if (p->kind == PIRQ_GSI)
-			line_mask(n, true);
+		source_mask(n, true);
 	}
 	spin_unlock(&irq_lock);
-	msi_mask(&m, true);
 }
 
 /* An EOI for a line that does not wait for one changes nothing. */
@@ -347,13 +329,6 @@ void pirq_eoi(struct domain *d, unsigned int n)
 	if (p->bound)
 		line_mask(n, false);
 	spin_unlock(&irq_lock);
-}
-
-/* The domain's ports are closed; nothing of its may fire any more. */
-void irq_release_domain(struct domain *d)
-{
-	for (unsigned int n = 0; n < NR_PIRQS; n++)
-		pirq_unbind(d, n);
 }
 
 /* --- messages -- */
@@ -418,15 +393,11 @@ int pirq_unmap(unsigned int n)
 	return 0;
 }
 
-void pirq_reset_device(u16 seg, u8 bus, u8 devfn, bool restore)
+void pirq_restore_msi(u16 seg, u8 bus, u8 devfn)
 {
 	for (struct pirq *p = pirqs + nr_gsi; p < pirqs + NR_PIRQS; p++) {
 		if (!is_msi_of(p, seg, bus, devfn))
 			continue;
-		if (!restore) {
-			pirq_unmap(p - pirqs);
-			continue;
-		}
 		msi_write(&p->msi, p->vector, 0);
 		msi_mask(&p->msi, !p->bound);
 	}

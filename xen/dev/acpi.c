@@ -6,8 +6,7 @@
  * Tables come from the firmware, which is trusted to exist but not to be
  * right: every length is checked before it is used, every checksum before a
  * table is believed, and what does not fit gives one line of warning.  No AML
- * is interpreted; \_S5, how to switch the power off for a Dom0 that has no
- * ACPI, is found by its bytes.
+ * is interpreted: how to switch the power off only Dom0 knows.
  *
  * Boot CPU only, before others start; afterwards `acpi` is read-only.  The
  * end takes no lock and waits for no other CPU, since a panic may have left
@@ -22,8 +21,6 @@
 
 #define HEADER_SIZE	36	/* signature, length at 4, ..., checksummed */
 #define MAX_TABLE_SIZE	(4U << 20)
-#define PM1_SCI_EN	1
-#define PM1_SLP_TYP(t)	(((t) & 7) << 10)
 #define PM1_SLP_EN	(1U << 13)
 
 struct acpi_info acpi;
@@ -31,8 +28,6 @@ struct acpi_info acpi;
 static const u8 *root;			/* RSDT or XSDT */
 static unsigned int root_entry;		/* bytes: 4 or 8 */
 static u32 pm1a_cnt, pm1b_cnt;		/* I/O ports, 0 none */
-static u8 s5[2];			/* sleep types, if has_s5 */
-static bool has_s5;
 static u32 reset_port;
 static u8 reset_value;
 
@@ -43,15 +38,6 @@ static bool __init sum_ok(const u8 *p, size_t n)
 	while (n--)
 		sum += *p++;
 	return sum == 0;
-}
-
-/* Unaligned little-endian reads. */
-static u64 __init get(const u8 *p, unsigned int bytes)
-{
-	u64 v = 0;
-
-	memcpy(&v, p, bytes);
-	return v;
 }
 
 /* Maps a whole table and believes it only with a good checksum.  NULL also if
@@ -66,7 +52,7 @@ static const u8 *__init map_table(paddr_t pa, const char *sig)
 	h = map_io(pa, HEADER_SIZE, MAP_RO);
 	if (memcmp(h, sig, 4))
 		return NULL;
-	length = get(h + 4, 4);
+	length = load_le(h + 4, 4);
 	if (length >= HEADER_SIZE && length <= MAX_TABLE_SIZE) {
 		h = map_io(pa, length, MAP_RO);
 		if (sum_ok(h, length))
@@ -76,16 +62,17 @@ static const u8 *__init map_table(paddr_t pa, const char *sig)
 	return NULL;
 }
 
-/* The table of that name, if it is at least that long; *length is its own. */
-static const u8 *__init find_table(const char *sig, u32 least, u32 *length)
+/* The table of that name, at least that long: nothing works without. */
+static const u8 *__init find_table(const char *sig, u32 least)
 {
 	const u8 *h = NULL;
 
 	for (u32 i = HEADER_SIZE; root && !h &&
-	     i + root_entry <= get(root + 4, 4); i += root_entry)
-		h = map_table(get(root + i, root_entry), sig);
-	*length = h ? get(h + 4, 4) : 0;
-	return *length >= least ? h : NULL;
+	     i + root_entry <= load_le(root + 4, 4); i += root_entry)
+		h = map_table(load_le(root + i, root_entry), sig);
+	if (!h || load_le(h + 4, 4) < least)
+		panic("the firmware has no ACPI table %s", sig);
+	return h;
 }
 
 static bool __init rsdp_ok(const u8 *p)
@@ -102,7 +89,7 @@ static const u8 *__init find_rsdp(paddr_t given)
 	if (low && rsdp_ok(low))
 		return low;
 	low = map_io(0, 0x100000, MAP_RO);
-	at = get(low + 0x40e, 2) << 4;
+	at = load_le(low + 0x40e, 2) << 4;
 	for (at = at >= 0x80000 ? at : 0xe0000; at < 0x100000; at += 16)
 		if (rsdp_ok(low + at))
 			return low + at;
@@ -121,115 +108,47 @@ static void __init madt_entry(const u8 *e)
 	u8 type = e[0], len = e[1];
 
 	if (type == 0 && len >= 8 && e[3] != 0xff)
-		add_cpu(e[3], e[2], get(e + 4, 4));
+		add_cpu(e[3], e[2], load_le(e + 4, 4));
 	else if (type == 9 && len >= 16)
-		add_cpu(get(e + 4, 4), get(e + 12, 4), get(e + 8, 4));
+		add_cpu(load_le(e + 4, 4), load_le(e + 12, 4),
+			load_le(e + 8, 4));
 	else if (type == 1 && len >= 12 &&
 		 acpi.nr_ioapic < ARRAY_SIZE(acpi.ioapic))
-		acpi.ioapic[acpi.nr_ioapic++] = (struct acpi_ioapic){
-			e[2], get(e + 8, 4), get(e + 4, 4) };
-	else if (type == 2 && len >= 10 &&
-		 acpi.nr_override < ARRAY_SIZE(acpi.override))
-		acpi.override[acpi.nr_override++] = (struct acpi_override){
-			e[3], get(e + 4, 4), get(e + 8, 2) };
-	else if (type == 5 && len >= 12)
-		acpi.lapic = get(e + 4, 8);
-}
-
-static void __init read_madt(void)
-{
-	u32 length;
-	const u8 *p = find_table("APIC", 44, &length), *end = p + length;
-
-	acpi.lapic = 0xfee00000;
-	if (!p) {
-		log_warn("ACPI: no MADT; one processor, no IO-APIC\n");
-		add_cpu(0, 0, 1);
-		return;
-	}
-	acpi.lapic = get(p + 36, 4);
-	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
-		madt_entry(p);
-}
-
-/* An I/O port: the old field, else the extended address if it is I/O. */
-static u32 __init fadt_port(const u8 *f, u32 len, u32 old, u32 extended)
-{
-	u32 port = get(f + old, 4);
-
-	if (!port && extended + 12 <= len && f[extended] == 1)
-		port = get(f + extended + 4, 8);
-	return port < 0x10000 ? port : 0;
-}
-
-/*
- * Name (_S5, Package (n) { a, b, ... }): the package's length takes 1 to 4
- * bytes, n one, a value one or, after a prefix, two.
- */
-static void __init read_s5(const u8 *h)
-{
-	const u8 *end = h ? h + get(h + 4, 4) - 16 : NULL;
-
-	for (const u8 *p = h + HEADER_SIZE; h && p < end && !has_s5; p++) {
-		if (memcmp(p, "_S5_\x12", 5))
-			continue;
-		has_s5 = true;
-		h = p + 7 + (p[5] >> 6);
-		for (int i = 0; i < 2; i++) {
-			h += *h == 0x0a;
-			s5[i] = *h++;
-		}
-	}
-}
-
-static void __init read_fadt(void)
-{
-	u32 len;
-	const u8 *f = find_table("FACP", 116, &len);
-
-	if (!f) {
-		log_warn("ACPI: no FADT\n");
-		return;
-	}
-	read_s5(map_table(get(f + 40, 4), "DSDT"));
-	pm1a_cnt = fadt_port(f, len, 64, 172);
-	pm1b_cnt = fadt_port(f, len, 68, 184);
-	acpi.pm_timer = fadt_port(f, len, 76, 208);
-	/* The reset register: in practice it is an I/O port. */
-	if (len >= 129 && get(f + 112, 4) >> 10 & 1 && f[116] == 1) {
-		reset_port = get(f + 120, 2);
-		reset_value = f[128];
-	}
+		acpi.ioapic[acpi.nr_ioapic++] = (struct ioapic){
+			.pa = load_le(e + 4, 4),
+			.gsi_base = load_le(e + 8, 4) };
 }
 
 /* After xenmap_init(), before any other CPU starts.  rsdp = 0: look for it. */
 void __init acpi_init(paddr_t rsdp)
 {
-	const u8 *p = find_rsdp(rsdp);
-	u32 length;
+	const u8 *p = find_rsdp(rsdp), *end;
 
 	root_entry = 8;
 	if (p && p[15] >= 2)
-		root = map_table(get(p + 24, 8), "XSDT");
+		root = map_table(load_le(p + 24, 8), "XSDT");
 	if (p && !root) {
 		root_entry = 4;
-		root = map_table(get(p + 16, 4), "RSDT");
+		root = map_table(load_le(p + 16, 4), "RSDT");
 	}
-	if (!root)
-		log_warn("ACPI: no tables found\n");
-	read_madt();
-	read_fadt();
-	/* Only one in memory space, and mapped as the page Dom0 may read. */
-	p = find_table("HPET", 56, &length);
-	if (p && p[40] == 0)
-		acpi.hpet = get(p + 44, 8);
-	log_info("ACPI: %u CPUs, %u IO-APICs, PM timer %x\n", acpi.nr_cpu,
-		 acpi.nr_ioapic, acpi.pm_timer);
+	p = find_table("APIC", 44);
+	end = p + load_le(p + 4, 4);
+	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
+		madt_entry(p);
+	p = find_table("FACP", 116);
+	pm1a_cnt = load_le(p + 64, 4);
+	pm1b_cnt = load_le(p + 68, 4);
+	acpi.pm_timer = load_le(p + 76, 4);
+	/* The reset register: in practice it is an I/O port. */
+	if (load_le(p + 4, 4) >= 129 && p[113] & 4 && p[116] == 1) {
+		reset_port = load_le(p + 120, 2);
+		reset_value = p[128];
+	}
 }
 
 /* --- the end -------------------------------------------------------------- */
 
-static void pause_ms(unsigned int ms)
+void pause_ms(unsigned int ms)
 {
 	u64 start = rdtsc(), khz = max(boot_cpu.tsc_khz, 1000000UL);
 
@@ -240,9 +159,8 @@ static void pause_ms(unsigned int ms)
 /* Restarts the machine, by whichever way works first.  Any context. */
 void machine_restart(void)
 {
-	struct { u16 limit; u64 base; } __packed none = { 0, 0 };
+	struct pseudo_desc none = { 0 };
 
-	irq_disable();
 	cpu_stop_others();
 	if (reset_port)
 		outb(reset_port, reset_value);
@@ -260,7 +178,6 @@ void machine_restart(void)
 /* Stops every CPU.  Any context. */
 void machine_halt(void)
 {
-	irq_disable();
 	cpu_stop_others();
 	for (;;)
 		__asm__ volatile("hlt" ::: "memory");
@@ -277,7 +194,6 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 		return deny(-XEN_EPERM);
 	if (state != 5)
 		return deny(-XEN_EOPNOTSUPP);
-	irq_disable();
 	cpu_stop_others();
 	/* The sleep type goes first, alone: some chipsets want two writes. */
 	for (u16 enable = 0; enable <= PM1_SLP_EN; enable += PM1_SLP_EN) {
@@ -287,14 +203,5 @@ long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state)
 	}
 	pause_ms(200);
 	printk("the power does not go off: halting\n");
-	machine_halt();
-}
-
-/* Switches the machine off, or halts it where that cannot be done. */
-void machine_power_off(void)
-{
-	if (has_s5)
-		acpi_enter_sleep(PM1_SLP_TYP(s5[0]) | PM1_SCI_EN,
-				 PM1_SLP_TYP(s5[1]) | PM1_SCI_EN, 5);
 	machine_halt();
 }

@@ -40,19 +40,15 @@ static u32 rx_start, rx_end;
 static bool input_to_keys;
 
 static u32 console_owner;		/* CPU id + 1 */
-static bool console_forced;		/* panic: no locking any more */
 static bool ring_grew;			/* Dom0 has not been told yet */
 
-/* False: this CPU holds it already, or nobody should wait any more. */
+/* False: this CPU holds it already, which after a panic is always so. */
 static bool console_lock(void)
 {
-	u32 me = smp_processor_id() + 1, old = me;
+	u32 me = smp_processor_id() + 1, old;
 
-	while (!console_forced && (old = cmpxchg(&console_owner, 0U, me))) {
-		if (old == me)
-			return false;
+	while ((old = cmpxchg(&console_owner, 0U, me)) && old != me)
 		cpu_relax();
-	}
 	return !old;
 }
 
@@ -82,32 +78,29 @@ static u8 uart_irq;
 /* Sets up the port that console= names, if there is one. */
 static void __init uart_init(void)
 {
-	const char *opt = cmdline_get("com1"), *end;
+	const char *opt = cmdline_get("com1"), *end = "";
 	u64 baud = UART_CLOCK, port = 0x3f8, irq = 4;
 
 	if (!cmdline_list_has("console", "com1"))
 		return;
-	if (opt) {
+	if (opt)
 		baud = strtoull(opt, &end, 10);	/* 0: as it is */
-		if (!strncmp(opt, "auto", 4))
-			end += 4;
-		if (!strncmp(end, ",8n1", 4))
-			end += 4;
-		if (*end == ',')
-			port = strtoull(end + 1, &end, 0);
-		if (*end == ',')
-			irq = strtoull(end + 1, &end, 0);
-		if (*end || baud > UART_CLOCK || port > 0xfff8 || irq > 15) {
-			printk("Command line: com1='%s' is not BAUD,8n1,PORT,IRQ\n",
-			       opt);
-			baud = UART_CLOCK;
-			port = 0x3f8;
-			irq = 4;
-		}
+	end += !strncmp(end, "auto", 4) ? 4 : 0;
+	end += !strncmp(end, ",8n1", 4) ? 4 : 0;
+	if (*end == ',')
+		port = strtoull(end + 1, &end, 0);
+	if (*end == ',')
+		irq = strtoull(end + 1, &end, 0);
+	if (*end || baud > UART_CLOCK || port > 0xfff8 || irq > 15) {
+		printk("Command line: com1='%s' is not BAUD,8n1,PORT,IRQ\n",
+		       opt);
+		baud = UART_CLOCK;
+		port = 0x3f8;
+		irq = 4;
 	}
 	outb((u16)(port + UART_SCR), 0x5a);
 	if (inb((u16)(port + UART_SCR)) != 0x5a) {
-		printk("Command line: console=com1: there is no serial port at %#lx\n",
+		printk("Command line: console=com1: there is no serial port at 0x%lx\n",
 		       port);
 		return;
 	}
@@ -213,10 +206,10 @@ void console_write(const char *s, size_t n)
 	}
 }
 
-/* Panic: locks no longer count, and a text screen is ours again. */
+/* Panic: the lock and the text screen are this CPU's for good. */
 void console_force_unlock(void)
 {
-	console_forced = true;
+	console_owner = smp_processor_id() + 1;
 	vga = vga_memory;
 }
 
@@ -261,6 +254,10 @@ static void console_rx(char c)
 	if (escapes == 3) {
 		escapes = 0;
 		input_to_keys = !input_to_keys;
+		/* What Dom0 has not read was not meant as keys. */
+		locked = console_lock();
+		rx_start = rx_end;
+		console_unlock(locked);
 		printk("*** Input to %s (Ctrl-A three times to switch)\n",
 		       input_to_keys ? "the hypervisor: press h for help"
 				     : "Dom0");
@@ -302,14 +299,8 @@ void console_poll(void)
 
 static void uart_interrupt(void *unused)
 {
-	u8 lsr;
-
-	for (unsigned int i = 0; i < 64; i++) {
-		lsr = inb(uart_port + UART_LSR);
-		if (lsr == 0xff || !(lsr & LSR_RX_READY))
-			return;
+	for (int i = 0; i < 64 && inb(uart_port + UART_LSR) & LSR_RX_READY; i++)
 		console_rx((char)inb(uart_port + UART_DATA));
-	}
 }
 
 /* After irq_init(): input by interrupt. */
@@ -328,31 +319,23 @@ void __init console_init(void)
 /*
  * sysctl readconsole: up to *count bytes of the log to guest memory at gva,
  * from where the last clearing read ended, or from *index on if incremental.
- * *count and *index become bytes written and end.  0 or -XEN_EFAULT.
+ * *count and *index become bytes written and end.  0 or -XEN_EFAULT.  What is
+ * printed meanwhile may overwrite what is copied, never more.
  */
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental)
 {
-	u32 pos = READ_ONCE(ring_start), room = min(*count, RING_SIZE);
+	u32 start = READ_ONCE(ring_start), end = READ_ONCE(ring_end);
+	u32 pos = incremental && *index - start <= end - start ? *index : start;
 	u32 done = 0, n;
-	char buf[256];
 	bool locked;
 
-	if (incremental && (s32)(*index - pos) > 0 &&
-	    (s32)(READ_ONCE(ring_end) - *index) >= 0)
-		pos = *index;
-	do {
-		locked = console_lock();
-		if ((s32)(pos - ring_start) < 0)	/* overwritten */
-			pos = ring_start;
-		for (n = 0; n < min(room - done, (u32)sizeof(buf)) &&
-			    pos != ring_end; n++)
-			buf[n] = ring[pos++ % RING_SIZE];
-		console_unlock(locked);
-		if (n && copy_to_guest(gva + done, buf, n))
+	for (end = min(end - pos, *count) + pos; pos != end; pos += n) {
+		n = min(end - pos, RING_SIZE - pos % RING_SIZE);
+		if (copy_to_guest(gva + done, ring + pos % RING_SIZE, n))
 			return deny(-XEN_EFAULT);
 		done += n;
-	} while (n);
+	}
 	locked = console_lock();
 	if (clear && (s32)(pos - ring_start) > 0)
 		ring_start = pos;

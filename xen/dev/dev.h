@@ -27,22 +27,22 @@ bool uart_owns_port(u16 port);		/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
 struct acpi_cpu { u32 apic_id, acpi_id; };
-struct acpi_ioapic { u32 id, gsi_base; paddr_t address; };
-struct acpi_override { u8 source; u32 gsi; u16 flags; };
+struct ioapic {
+	paddr_t pa;
+	u32 gsi_base, nr_pins;		/* nr_pins, regs: by irq_init() */
+	volatile u32 *regs;
+};
 extern struct acpi_info {
 	struct acpi_cpu cpu[NR_CPUS];
 	unsigned int nr_cpu;
-	struct acpi_ioapic ioapic[8];
+	struct ioapic ioapic[8];
 	unsigned int nr_ioapic;
-	struct acpi_override override[16];
-	unsigned int nr_override;
-	paddr_t lapic, hpet;		/* hpet 0: none */
 	u32 pm_timer;			/* I/O port, 0 none */
 } acpi;
 void acpi_init(paddr_t rsdp);		/* rsdp 0: look in the BIOS areas */
+void pause_ms(unsigned int ms);		/* or longer on a slow machine */
 void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
-void machine_power_off(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */
 long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state);
 

@@ -36,15 +36,13 @@
 
 #define CF8_ENABLE		(1U << 31)
 
-#define PCI_COMMAND		4
+enum pci_reg {
+	PCI_COMMAND = 4, PCI_STATUS = 6, PCI_HEADER_TYPE = 0xe,
+	PCI_BAR0 = 0x10, PCI_CAPS = 0x34,
+};
 #define PCI_COMMAND_MEMORY	2
-#define PCI_STATUS		6
 #define PCI_STATUS_CAPS		0x10
-#define PCI_HEADER_TYPE		0xe
-#define PCI_BAR(n)		(0x10 + 4 * (n))
-#define PCI_CAPS		0x34
-#define PCI_CAP_MSI		5
-#define PCI_CAP_MSIX		17
+enum { PCI_CAP_MSI = 5, PCI_CAP_MSIX = 17 };
 
 #define MSI_ENABLE		1
 #define MSI_MME			0x70	/* log2 of messages */
@@ -190,13 +188,13 @@ static int open_msix(struct msi_device *dev, struct msi *m)
 	if (m->entry >= entries)
 		return -XEN_EINVAL;
 	/* In memory BAR n, which takes two registers if it has 64 bits. */
-	low = cfg_read(m, PCI_BAR(n), 4);
+	low = cfg_read(m, PCI_BAR0 + 4 * n, 4);
 	if (n > ((cfg_read(m, PCI_HEADER_TYPE, 1) & 0x7f) ? 1 : 5) || low & 1 ||
 	    !(cfg_read(m, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY))
 		return -XEN_ENXIO;
 	pa = low & ~15U;
 	if ((low & 6) == 4 && n < 5)
-		pa |= (u64)cfg_read(m, PCI_BAR(n + 1), 4) << 32;
+		pa |= (u64)cfg_read(m, PCI_BAR0 + 4 * n + 4, 4) << 32;
 	if (!pa)
 		return -XEN_ENXIO;
 	pa += where & ~7U;

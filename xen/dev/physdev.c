@@ -45,25 +45,17 @@ static const struct { u8 size; bool out; } args[] = {
 	[PHYSDEVOP_map_pirq] = { sizeof(struct physdev_map_pirq), true },
 	[PHYSDEVOP_unmap_pirq] = { sizeof(struct physdev_unmap_pirq) },
 	[PHYSDEVOP_setup_gsi] = { sizeof(struct physdev_setup_gsi) },
-	[PHYSDEVOP_pci_device_remove] = { sizeof(struct physdev_pci_device) },
 	[PHYSDEVOP_restore_msi_ext] = { sizeof(struct physdev_pci_device) },
 	[PHYSDEVOP_dbgp_op] = { 0 },
 };
 
 static struct spinlock physdev_lock = SPINLOCK(LOCK_IRQ_GUEST);
 
-/* Interrupts go to the caller only; any other live domain is "not offered". */
+/* Interrupts go to the caller only: for others it is "not offered". */
 static int check_domid(domid_t id)
 {
-	struct domain *d;
-
-	if (id == DOMID_SELF || id == current->domain->id)
-		return 0;
-	d = domain_get(id);
-	if (!d)
-		return -XEN_ESRCH;
-	domain_put(d);
-	return -XEN_EOPNOTSUPP;
+	return id == DOMID_SELF || id == current->domain->id
+		       ? 0 : -XEN_EOPNOTSUPP;
 }
 
 static int map_pirq(struct physdev_map_pirq *op)
@@ -100,8 +92,6 @@ static int map_pirq(struct physdev_map_pirq *op)
 static long physdev_op(u64 cmd, union physdev_arg *op)
 {
 	struct vcpu *v = current;
-	struct domain *d = v->domain;
-	int rc;
 
 	switch (cmd) {
 	case PHYSDEVOP_set_iopl:
@@ -123,7 +113,7 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		if (op->eoi.irq >= NR_PIRQS)
 			return -XEN_EINVAL;
 		if (cmd == PHYSDEVOP_eoi)
-			pirq_eoi(d, op->eoi.irq);
+			pirq_eoi(v->domain, op->eoi.irq);
 		else
 			/* All lines: which are level is told only later. */
 			op->status.flags = irq_check_gsi(op->eoi.irq) ?
@@ -136,24 +126,21 @@ static long physdev_op(u64 cmd, union physdev_arg *op)
 		return op->irq.irq < nr_gsi ? 0 : -XEN_EINVAL;
 	case PHYSDEVOP_map_pirq: return map_pirq(&op->map);
 	case PHYSDEVOP_unmap_pirq:
-		rc = check_domid(op->unmap.domid);
-		if (!rc && (u32)op->unmap.pirq >= NR_PIRQS)
-			rc = -XEN_EINVAL;
-		return rc ? rc : pirq_unmap(op->unmap.pirq);
+		return check_domid(op->unmap.domid) ?:
+		       pirq_unmap(op->unmap.pirq);
 	case PHYSDEVOP_setup_gsi:
 		if (op->gsi.gsi < 0 || op->gsi.triggering > 1 ||
 		    op->gsi.polarity > 1)
 			return -XEN_EINVAL;
 		return irq_setup_gsi(op->gsi.gsi, op->gsi.triggering,
 				     op->gsi.polarity);
-	case PHYSDEVOP_pci_device_remove:
 	case PHYSDEVOP_restore_msi_ext:
-		pirq_reset_device(op->dev.seg, op->dev.bus, op->dev.devfn,
-				  cmd == PHYSDEVOP_restore_msi_ext);
+		pirq_restore_msi(op->dev.seg, op->dev.bus, op->dev.devfn);
 		return 0;
 	case PHYSDEVOP_apic_write:
 	case PHYSDEVOP_free_irq_vector:
 	case PHYSDEVOP_pci_device_add:
+	case PHYSDEVOP_pci_device_remove:
 	case PHYSDEVOP_dbgp_op: return 0;
 	}
 	return -XEN_ENOSYS;

@@ -412,15 +412,14 @@ __init struct domain *dom0_build(const struct boot_module *kernel,
 
 /* --- what Dom0 may touch --------------------------------------------- */
 /*
- * Ports that the hypervisor drives itself or emulates (entry/emulate.c has
- * 0x61, 0x70 and 0xcf8 as Dom0 sees them).
+ * Ports that the hypervisor drives itself (entry/emulate.c has 0xcf8 as Dom0
+ * sees it).  The timer chip and the CMOS clock are Dom0's: we read the clock
+ * once, before it runs, and no line of the timer is ever unmasked.
  */
 static const struct {
 	u16 first, last;
 } hyp_ports[] = {
 	{ 0x20, 0x21 }, { 0xa0, 0xa1 },		/* interrupt controllers */
-	{ 0x40, 0x43 }, { 0x61, 0x61 },		/* timer and its gate */
-	{ 0x70, 0x71 },				/* clock */
 	{ 0xcf8, 0xcff },			/* PCI configuration */
 };
 
@@ -457,7 +456,7 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 	const struct e820_entry *e = boot_info.map;
 
 	if (!d->is_privileged || mfn >> (boot_cpu.phys_bits - PAGE_SHIFT) ||
-	    start >> 20 == MSI_MIB || mfn == acpi.lapic >> PAGE_SHIFT ||
+	    start >> 20 == MSI_MIB ||
 	    (boot_cpu.amd && mfn >= HT_FIRST_MFN && mfn < HT_END_MFN))
 		return IOMEM_NONE;
 	for (; e < boot_info.map + boot_info.nr_map; e++)
@@ -466,8 +465,7 @@ enum iomem_access iomem_permitted(const struct domain *d, u64 mfn)
 		    (e->type == E820_UNUSABLE && start >= 0x100000 &&
 		     e->base < end && e->base + e->size > start))
 			return IOMEM_NONE;
-	if (ioapic_address_reserved(start) || msix_page_protected(mfn) ||
-	    mfn == acpi.hpet >> PAGE_SHIFT)
+	if (ioapic_address_reserved(start) || msix_page_protected(mfn))
 		return IOMEM_RO;
 	return IOMEM_RW;
 }

@@ -310,10 +310,10 @@ void domain_shutdown(struct domain *d, u8 reason)
 		/* The control domain's end is the machine's. */
 		printk("Domain 0 has stopped (reason %u).\n",
 		       d->shutdown_code);
-		if (d->shutdown_code == SHUTDOWN_poweroff)
-			machine_power_off();
-		if (d->shutdown_code != SHUTDOWN_reboot &&
-		    cmdline_bool("noreboot") == 1)
+		/* A Dom0 with ACPI switches the power off by itself. */
+		if (d->shutdown_code == SHUTDOWN_poweroff ||
+		    (d->shutdown_code != SHUTDOWN_reboot &&
+		     cmdline_bool("noreboot") == 1))
 			machine_halt();
 		machine_restart();
 	}
@@ -369,7 +369,6 @@ static int kill_vcpus(struct domain *d)
 	/* A sender on another CPU may still be writing to a registered
 	 * vcpu_info; once it answers, it no longer is. */
 	tlb_flush_mask(cpus_online, FLUSH_ALL_VA);
-	irq_release_domain(d);
 	for_each_vcpu(d, v) {
 		int rc = vcpu_drop_l4s(v);
 

@@ -118,7 +118,6 @@ struct domain {
 	struct cpuid_policy *cpuid;	/* domain/cpuid.c */
 	s64 time_offset;		/* seconds: settimeoffset */
 	u32 cf8;			/* Dom0: PCI config address latch */
-	u8 rtc_index;
 
 	/* domain.c's own */
 	bool has_run;			/* unpaused by the tools once */

@@ -46,30 +46,28 @@
 __init const char *image_unpack(const u8 *file, size_t len,
 				struct kernel_image *k)
 {
-	static u8 scratch[DECOMPRESS_SCRATCH] __section(".bss.init")
-		__aligned(8);
 	const char *err;
 	struct unpack u;
 
 	if (len >= BZ_HEADER_END && !memcmp(file + BZ_MAGIC, "HdrS", 4)) {
 		u64 offset = (file[BZ_SETUP_SECTS] + 1) * 512UL +
-			     load32(file + BZ_PAYLOAD);
+			     load_le(file + BZ_PAYLOAD, 4);
 
-		if (load16(file + BZ_VERSION) < BZ_MIN_VERSION)
+		if (load_le(file + BZ_VERSION, 2) < BZ_MIN_VERSION)
 			return "bzImage is older than boot protocol 2.08";
-		if (offset + load32(file + BZ_PAYLOAD_SIZE) > len)
+		if (offset + load_le(file + BZ_PAYLOAD_SIZE, 4) > len)
 			return "bzImage is cut short";
-		len = load32(file + BZ_PAYLOAD_SIZE);
+		len = load_le(file + BZ_PAYLOAD_SIZE, 4);
 		file += offset;
 	}
 	*k = (struct kernel_image){ .elf = file, .size = len };
 	if (len < ELF_HEADER_END)
 		return "kernel: file is too short";
-	if (load32(file) == ELF_MAGIC)
+	if (load_le(file, 4) == ELF_MAGIC)
 		return NULL;
 
 	/* Every format Linux uses has the unpacked size at its end. */
-	k->size = load32(file + len - 4);
+	k->size = load_le(file + len - 4, 4);
 	if (!k->size || k->size > MAX_UNPACKED)
 		return "not a kernel, or its unpacked size makes no sense";
 	k->buffer = heap_alloc(k->size);
@@ -77,7 +75,7 @@ __init const char *image_unpack(const u8 *file, size_t len,
 		return "kernel: no memory to unpack it";
 	k->elf = k->buffer;
 	u = (struct unpack){ file, file + len, k->buffer, k->buffer,
-			     k->buffer + k->size, scratch };
+			     k->buffer + k->size };
 	err = decompress(&u);
 	if (!err && u.out != u.out_end)
 		err = "kernel: unpacked data ends early";
@@ -92,10 +90,10 @@ static __init void take_notes(struct kernel_image *k, u64 offset, u64 size)
 	if (offset > k->size || size > k->size - offset)
 		return;
 	for (p = k->elf + offset; size >= NOTE_HEADER; ) {
-		u64 name = load32(p), len = load32(p + 4);
+		u64 name = load_le(p, 4), len = load_le(p + 4, 4);
 		u64 at = NOTE_HEADER + ROUND_UP(name, 4UL);
 		u64 next = at + ROUND_UP(len, 4UL);
-		u32 type = load32(p + 8);
+		u32 type = load_le(p + 8, 4);
 
 		if (next > size)
 			return;
@@ -154,13 +152,13 @@ __init const char *image_parse(struct kernel_image *k)
 	const char *err;
 	u64 at;
 
-	if (k->size < ELF_HEADER_END || load32(k->elf) != ELF_MAGIC ||
-	    load16(k->elf + ELF_CLASS) != ELF_CLASS64_LE ||
-	    load16(k->elf + ELF_MACHINE) != ELF_X86_64)
+	if (k->size < ELF_HEADER_END || load_le(k->elf, 4) != ELF_MAGIC ||
+	    load_le(k->elf + ELF_CLASS, 2) != ELF_CLASS64_LE ||
+	    load_le(k->elf + ELF_MACHINE, 2) != ELF_X86_64)
 		return "kernel is not an ELF file for x86-64";
-	at = load64(k->elf + ELF_PHOFF);
-	k->nr_seg = load16(k->elf + ELF_PHNUM);
-	if (load16(k->elf + ELF_PHENTSIZE) != sizeof(*s) || at > k->size ||
+	at = load_le(k->elf + ELF_PHOFF, 8);
+	k->nr_seg = load_le(k->elf + ELF_PHNUM, 2);
+	if (load_le(k->elf + ELF_PHENTSIZE, 2) != sizeof(*s) || at > k->size ||
 	    k->nr_seg * sizeof(*s) > k->size - at)
 		return "kernel: ELF segments are cut short";
 	k->seg = (const void *)(k->elf + at);

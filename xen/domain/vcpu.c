@@ -88,14 +88,17 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 		.in_kernel = 1,
 		.regs = { .cs = FLAT_RING3_CS64, .ss = FLAT_RING3_SS64,
 			  .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS },
+		.xcr0 = XCR0_X87,
 		.debugreg = { [6] = DR6_FIXED, [7] = DR7_FIXED },
 	};
 	vcpu_info_reset(v);
 	v->traps = alloc_page();
-	if (!v->traps || fpu_alloc(v) || perdomain_add_vcpu(v)) {
+	v->fpu_area = alloc_page();
+	if (!v->traps || !v->fpu_area || perdomain_add_vcpu(v)) {
 		vcpu_free(v);
 		return NULL;
 	}
+	fpu_reset(v);
 	sched_init_vcpu(v);
 	store_release(&d->vcpu[id], v);
 	return v;

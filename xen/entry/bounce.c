@@ -23,13 +23,10 @@
 
 #define FRAME_MAX	11
 
-void crash_frame_fault(struct vcpu *v);
-
 /* v's stack cannot take a frame, or iret() finds no good one there; or that
  * would lead to user mode without a user page table.  Also from entry.S. */
 void crash_frame_fault(struct vcpu *v)
 {
-	show_regs(&v->regs);
 	domain_crash(v->domain, "vcpu %u: bad frame or stack, rsp %lx", v->id,
 		     v->regs.rsp);
 }
@@ -47,7 +44,6 @@ static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
 	u64 frame[FRAME_MAX], *f = frame, sp = r->rsp, size;
 
 	if (unlikely(!handler)) {
-		show_regs(r);
 		domain_crash(v->domain,
 			     "vcpu %u: no handler (trap %u, rip %lx, cr2 %lx)",
 			     v->id, r->entry_vector, r->rip, v->cr2);

@@ -88,19 +88,7 @@ static void retire(struct vcpu *v, unsigned int len)
 	}
 }
 
-/* By their numbers in an instruction, their places in struct regs. */
-static u64 *gpr(struct regs *r, unsigned int n)
-{
-	static const u8 place[16] = { 10, 11, 12, 5, 19, 4, 13, 14,
-				      9,  8,  7,  6, 3,	 2, 1,	0 };
-
-	return (u64 *)r + place[n & 15];
-}
-
 /* --- ports -- */
-
-/* Serialises index and data of the CMOS clock between Dom0's vCPUs. */
-static struct spinlock rtc_lock = SPINLOCK(LOCK_IRQ);
 
 static bool iopl_permits(const struct vcpu *v)
 {
@@ -124,45 +112,14 @@ static bool port_permitted(struct vcpu *v, u16 port, unsigned int bytes)
 	return !((map[0] | map[1] << 8) >> (port & 7) & ((1U << bytes) - 1));
 }
 
-/*
- * The access itself.  Dom0 shares with us the PCI configuration ports, the
- * clock, and the timer, of which channel 2 is its.  What a domain may not
- * touch reads as ones.
- */
+/* The access itself.  What a domain may not touch reads as ones. */
 static u32 port_io(struct domain *d, u16 port, unsigned int bytes, bool out,
 		   u32 val)
 {
 	if (d->is_privileged && port >= 0xcf8 && port + bytes <= 0xd00)
 		return pci_guest_io(d, port, bytes, out, val);
-	switch (d->is_privileged && bytes == 1 ? port : 0) {
-	case 0x70:
-		if (out)
-			d->rtc_index = val & 0x7f;
-		return d->rtc_index;
-	case 0x71:
-		spin_lock(&rtc_lock);
-		outb(0x70, d->rtc_index);
-		if (out)
-			outb(0x71, val);
-		else
-			val = inb(0x71);
-		spin_unlock(&rtc_lock);
-		return val;
-	case 0x42: break;
-	case 0x43:	/* channel 2, or reading back channel 2 alone */
-		val &= 0xff;
-		if (!out || (val >> 6 != 2 && (val & 0xcf) != 0xc8))
-			return ~0U;
-		break;
-	case 0x61:
-		if (out)
-			val = (inb(port) & 0xc) | (val & 3);
-		break;
-	default:
-		if (!ioport_permitted(d, port, bytes))
-			return ~0U;
-	}
-	return port_access(port, bytes, out, val);
+	return ioport_permitted(d, port, bytes) ?
+	       port_access(port, bytes, out, val) : ~0U;
 }
 
 /* e4-e7: immediate port; ec-ef: port in dx; bit 1: out. */
@@ -233,25 +190,22 @@ static bool do_port_string(struct vcpu *v, struct insn *i, unsigned int bytes)
 /* 0f 20-23: mov to and from control (even) and debug (odd) registers. */
 static bool do_mov_control(struct vcpu *v, struct insn *i)
 {
+	/* By their numbers in an instruction, their places in struct regs. */
+	static const u8 place[16] = { 10, 11, 12, 5, 19, 4, 13, 14,
+				      9,  8,  7,  6, 3,	 2, 1,	0 };
 	unsigned int n = (i->arg >> 3 & 7) | (i->rex & 4) << 1;
-	u64 *reg = gpr(&v->regs, (i->arg & 7) | (i->rex & 1) << 3);
+	u64 *reg = (u64 *)&v->regs + place[(i->arg & 7) | (i->rex & 1) << 3];
 	u64 cr0 = (read_cr0() & ~X86_CR0_TS) | (v->guest_ts ? X86_CR0_TS : 0);
+	const u64 cr[] = { cr0, 0, v->cr2, v->l4_kernel.m << PAGE_SHIFT,
+			   (hyp_cr4 & ~(CR4_GUEST | CR4_HIDDEN)) | v->cr4 };
 	int rc;
 
 	if (i->opcode & 1 && (n & 6) == 4)
 		n += 2;
 	switch (i->opcode << 4 | n) {
 	case 0x0f200:
-		*reg = cr0;
-		return true;
-	case 0x0f202:
-		*reg = v->cr2;
-		return true;
-	case 0x0f203:
-		*reg = v->l4_kernel.m << PAGE_SHIFT;
-		return true;
-	case 0x0f204:
-		*reg = (hyp_cr4 & ~(CR4_GUEST | CR4_HIDDEN)) | v->cr4;
+	case 0x0f202 ... 0x0f204:
+		*reg = cr[n];
 		return true;
 	case 0x0f210 ... 0x0f217:
 		*reg = v->debugreg[n];
@@ -468,13 +422,10 @@ bool emulate_privileged(struct vcpu *v)
 /* #UD: the forced CPUID, in either mode; anything else is the guest's. */
 bool emulate_invalid_op(struct vcpu *v)
 {
-	static const u8 forced_cpuid[7] = {
-		0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2
-	};
-	u8 byte[sizeof(forced_cpuid)];
+	u8 byte[7];
 
 	if (copy_from_guest_partial(byte, v->regs.rip, sizeof(byte)) ||
-	    memcmp(byte, forced_cpuid, sizeof(byte)))
+	    memcmp(byte, "\x0f\x0bxen\x0f\xa2", sizeof(byte)))
 		return false;
 	do_cpuid(v);
 	retire(v, sizeof(byte));

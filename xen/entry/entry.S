@@ -482,15 +482,11 @@ hypercall_iret:
 	mov	REGS(rsp), %rdi
 	NOT_HYP_OR frame_fault, %rdi
 	GUEST	stac
-	MOV_OR	frame_fault, (%rdi), %rax
-	MOV_OR	frame_fault, 8(%rdi), %r11
-	MOV_OR	frame_fault, 16(%rdi), %rcx
-	MOV_OR	frame_fault, 24(%rdi), %r9
-	MOV_OR	frame_fault, 32(%rdi), %rdx
-	MOV_OR	frame_fault, 40(%rdi), %rsi
-	MOV_OR	frame_fault, 48(%rdi), %r8
-	MOV_OR	frame_fault, 56(%rdi), %r10
-	MOV_OR	frame_fault, 64(%rdi), %rdi
+	.set	offset, 0
+	.irp	reg, rax, r11, rcx, r9, rdx, rsi, r8, r10, rdi
+	MOV_OR	frame_fault, offset(%rdi), %\reg
+	.set	offset, offset + 8
+	.endr
 	GUEST	clac
 	movzwl	%si, %esi
 	lea	1(%rsi), %ebp

@@ -47,8 +47,6 @@ const hypercall_fn hypercall_table[64] = {
 	[__HYPERVISOR_domctl]			= do_domctl,
 };
 
-long unknown_hypercall(void);
-
 /* From entry.S too.  Debug builds log the number. */
 long unknown_hypercall(void)
 {
@@ -86,7 +84,7 @@ bool preempt_check(void)
 {
 	struct cpu *cpu = this_cpu();
 
-	ASSERT(!cpu->lock_depth);
+	ASSERT(!cpu->locks_held);
 	if (READ_ONCE(cpu->work))
 		return true;
 	cpu->in_window = true;

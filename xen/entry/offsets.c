@@ -25,7 +25,6 @@ _Static_assert(sizeof(struct regs) == sizeof(struct cpu_user_regs) &&
 /* The block of a CPU has two pages for it. */
 _Static_assert(sizeof(struct cpu) <= 2 * PAGE_SIZE, "struct cpu");
 
-void offsets(void);
 void offsets(void)
 {
 	OFFSET(CPU_guest_rsp, struct cpu, guest_rsp);

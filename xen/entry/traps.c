@@ -20,7 +20,6 @@
 #include <entry/entry.h>
 #include <hypercall-abi/nmi.h>
 
-#define PORT_NMI_REASON	0x61
 #define DR6_RESET	0xffff0ff0UL
 #define DR6_REPORTED	0xe00fUL	/* B0-B3 BD BS BT */
 
@@ -37,10 +36,7 @@ static struct gate idt[256] __aligned(PAGE_SIZE);
  * out. */
 void idt_load(void)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __packed idtr = { sizeof(idt) - 1, (u64)idt };
+	struct pseudo_desc idtr = { sizeof(idt) - 1, (u64)idt };
 	static const u8 ist[32] = {
 		[X86_EXC_DB] = IST_DB, [X86_EXC_NMI] = IST_NMI,
 		[X86_EXC_DF] = IST_DF, [X86_EXC_MC] = IST_MC,
@@ -73,6 +69,7 @@ static void __noreturn fatal_trap(struct regs *r)
 /* No lock is taken: ring 0 may be anywhere. */
 static void nmi(void)
 {
+	cpu_stop_check();
 	if (smp_processor_id() == 0)
 		cpu_set_work(0, WORK_NMI);
 }
@@ -80,7 +77,7 @@ static void nmi(void)
 /* The PC's parity or bus error line: the control domain decides. */
 static void nmi_report(void)
 {
-	u8 reason = inb(PORT_NMI_REASON) & 0xc0;
+	u8 reason = inb(0x61) & 0xc0;
 
 	if (!reason || !dom0 || !dom0->shared_info || !dom0->vcpu[0])
 		return;
@@ -140,10 +137,6 @@ static void guest_page_fault(struct vcpu *v, u64 cr2, u32 error_code)
 		    mmio_ro_fault(v, cr2, error_code))
 			return;
 	}
-	if (unlikely(error_code & PFEC_RSVD))
-		guest_log(v->domain, LOG_WARN,
-			  "reserved bit in its page tables, address %lx\n",
-			  cr2);
 	inject_page_fault(v, cr2, error_code);
 }
 
@@ -208,31 +201,29 @@ void do_trap(struct regs *r)
 
 /* --- the way out -- */
 
-static void cpu_work(u32 work)
-{
-	if (work & WORK_TIMER)
-		timer_run_this();
-	if (work & WORK_KEYS)
-		console_poll();
-	if (work & WORK_RCU)
-		domain_reap();
-	if (work & WORK_NMI)
-		nmi_report();
-	if (work & WORK_SCHED)
-		schedule();
-}
-
 /* See entry.h.  Called by entry.S when there may be something to do. */
 void exit_work(void)
 {
 	struct cpu *cpu = this_cpu();
 
 	for (;;) {
-		struct vcpu *v;
+		u32 work = READ_ONCE(cpu->work);
+		struct vcpu *v = cpu->curr;
 
-		while (READ_ONCE(cpu->work))
-			cpu_work(xchg(&cpu->work, 0));
-		v = cpu->curr;
+		if (work) {
+			work = xchg(&cpu->work, 0);
+			if (work & WORK_TIMER)
+				timer_run_this();
+			if (work & WORK_KEYS)
+				console_poll();
+			if (work & WORK_RCU)
+				domain_reap();
+			if (work & WORK_NMI)
+				nmi_report();
+			if (work & WORK_SCHED)
+				schedule();
+			continue;
+		}
 		if (v->is_idle) {
 			cpu->in_window = true;
 			/* No interrupt comes between sti and hlt: no wakeup

@@ -21,8 +21,6 @@
 #define __initdata	__section(".init.data")
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, member) \
-	((type *)((char *)(p) - offsetof(type, member)))
 
 #define min(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); \
 		     a_ < b_ ? a_ : b_; })

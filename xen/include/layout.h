@@ -51,10 +51,7 @@
 #define SYSCALL32_STUB_OFF	0x40	/* CSTAR's entry in page 0 */
 #define PERCPU_PAGES		0xf557	/* those that exist */
 #define PERCPU_CPU_OFF		0x1000
-#define PERCPU_DF_TOP		0x5000
-#define PERCPU_NMI_TOP		0x7000
-#define PERCPU_MC_TOP		0x9000
-#define PERCPU_DB_TOP		0xb000
+#define PERCPU_IST_TOP(n)	(0x3000 + (n) * 0x2000)	/* IST_DF and so on */
 #define PERCPU_STACK_TOP	0x10000
 
 /* Device registers and ACPI tables: vmap_io() hands out addresses here. */
@@ -63,7 +60,6 @@
 
 #define FRAMETABLE_BASE		0xffff82a000000000
 #define DIRECTMAP_BASE		0xffff830000000000
-#define DIRECTMAP_END		0xffff880000000000
 
 /*
  * Selectors.  The guest's own GDT takes pages 0 to 13; page 14 is ours, one
@@ -72,6 +68,7 @@
 #define GDT_RESERVED_PAGE	14
 #define SEL_HYP_CS		0xe008
 #define SEL_HYP_DS		0xe010
+#define SEL_BOOT_CS		0xe018	/* 32-bit, in the first GDT only */
 #define SEL_RING3_CS32		0xe023
 #define SEL_RING3_SS		0xe02b
 #define SEL_RING3_CS64		0xe033

@@ -38,16 +38,6 @@ static inline bool mfn_eq(mfn_t a, mfn_t b)
 	return a.m == b.m;
 }
 
-/*
- * A pointer into guest virtual memory.  Only mm/guestmem.c may follow it;
- * everybody else copies through copy_from_guest() and its relatives.
- */
-#ifdef __CHECKER__
-#define __guest __attribute__((noderef, address_space(1)))
-#else
-#define __guest
-#endif
-
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The processor: control registers, MSRs, atomic operations.  Numbers from
- * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.  Host unit tests
- * put a stand-in for this file first on the include path.
+ * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.
  */
 #ifndef XEN_X86_H
 #define XEN_X86_H
@@ -10,14 +9,8 @@
 #include <types.h>
 #include <compiler.h>
 
-#define X86_CR0_PE	(1UL << 0)
-#define X86_CR0_MP	(1UL << 1)
 #define X86_CR0_TS	(1UL << 3)
-#define X86_CR0_ET	(1UL << 4)
-#define X86_CR0_NE	(1UL << 5)
 #define X86_CR0_WP	(1UL << 16)
-#define X86_CR0_AM	(1UL << 18)
-#define X86_CR0_PG	(1UL << 31)
 
 #define X86_CR4_TSD	(1UL << 2)
 #define X86_CR4_DE	(1UL << 3)
@@ -48,23 +41,13 @@
 #define X86_EFLAGS_ID	(1UL << 21)
 
 /* Exception vectors. */
-#define X86_EXC_DB 1
-#define X86_EXC_NMI 2
-#define X86_EXC_BP 3
-#define X86_EXC_OF 4
-#define X86_EXC_UD 6
-#define X86_EXC_NM 7
-#define X86_EXC_DF 8
-#define X86_EXC_TS 10
-#define X86_EXC_GP 13
-#define X86_EXC_PF 14
-#define X86_EXC_MC 18
+enum {
+	X86_EXC_DB = 1, X86_EXC_NMI, X86_EXC_BP, X86_EXC_OF, X86_EXC_UD = 6,
+	X86_EXC_NM, X86_EXC_DF, X86_EXC_TS = 10, X86_EXC_GP = 13, X86_EXC_PF,
+	X86_EXC_MC = 18,
+};
 
-#define PFEC_P		(1U << 0)
-#define PFEC_W		(1U << 1)
-#define PFEC_U		(1U << 2)
-#define PFEC_RSVD	(1U << 3)
-#define PFEC_I		(1U << 4)
+enum { PFEC_P = 1, PFEC_W = 2, PFEC_U = 4, PFEC_RSVD = 8, PFEC_I = 16 };
 
 #define MSR_TSC			0x10
 #define MSR_PLATFORM_ID		0x17
@@ -79,15 +62,10 @@
 #define MSR_PAT			0x277
 #define MSR_TSC_DEADLINE	0x6e0
 #define MSR_X2APIC_BASE		0x800
-#define MSR_EFER		0xc0000080
-#define MSR_STAR		0xc0000081
-#define MSR_LSTAR		0xc0000082
-#define MSR_CSTAR		0xc0000083
-#define MSR_SFMASK		0xc0000084
-#define MSR_FS_BASE		0xc0000100
-#define MSR_GS_BASE		0xc0000101
-#define MSR_KERNEL_GS_BASE	0xc0000102
-#define MSR_TSC_AUX		0xc0000103
+enum {
+	MSR_EFER = 0xc0000080, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+};
 
 #define EFER_SCE	(1UL << 0)
 #define EFER_LME	(1UL << 8)
@@ -132,12 +110,13 @@ static inline u64 read_cr##n(void) \
 static inline void write_cr##n(u64 v) \
 { __asm__ volatile("mov %0,%%cr" #n :: "r"(v) : "memory"); }
 DEFINE_CR(0) DEFINE_CR(2) DEFINE_CR(3) DEFINE_CR(4)
-#undef DEFINE_CR
 
 static inline void invlpg(u64 va)
 {
 	__asm__ volatile("invlpg (%0)" :: "r"(va) : "memory");
 }
+
+#define clflush(p)	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory")
 
 #define DEFINE_IO(sfx, type) \
 static inline type in##sfx(u16 port) \
@@ -146,16 +125,9 @@ static inline type in##sfx(u16 port) \
 static inline void out##sfx(u16 port, type v) \
 { __asm__ volatile("out" #sfx " %0,%1" :: "a"(v), "Nd"(port)); }
 DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
-#undef DEFINE_IO
 
 #define wbinvd()	__asm__ volatile("wbinvd" ::: "memory")
 #define cpu_relax()	__asm__ volatile("pause" ::: "memory")
-#define irq_disable()	__asm__ volatile("cli" ::: "memory")
-
-static inline void clflush(const void *p)
-{
-	__asm__ volatile("clflush (%0)" :: "r"(p) : "memory");
-}
 
 /* Atomic operations: full barriers unless said otherwise. */
 #define cmpxchg(p, old, new)	__sync_val_compare_and_swap((p), (old), (new))
@@ -176,23 +148,13 @@ static inline bool test_bit(u64 nr, const volatile void *addr)
 }
 
 /* One instruction, so a guest that writes the same word cannot make us retry. */
-static inline bool atomic_test_and_set_bit(u64 nr, volatile void *addr)
-{
-	bool old;
-
-	__asm__ volatile("lock btsq %2,%1" : "=@ccc"(old),
-			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
-	return old;
-}
-
-static inline bool atomic_test_and_clear_bit(u64 nr, volatile void *addr)
-{
-	bool old;
-
-	__asm__ volatile("lock btrq %2,%1" : "=@ccc"(old),
-			 "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory");
-	return old;
-}
+#define DEFINE_TEST_AND(name, insn) \
+static inline bool atomic_test_and_##name##_bit(u64 nr, volatile void *addr) \
+{ bool old; \
+  __asm__ volatile("lock " insn " %2,%1" : "=@ccc"(old), \
+		   "+m"(*(volatile u64 *)addr) : "r"(nr) : "memory"); \
+  return old; }
+DEFINE_TEST_AND(set, "btsq") DEFINE_TEST_AND(clear, "btrq")
 
 #define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
 #define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */

@@ -22,7 +22,7 @@ static char words[sizeof(hypervisor_cmdline) + 1];
 static const char *const known[] = {
 	"com1", "com2", "console", "dom0_max_vcpus", "dom0_mem",
 	"dom0_vcpus_pin", "gnttab_max_frames", "gnttab_max_maptrack_frames",
-	"guest_loglvl", "loglvl", "maxcpus", "noreboot", "nosmp", "sched",
+	"guest_loglvl", "loglvl", "maxcpus", "noreboot", "nosmp",
 	"sched_credit_tslice_ms", "sched_ratelimit_us", "spec-ctrl",
 	/* Passed by GRUB's scripts, without meaning here: */
 	"placeholder", "real-mode", "edd",
@@ -117,8 +117,6 @@ bool cmdline_list_has(const char *name, const char *word)
 /* Names every word that means nothing here. */
 void __init cmdline_report_unknown(void)
 {
-	const char *sched = cmdline_get("sched");
-
 	for_each_word(w) {
 		size_t i = 0;
 
@@ -127,6 +125,4 @@ void __init cmdline_report_unknown(void)
 		if (i == ARRAY_SIZE(known))
 			printk("Command line: unknown option '%s' ignored\n", w);
 	}
-	if (sched && strcmp(sched, "credit"))
-		printk("Command line: sched=%s: only credit is here\n", sched);
 }

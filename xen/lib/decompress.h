@@ -23,9 +23,7 @@
 struct unpack {
 	const u8 *in, *in_end;
 	u8 *out, *out_start, *out_end;
-	void *scratch;		/* DECOMPRESS_SCRATCH bytes, zeroed */
 };
-#define DECOMPRESS_SCRATCH	(256 * 1024)
 
 /*
  * Unpacks by the magic number at u->in.  NULL when whole and, where the format
@@ -42,21 +40,6 @@ bool ungzip(struct unpack *u);
 
 /* IEEE CRC-32 as zlib and xz use it. */
 u32 crc32(const u8 *p, size_t n);
-
-static always_inline u64 load64(const void *p)
-{
-	return ((const struct { u64 v; } __packed *)p)->v;
-}
-
-static always_inline u32 load32(const void *p)
-{
-	return ((const struct { u32 v; } __packed *)p)->v;
-}
-
-static always_inline u16 load16(const void *p)
-{
-	return ((const struct { u16 v; } __packed *)p)->v;
-}
 
 /* len bytes of input are output as they stand; false if they do not fit. */
 static always_inline bool unpack_copy(struct unpack *u, size_t len)
@@ -102,7 +85,7 @@ static always_inline u64 bits_at(const struct bits *b, u64 pos)
 	u64 w = 0;
 
 	if (likely(b->end - p >= 8))
-		w = load64(p);
+		w = load_le(p, 8);
 	else
 		for (unsigned int i = 0; p < b->end; i += 8)
 			w |= (u64)*p++ << i;

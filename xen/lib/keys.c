@@ -27,14 +27,17 @@ static void key_registers(void)
 
 /* Counts every reference from scratch and compares; prints the result itself.
  * Meanwhile nothing runs but the vCPU that asks, which is in the hypervisor.
- * Two CPUs at it would pause each other. */
+ * Two CPUs at it would pause each other, and a guest's vCPU may be waited for
+ * by Dom0's that we would wait for. */
 static void key_recount(void)
 {
 	static u32 busy;
 	struct domain *d;
 
-	if (xchg(&busy, 1))
+	if ((!current->is_idle && current->domain != dom0) || xchg(&busy, 1)) {
+		printk("Not now: a guest runs here\n");
 		return;
+	}
 	for_each_domain(d)
 		domain_pause(d);
 	frames_recount();

@@ -14,17 +14,13 @@
  * Levels as in loglvl= : a line is shown when its level is at most the
  * threshold (default: warning; `loglvl=all` shows debug).
  */
-#define LOG_ALWAYS	(-1)
-#define LOG_ERR		0
-#define LOG_WARN	1
-#define LOG_INFO	2
-#define LOG_DEBUG	3
+enum { LOG_ALWAYS = -1, LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct domain;
 
 /*
  * Formatted output to the log ring and the console.  Conversions: %d %u %x %c
- * %s %p with l, ll, z, width, 0 and #.  A line gets the prefix "(XEN) ".  Any
+ * %s %p with l, ll, z, width and 0.  A line gets the prefix "(XEN) ".  Any
  * context, NMI included.
  */
 #define printk(...)	log_at(LOG_ALWAYS, __VA_ARGS__)
@@ -48,6 +44,14 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *find);
+/* A little-endian number of so many bytes, aligned or not. */
+static always_inline u64 load_le(const void *p, size_t bytes)
+{
+	u64 v = 0;
+
+	__builtin_memcpy(&v, p, bytes);
+	return v;
+}
 /* Copies at most size-1 bytes (size > 0), terminates; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size);
 /* Base 0, 8, 10 or 16; *end is the first character not used.  Wraps. */
@@ -98,11 +102,9 @@ enum lock_order {
 	LOCK_PAGES_DOMAIN,	/* struct domain.page_lock: its list of frames */
 	LOCK_HEAP,		/* mm/heap.c */
 	LOCK_PAGES,		/* mm/pages.c: free lists */
-	LOCK_XENMAP,		/* mm/xenmap.c */
-	LOCK_SCHED,		/* sched/: a CPU's run queue */
-	LOCK_TIMER,		/* sched/timer.c: a CPU's deadlines */
-	LOCK_IRQ,		/* cpu/irq.c, ioapic.c: hardware vectors */
-	LOCK_CONSOLE,		/* dev/console.c: innermost */
+	LOCK_SCHED,		/* sched/sched.c */
+	LOCK_TIMER,		/* sched/timer.c */
+	LOCK_IRQ,		/* cpu/irq.c, dev/pci.c: hardware registers */
 };
 /* Two locks of the same order may be held if taken in address order. */
 

@@ -31,7 +31,7 @@ static void show_address(u64 addr)
 		return;
 	for (; i + 1 < symbol_count && symbol_addr[i + 1] <= (u32)addr; i++)
 		name += strlen(name) + 1;
-	printk("  %016lx %s+%#x\n", addr, name, (u32)addr - symbol_addr[i]);
+	printk("  %016lx %s+0x%x\n", addr, name, (u32)addr - symbol_addr[i]);
 }
 
 /* From sp to the end of the stack that it points into, if it is one. */
@@ -66,7 +66,7 @@ void show_regs(const struct regs *r)
 	printk("rbp %016lx  r8  %016lx  r9  %016lx\n", r->rbp, r->r8, r->r9);
 	printk("r10 %016lx  r11 %016lx  r12 %016lx\n", r->r10, r->r11, r->r12);
 	printk("r13 %016lx  r14 %016lx  r15 %016lx\n", r->r13, r->r14, r->r15);
-	printk("cr2 %016lx  cr3 %016lx  vector %u error %#x\n",
+	printk("cr2 %016lx  cr3 %016lx  vector %u error 0x%x\n",
 	       read_cr2(), read_cr3(), (u8)r->entry_vector, r->error_code);
 	if (regs_from_guest(r))
 		return;
@@ -77,15 +77,12 @@ void show_regs(const struct regs *r)
 /* Nothing more can be done: the operator's `noreboot` says what follows. */
 void machine_end(void)
 {
-	u64 end = rdtsc() + 5000 * boot_cpu.tsc_khz;	/* to be read */
-
 	if (cmdline_bool("noreboot") > 0) {
 		printk("Stopped (noreboot). Reset the machine.\n");
 		machine_halt();
 	}
 	printk("Reboot in five seconds\n");
-	while (rdtsc() < end)
-		cpu_relax();
+	pause_ms(5000);
 	machine_restart();
 }
 
@@ -93,16 +90,12 @@ void machine_end(void)
 void panic(const char *fmt, ...)
 {
 	static u32 panicking;
-	unsigned int cpu;
 	va_list ap;
 
-	irq_disable();
 	while (xchg(&panicking, 1U))
 		__asm__ volatile("hlt");
+	cpu_stop_others();
 	console_force_unlock();
-	/* Others stop where they are: an INIT leaves them waiting for ever. */
-	for_each_cpu(cpu, cpus_online & ~(1UL << smp_processor_id()))
-		apic_send_ipi(cpu, IPI_INIT);
 	printk("\n*** Panic: ");
 	va_start(ap, fmt);
 	vprintk(fmt, ap);

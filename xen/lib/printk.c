@@ -39,9 +39,9 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	struct out o = { buf, size, 0 };
 
 	for (const char *f = fmt; *f; f++) {
-		bool zero = false, hash = false, wide = false;
+		bool zero, wide = false, minus = false;
 		char text[24], *digit = text + sizeof(text);
-		const char *body = text, *lead = "";
+		const char *body = text;
 		size_t width, n = 1;
 		s64 fill;
 		u64 v;
@@ -50,10 +50,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			put(&o, *f, 1);
 			continue;
 		}
-		for (f++; *f == '0' || *f == '#'; f++) {
-			zero |= *f == '0';
-			hash |= *f == '#';
-		}
+		zero = *++f == '0';
 		width = strtoull(f, &f, 10);
 		for (; *f == 'l' || *f == 'z'; f++)
 			wide = true;
@@ -66,11 +63,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 
 			v = wide || *f == 'p' ? va_arg(ap, u64) :
 			    *f == 'd' ? (u64)va_arg(ap, int) : va_arg(ap, u32);
-			lead = hash && v ? "0x" : "";
-			if (*f == 'd' && (s64)v < 0) {
-				lead = "-";
-				v = -v;
-			}
+			minus = *f == 'd' && (s64)v < 0;
+			v = minus ? -v : v;
 			do
 				*--digit = "0123456789abcdef"[v % base];
 			while (v /= base);
@@ -79,10 +73,9 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		} else {	/* 'c', and "%%" */
 			text[0] = *f == 'c' ? (char)va_arg(ap, int) : *f;
 		}
-		fill = (s64)(width - n - strlen(lead));
+		fill = (s64)(width - n - minus);
 		put(&o, ' ', zero ? 0 : fill);
-		while (*lead)
-			put(&o, *lead++, 1);
+		put(&o, '-', minus);
 		put(&o, '0', zero ? fill : 0);
 		for (; n; n--)
 			put(&o, *body++, 1);

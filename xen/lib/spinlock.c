@@ -3,9 +3,9 @@
  * Ticket locks.
  *
  * Invariant: a CPU only ever waits for a lock whose order number is at least
- * that of every lock it holds (debug builds check it against the per-CPU
- * list of orders), so no circle of waiters can form.  A waiter serves
- * shootdown and call requests, so a holder may wait for such a request.
+ * that of every lock it holds (debug builds count the locks of each order), so
+ * no circle of waiters can form.  A waiter serves shootdown and call requests,
+ * so a holder may wait for such a request.
  *
  * Interrupts are off throughout; NMI and machine-check handlers take no lock.
  * A guest can make a lock busy but not held for long: holders do a bounded
@@ -13,35 +13,21 @@
  */
 #include <cpu/cpu.h>
 
-/* Before waiting for the lock. */
-static void order_check(const struct spinlock *l)
+/*
+ * Each order has four bits of the CPU's count of locks held, so the orders
+ * above one are what a shift leaves.
+ */
+static void order_check(const struct spinlock *l, bool take)
 {
-	struct cpu *c = this_cpu();
+	u64 *held = &this_cpu()->locks_held, one = 1UL << 4 * l->order;
 
-	for (u32 i = 0; DEBUG_BUILD && i < c->lock_depth; i++)
-		if (c->lock_stack[i] > l->order)
-			panic("lock %p of order %u taken under one of order %u",
-			      l, l->order, c->lock_stack[i]);
-}
-
-/* Taken, or given back: in any order. */
-static void order_note(const struct spinlock *l, bool taken)
-{
-	struct cpu *c = this_cpu();
-	u32 i = 0;
-
+	_Static_assert(LOCK_IRQ < 15, "four bits each, and none beyond");
 	if (!DEBUG_BUILD)
 		return;
-	BUG_ON(taken && c->lock_depth == sizeof(c->lock_stack));
-	if (taken) {
-		c->lock_stack[c->lock_depth++] = (u8)l->order;
-		return;
-	}
-	while (i < c->lock_depth && c->lock_stack[i] != l->order)
-		i++;
-	if (i == c->lock_depth)
-		panic("lock %p of order %u released but not held", l, l->order);
-	c->lock_stack[i] = c->lock_stack[--c->lock_depth];
+	if (take ? *held >= one << 4 : !(*held & one * 15))
+		panic("lock %p of order %u: %s, held %lx", l, l->order,
+		      take ? "taken under a higher one" : "not held", *held);
+	*held += take ? one : -one;
 }
 
 /* Apart, so that the common case needs no registers saved. */
@@ -58,16 +44,15 @@ void spin_lock(struct spinlock *l)
 {
 	u32 old;
 
-	order_check(l);
+	order_check(l, true);
 	old = __atomic_fetch_add(&l->word, 1U << 16, __ATOMIC_ACQUIRE);
 	if (unlikely((u16)old != old >> 16))
 		spin_wait(l, old >> 16);
-	order_note(l, true);
 }
 
 /* Gives it to the next in line. */
 void spin_unlock(struct spinlock *l)
 {
-	order_note(l, false);
+	order_check(l, false);
 	store_release(&l->owner, (u16)(l->owner + 1));
 }

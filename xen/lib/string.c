@@ -136,8 +136,7 @@ u64 strtoull(const char *s, const char **end, int base)
 			break;
 		value = value * base + (digit - digits);
 	}
-	if (end)
-		*end = s;
+	*end = s;
 	return value;
 }
 

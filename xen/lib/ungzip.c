@@ -108,14 +108,6 @@ static bool inflate_stored(struct inflate *s)
 	return s->u->in <= s->u->in_end && unpack_copy(s->u, len);
 }
 
-static bool inflate_fixed(struct inflate *s)
-{
-	for (unsigned int i = 0; i < MAX_LITLEN; i++)
-		s->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
-	memset(s->lens + MAX_LITLEN, 5, MAX_DIST);
-	return inflate_codes(s, MAX_LITLEN, MAX_DIST);
-}
-
 static bool inflate_dynamic(struct inflate *s)
 {
 	static const u8 order[19] = {
@@ -150,18 +142,24 @@ static bool inflate_block(struct inflate *s, u32 type)
 {
 	switch (type) {
 	case 0: return inflate_stored(s);
-	case 1: return inflate_fixed(s);
+	case 1:
+		for (unsigned int i = 0; i < MAX_LITLEN; i++)
+			s->lens[i] = i < 144 ? 8 : i < 256 ? 9 :
+				     i < 280 ? 7 : 8;
+		memset(s->lens + MAX_LITLEN, 5, MAX_DIST);
+		return inflate_codes(s, MAX_LITLEN, MAX_DIST);
 	case 2: return inflate_dynamic(s);
-	default: return false;
 	}
+	return false;
 }
 
 bool ungzip(struct unpack *u)
 {
-	struct inflate *s = u->scratch;
+	static struct inflate state __section(".bss.init");
+	struct inflate *s = &state;
+	size_t n;
 	bool last;
 
-	_Static_assert(sizeof(*s) <= DECOMPRESS_SCRATCH, "scratch too small");
 	if (u->in_end - u->in < 18 || u->in[2] != 8 || u->in[3] & ~8)
 		return false;
 	s->b = (struct bits){ u->in + 10, u->in_end, 0 };
@@ -177,6 +175,7 @@ bool ungzip(struct unpack *u)
 		if (u->in_end - u->in < 8)
 			return false;
 	} while (!last);
-	return load32(u->in) == crc32(u->out_start, u->out - u->out_start) &&
-	       load32(u->in + 4) == (u32)(u->out - u->out_start);
+	n = u->out - u->out_start;
+	return load_le(u->in, 4) == crc32(u->out_start, n) &&
+	       load_le(u->in + 4, 4) == (u32)n;
 }

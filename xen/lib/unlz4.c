@@ -22,7 +22,7 @@ static size_t lz4_length(struct unpack *u, size_t len)
 bool unlz4(struct unpack *u)
 {
 	for (u->in += 4; u->in_end - u->in >= 4 && u->out < u->out_end; ) {
-		const u8 *end = u->in + 4 + load32(u->in);
+		const u8 *end = u->in + 4 + load_le(u->in, 4);
 
 		if (end > u->in_end)
 			return false;
@@ -36,7 +36,7 @@ bool unlz4(struct unpack *u)
 				break;
 			if (end - u->in < 2)
 				return false;
-			dist = load16(u->in);
+			dist = load_le(u->in, 2);
 			u->in += 2;
 			if (!unpack_match(u, dist,
 					  lz4_length(u, token & 15) + 4))

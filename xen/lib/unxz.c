@@ -172,7 +172,7 @@ static bool lzma_chunk(struct lzma *s, size_t in_len, size_t n)
 	if (in_len < 5 || in_len > (size_t)(u.in_end - u.in) ||
 	    n > (size_t)(u.out_end - u.out))
 		return false;
-	rc.code = __builtin_bswap32(load32(u.in + 1));
+	rc.code = __builtin_bswap32(load_le(u.in + 1, 4));
 	memcpy(rep, s->rep, sizeof(rep));
 	while (u.out < stop) {
 		size_t pos = u.out - dict;
@@ -301,7 +301,7 @@ static void x86_filter(u8 *buf, size_t n)
 			near = near << 1 | 1;
 			continue;
 		}
-		operand = load32(buf + i + 1) - (i + 5);
+		operand = load_le(buf + i + 1, 4) - (i + 5);
 		if (back && sign_byte(operand >> (24 - back * 8) & 0xff)) {
 			/* The packer inverted these, for the same reason. */
 			operand ^= (1U << (32 - back * 8)) - 1;
@@ -347,14 +347,14 @@ static bool xz_block(struct lzma *s)
 		return false;
 	if (x86)
 		x86_filter(out, u->out - out);
-	return crc32(out, u->out - out) == load32(u->in - 4);
+	return crc32(out, u->out - out) == load_le(u->in - 4, 4);
 }
 
 bool unxz(struct unpack *u)
 {
-	struct lzma *s = u->scratch;
+	static struct lzma state __section(".bss.init");
+	struct lzma *s = &state;
 
-	_Static_assert(sizeof(*s) <= DECOMPRESS_SCRATCH, "scratch too small");
 	if (u->in_end - u->in < 12 || u->in[6] || u->in[7] != 1)
 		return false;
 	s->u = u;

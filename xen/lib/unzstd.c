@@ -270,7 +270,7 @@ static bool read_literals(struct zstd *z)
 	if (!in || in > u->in || n < 3 * part)
 		return false;
 	for (unsigned int i = format ? 0 : 3; i < 3; i++, in = stop) {
-		stop = in + load16(sizes + 2 * i);
+		stop = in + load_le(sizes + 2 * i, 2);
 		if (stop > u->in || !huf_stream(z, in, stop, out, part))
 			return false;
 		out += part;
@@ -405,7 +405,7 @@ static u64 xxh64(const u8 *p, size_t n)
 
 	for (; left >= 32; left -= 32)
 		for (unsigned int i = 0; i < 4; i++, p += 8)
-			v[i] = xxh_round(v[i], load64(p));
+			v[i] = xxh_round(v[i], load_le(p, 8));
 	if (n >= 32) {
 		h = rotl(v[0], 1) + rotl(v[1], 7) + rotl(v[2], 12) +
 		    rotl(v[3], 18);
@@ -414,9 +414,9 @@ static u64 xxh64(const u8 *p, size_t n)
 	}
 	h += n;
 	for (; left >= 8; left -= 8, p += 8)
-		h = rotl(h ^ xxh_round(0, load64(p)), 27) * XXH_P1 + XXH_P4;
+		h = rotl(h ^ xxh_round(0, load_le(p, 8)), 27) * XXH_P1 + XXH_P4;
 	for (; left >= 4; left -= 4, p += 4)
-		h = rotl(h ^ load32(p) * XXH_P1, 23) * XXH_P2 + XXH_P3;
+		h = rotl(h ^ load_le(p, 4) * XXH_P1, 23) * XXH_P2 + XXH_P3;
 	for (; left; left--, p++)
 		h = rotl(h ^ *p * XXH_P5, 11) * XXH_P1;
 	h = (h ^ h >> 33) * XXH_P2;
@@ -426,11 +426,11 @@ static u64 xxh64(const u8 *p, size_t n)
 
 bool unzstd(struct unpack *u)
 {
-	struct zstd *z = u->scratch;
+	static struct zstd state __section(".bss.init");
+	struct zstd *z = &state;
 	u32 head;
 	u8 flags;
 
-	_Static_assert(sizeof(*z) <= DECOMPRESS_SCRATCH, "scratch too small");
 	if (u->in_end - u->in < 6)
 		return false;
 	/* Magic, flags, window unless single segment, content size. */
@@ -439,6 +439,7 @@ bool unzstd(struct unpack *u)
 						   : !!(flags & 0x20));
 	if (flags & 0xb)		/* reserved, or a dictionary */
 		return false;
+	memset(z, 0, sizeof(*z));
 	z->u = u;
 	memcpy(z->repeat, (const u32[]){ 1, 4, 8 }, sizeof(z->repeat));
 	for (unsigned int k = 0; k < 3; k++) {
@@ -475,6 +476,6 @@ bool unzstd(struct unpack *u)
 	} while (!(head & 1));
 	return !(flags & 4) ||
 	       (u->in_end - u->in >= 4 &&
-		load32(u->in) ==
+		load_le(u->in, 4) ==
 			(u32)xxh64(u->out_start, u->out - u->out_start));
 }

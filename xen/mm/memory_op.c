@@ -264,7 +264,7 @@ static long machphys_mapping(u64 arg)
 }
 
 struct host_map {
-	struct e820_entry e[E820_MAX + ARRAY_SIZE(acpi.ioapic) + 2];
+	struct e820_entry e[E820_MAX + ARRAY_SIZE(acpi.ioapic) + 1];
 	u32 nr;
 };
 
@@ -295,9 +295,8 @@ static long machine_memory_map(u64 arg)
 		return deny(-XEN_EFAULT);
 	memcpy(h.e, boot_info.map, sizeof(boot_info.map));
 	for (unsigned int i = 0; i < acpi.nr_ioapic; i++)
-		reserve(&h, acpi.ioapic[i].address & PAGE_MASK, PAGE_SIZE);
+		reserve(&h, acpi.ioapic[i].pa & PAGE_MASK, PAGE_SIZE);
 	reserve(&h, 0xfee00000, 0x100000);
-	reserve(&h, acpi.lapic & PAGE_MASK, PAGE_SIZE);
 	if (m.nr_entries < h.nr)
 		return deny(-XEN_EINVAL);
 	m.nr_entries = h.nr;

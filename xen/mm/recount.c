@@ -33,7 +33,7 @@ static unsigned long differ;
 static void compare(const char *what, u64 id, u64 stored, u64 counted)
 {
 	if (stored != counted && differ++ < MAX_LINES)
-		printk("recount DIFFERS: %s %#lx: has %#lx, counted %#lx\n",
+		printk("recount DIFFERS: %s %lx: has %lx, counted %lx\n",
 		       what, id, stored, counted);
 }
 
