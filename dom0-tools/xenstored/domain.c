@@ -96,88 +96,46 @@ void domain_drop(domid_t domid)
 	free(d);
 }
 
-/* Paths of nodes to be cleaned, as many as fit. */
-struct domain_list {
-	domid_t domid;
-	unsigned int used;
-	char paths[16 * PATH_ROOM];
-};
-
-static bool domain_mentioned(const struct blob *perms, domid_t domid)
+/* Removes the traces of a domain from one node of the tree, which was n. */
+static bool domain_clean_fn(void *arg, const char *path, const struct node *n)
 {
+	domid_t domid = *(domid_t *)arg;
+	struct blob *rest = perms_without(n->perms, domid);
+	int rc = rest ? 0 : -ENOMEM;
+
+	if (rest != n->perms && tree_find(tree_main.root, path)) {
+		if (n->perms->perm[0].domid == domid && path[1])
+			rc = tree_remove(&tree_main, path);
+		else if (rest)
+			rc = tree_set(&tree_main, path, NULL, rest);
+		if (!rc)
+			state_node(path, tree_find(tree_main.root, path));
+	}
+	blob_put(rest);
+	return !rc;
+}
+
+/* Removes all traces of domid; false: no memory, there may be more. */
+static bool domain_clean(domid_t domid)
+{
+	struct node *was = node_get(tree_main.root);
+	bool ok = tree_walk(was, "/", domain_clean_fn, &domid);
+	struct blob *rest;
 	unsigned int i;
 
-	for (i = 0; i < perms_count(perms); i++)
-		if (perms->perm[i].domid == domid)
-			return true;
-	return false;
-}
-
-static bool domain_list_fn(void *arg, const char *path, const struct node *n)
-{
-	struct domain_list *l = arg;
-	size_t len = strlen(path) + 1;
-
-	if (!domain_mentioned(n->perms, l->domid))
-		return true;
-	if (len > sizeof(l->paths) - l->used)
-		return false;
-	memcpy(l->paths + l->used, path, len);
-	l->used += len;
-	return true;
-}
-
-static int domain_clean_node(const char *path, domid_t domid)
-{
-	const struct node *n = tree_find(tree_main.root, path);
-	struct blob *rest;
-	int rc;
-
-	if (!n)
-		return 0;	/* went with one above */
-	if (n->perms->perm[0].domid == domid && path[1]) {
-		rc = tree_remove(&tree_main, path);
-	} else {
-		rest = perms_without(n->perms, domid);
-		rc = rest ? tree_set(&tree_main, path, NULL, rest) : -ENOMEM;
-		blob_put(rest);
+	node_put(was);
+	if (ok)
+		tally_forget(&tree_main.tally, domid);
+	for (i = 0; i < ARRAY_SIZE(specials) && ok; i++) {
+		rest = perms_without(specials[i].perms, domid);
+		ok = rest;
+		if (!ok)
+			break;
+		blob_put(specials[i].perms);
+		specials[i].perms = rest;
+		state_special(&specials[i]);
 	}
-	if (!rc)
-		state_node(path, tree_find(tree_main.root, path));
-	return rc;
-}
-
-/* Removes all traces of domid from the tree. */
-static int domain_clean(domid_t domid)
-{
-	static struct domain_list l;
-	struct blob *rest;
-	unsigned int at;
-	bool all;
-	int rc;
-
-	do {
-		l.domid = domid;
-		l.used = 0;
-		all = tree_walk(tree_main.root, "/", domain_list_fn, &l);
-		for (at = 0; at < l.used; at += strlen(l.paths + at) + 1) {
-			rc = domain_clean_node(l.paths + at, domid);
-			if (rc)
-				return rc;
-		}
-	} while (!all);
-	tally_forget(&tree_main.tally, domid);
-	for (at = 0; at < ARRAY_SIZE(specials); at++) {
-		if (!domain_mentioned(specials[at].perms, domid))
-			continue;
-		rest = perms_without(specials[at].perms, domid);
-		if (!rest)
-			return -ENOMEM;
-		blob_put(specials[at].perms);
-		specials[at].perms = rest;
-		state_special(&specials[at]);
-	}
-	return 0;
+	return ok;
 }
 
 /* Lets go of a domain and of what it left behind. */
@@ -195,7 +153,7 @@ void domain_release(domid_t domid)
 		for (t = c->txns; t; t = t->next)
 			t->retry = true;
 	}
-	if (domain_clean(domid)) {
+	if (!domain_clean(domid)) {
 		/* Known again, so that the next scan tries again. */
 		log_warn("domain %u: no memory to clean up", domid);
 		domain_get(domid);

@@ -23,16 +23,13 @@
  * Values and lists of permissions are counted blobs, shared between nodes and
  * snapshots; a change makes a new one.
  *
- * A function that fails for want of memory has changed no content.  Nothing
- * recurses: depth is chosen by clients.
+ * A function that fails for want of memory has changed no content.  What
+ * recurses goes as deep as the longest path has components, some 1,500.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "xenstored.h"
-
-/* The deepest path is "/a/a/a...". */
-#define TREE_DEPTH	(XENSTORE_ABS_PATH_MAX / 2 + 1)
 
 struct tree tree_main;
 
@@ -114,13 +111,19 @@ struct blob *perms_inherit(struct blob *parent, const struct subject *who)
 
 /*
  * The list without the entries of domid, for when that domain is gone and
- * its number may come back; if it was the owner, the control domain is.
+ * its number may come back; if it was the owner, the control domain is.  With
+ * a reference; the same list if there are none.
  */
-struct blob *perms_without(const struct blob *perms, domid_t domid)
+struct blob *perms_without(struct blob *perms, domid_t domid)
 {
-	struct blob *rest = blob_new(perms->data, perms->len);
-	unsigned int i, n = 1;
+	unsigned int i = 0, n = 1;
+	struct blob *rest;
 
+	while (i < perms_count(perms) && perms->perm[i].domid != domid)
+		i++;
+	if (i == perms_count(perms))
+		return blob_get(perms);
+	rest = blob_new(perms->data, perms->len);
 	if (!rest)
 		return NULL;
 	if (rest->perm[0].domid == domid)
@@ -187,25 +190,16 @@ struct node *node_get(struct node *n)
  * referred to.  NULL is allowed. */
 void node_put(struct node *n)
 {
-	struct node *dead;
 	unsigned int i;
 
 	if (!n || --n->refs)
 		return;
-	n->dead = NULL;
-	for (; n; n = dead) {
-		dead = n->dead;
-		for (i = 0; i < n->nr_children; i++) {
-			if (--n->child[i]->refs)
-				continue;
-			n->child[i]->dead = dead;
-			dead = n->child[i];
-		}
-		blob_put(n->perms);
-		blob_put(n->value);
-		free(n->child);
-		free(n);
-	}
+	for (i = 0; i < n->nr_children; i++)
+		node_put(n->child[i]);
+	blob_put(n->perms);
+	blob_put(n->value);
+	free(n->child);
+	free(n);
 }
 
 /* Where the child `name` is among n's; or, if there is none, -1 minus where
@@ -520,38 +514,36 @@ int tree_remove(struct tree *t, const char *path)
 	return 0;
 }
 
+static bool tree_walk_at(const struct node *n, char *path, size_t len,
+			 tree_fn *fn, void *arg)
+{
+	const struct node *c;
+	unsigned int i;
+
+	path[len] = 0;
+	if (!fn(arg, len ? path : "/", n))
+		return false;
+	for (i = 0; i < n->nr_children; i++) {
+		c = n->child[i];
+		path[len] = '/';
+		memcpy(path + len + 1, c->name, c->name_len);
+		if (!tree_walk_at(c, path, len + 1 + c->name_len, fn, arg))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Calls fn(arg, path, node) for `top`, which is at path, and every node
  * below, parents first, until one call returns false; then so does this.  fn
- * must not change the tree nor walk.
+ * may change the tree only if `top` is of a snapshot.
  */
 bool tree_walk(const struct node *top, const char *path, tree_fn *fn,
 	       void *arg)
 {
-	static struct {
-		const struct node *node;
-		unsigned int next;	/* child to visit */
-		unsigned int len;	/* of its path */
-	} stack[TREE_DEPTH + 1], *s = stack;
-	static char name[PATH_ROOM + 1];
-	const struct node *n = top;
+	size_t len = path[1] ? strlen(path) : 0;
+	char name[PATH_ROOM];
 
-	s = stack;
-	s->len = path[1] ? strlen(path) : 0;
-	memcpy(name, path, s->len);
-	for (;;) {
-		s->node = n;
-		s->next = 0;
-		name[s->len] = 0;
-		if (!fn(arg, s->len ? name : "/", n))
-			return false;
-		while (s->next == s->node->nr_children)
-			if (s-- == stack)
-				return true;
-		n = s->node->child[s->next++];
-		name[s->len] = '/';
-		memcpy(name + s->len + 1, n->name, n->name_len);
-		s[1].len = s->len + 1 + n->name_len;
-		s++;
-	}
+	memcpy(name, path, len);
+	return tree_walk_at(top, name, len, fn, arg);
 }

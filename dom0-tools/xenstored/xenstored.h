@@ -52,7 +52,6 @@ struct node {
 	uint64_t value_gen;	/* when the value was last changed, ... */
 	uint64_t perms_gen;
 	uint64_t list_gen;
-	struct node *dead;	/* while being freed */
 	struct blob *value;	/* NULL: empty, and never set */
 	struct blob *perms;
 	struct node **child;	/* sorted by name */
@@ -80,7 +79,7 @@ void blob_put(struct blob *b);
 unsigned int perms_count(const struct blob *perms);
 struct blob *perms_inherit(struct blob *parent, const struct subject *who);
 unsigned int perms_for(const struct blob *perms, const struct subject *who);
-struct blob *perms_without(const struct blob *perms, domid_t domid);
+struct blob *perms_without(struct blob *perms, domid_t domid);
 int tree_init(struct tree *t);
 void tree_destroy(struct tree *t);
 struct node *node_get(struct node *n);
