@@ -114,8 +114,6 @@ char *store_read(struct store *s, struct arena *a, uint32_t tx,
 		 const char *path, unsigned int *len);
 int store_write(struct store *s, uint32_t tx, const char *path,
 		const void *value, unsigned int len);
-int store_printf(struct store *s, uint32_t tx, const char *path,
-		 const char *fmt, ...) PRINTF(4, 5);
 int store_mkdir(struct store *s, uint32_t tx, const char *path);
 int store_rm(struct store *s, uint32_t tx, const char *path);
 char **store_list(struct store *s, struct arena *a, uint32_t tx,

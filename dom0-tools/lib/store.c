@@ -13,7 +13,6 @@
  * begins it again, as it must be ready to do anyway.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +48,7 @@ struct store {
 	struct store_watch *watches;
 	struct store_event *events, **events_end;	/* not yet told */
 	struct loop_timer tell;		/* armed while there may be events */
-	struct wire_in in;		/* a message, and what came behind it */
-	unsigned int done;		/* length of that message */
+	struct wire_in in;		/* the last message */
 };
 
 static void store_readable(void *arg, unsigned int events);
@@ -61,7 +59,6 @@ static void store_disconnect(struct store *s)
 	loop_del(s->fd);
 	close(s->fd);
 	s->fd = -1;
-	s->in.used = s->done = 0;
 }
 
 static void store_queue_event(struct store *s)
@@ -82,36 +79,25 @@ static void store_queue_event(struct store *s)
 	loop_timer_set(&s->tell, 0);
 }
 
-/*
- * Reads until s->in begins with one whole message, the next one.  -EPIPE: the
- * daemon is gone.
- */
+/* Reads the next message into s->in.  -EPIPE: the daemon is gone. */
 static int store_receive(struct store *s)
 {
-	struct wire_in *in = &s->in;
+	unsigned int want;
 	ssize_t r;
 
-	in->used -= s->done;
-	memmove(in->bytes, in->bytes + s->done, in->used);
-	s->done = 0;
-	for (;;) {
-		if (in->used >= sizeof(in->hdr)) {
-			s->done = sizeof(in->hdr) + in->hdr.len;
-			if (in->hdr.len > XENSTORE_PAYLOAD_MAX)
-				break;
-			if (in->used >= s->done)
-				return 0;
-		}
-		r = read(s->fd, in->bytes + in->used,
-			 sizeof(in->bytes) - in->used);
+	s->in.used = 0;
+	while ((want = wire_wanted(&s->in))) {
+		r = want == ~0u ? 0 : read(s->fd, s->in.bytes + s->in.used,
+					   want);
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r <= 0)
-			break;
-		in->used += r;
+		if (r <= 0) {
+			store_disconnect(s);
+			return -EPIPE;
+		}
+		s->in.used += r;
 	}
-	store_disconnect(s);
-	return -EPIPE;
+	return 0;
 }
 
 /* Sends and waits; the answer stays in s->in.  -EPIPE: the daemon is gone. */
@@ -121,25 +107,21 @@ static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
 	struct xsd_sockmsg hdr = {
 		.type = type, .req_id = ++s->next_req, .tx_id = tx,
 	};
-	char buf[sizeof(hdr) + XENSTORE_PAYLOAD_MAX];
-	size_t len = sizeof(hdr), done;
-	ssize_t r;
+	struct iovec out[3] = { { &hdr, sizeof(hdr) } };
+	struct msghdr msg = { .msg_iov = out, .msg_iovlen = n + 1 };
+	size_t len = 0;
 
-	for (; n; n--, v++) {
-		if (v->iov_len > sizeof(buf) - len)
-			return -E2BIG;
-		memcpy(buf + len, v->iov_base, v->iov_len);
-		len += v->iov_len;
+	for (; n; n--) {
+		out[n] = v[n - 1];
+		len += v[n - 1].iov_len;
 	}
-	hdr.len = len - sizeof(hdr);
-	memcpy(buf, &hdr, sizeof(hdr));
-	for (done = 0; done < len; done += r) {
-		r = send(s->fd, buf + done, len - done, MSG_NOSIGNAL);
-		if (r < 0 && errno != EINTR) {
-			store_disconnect(s);
-			return -EPIPE;
-		}
-		r = r < 0 ? 0 : r;
+	if (len > XENSTORE_PAYLOAD_MAX)
+		return -E2BIG;
+	hdr.len = len;
+	/* The kernel takes so little whole or not at all. */
+	if (sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0) {
+		store_disconnect(s);
+		return -EPIPE;
 	}
 	do {
 		if (store_receive(s))
@@ -148,8 +130,6 @@ static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
 			store_queue_event(s);
 	} while (s->in.hdr.type == XS_WATCH_EVENT ||
 		 s->in.hdr.req_id != s->next_req);
-	if (s->in.used > s->done)
-		loop_timer_set(&s->tell, 0);
 	if (s->in.hdr.type == type)
 		return 0;
 	if (s->in.hdr.type != XS_ERROR ||
@@ -196,16 +176,12 @@ static void store_readable(void *arg, unsigned int events)
 	struct store *s = arg;
 
 	(void)events;
-	do {
-		if (store_receive(s)) {
-			if (store_ensure(s, STORE_PATIENCE))
-				fatalx("xenstored is gone and does not come "
-				       "back");
-			return;
-		}
+	if (!store_receive(s)) {
 		if (s->in.hdr.type == XS_WATCH_EVENT)
 			store_queue_event(s);
-	} while (s->in.used > s->done);
+	} else if (store_ensure(s, STORE_PATIENCE)) {
+		fatalx("xenstored is gone and does not come back");
+	}
 }
 
 static void store_tell(void *arg)
@@ -214,8 +190,6 @@ static void store_tell(void *arg)
 	struct store_event *e;
 	struct store_watch *w;
 
-	if (s->in.used > s->done)	/* came behind an answer */
-		store_readable(s, LOOP_IN);
 	while ((e = s->events)) {
 		s->events = e->next;
 		if (!s->events)
@@ -293,22 +267,6 @@ int store_write(struct store *s, uint32_t tx, const char *path,
 	return store_talk(s, XS_WRITE, tx, v, 2);
 }
 
-/* The same with a formatted value. */
-int store_printf(struct store *s, uint32_t tx, const char *path,
-		 const char *fmt, ...)
-{
-	char value[XENSTORE_PAYLOAD_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(value, sizeof(value), fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(value))
-		return -E2BIG;
-	return store_write(s, tx, path, value, n);
-}
-
 /* Makes sure that a node exists. */
 int store_mkdir(struct store *s, uint32_t tx, const char *path)
 {
@@ -322,45 +280,23 @@ int store_rm(struct store *s, uint32_t tx, const char *path)
 }
 
 /*
- * The names of a node's children: *n pointers, in the arena.  They come in
- * parts, and all over again if the node changes in between.  NULL with errno.
+ * The names of a node's children, of a list that fits into one message: *n
+ * pointers, in the arena.  NULL with errno.
  */
 char **store_list(struct store *s, struct arena *a, uint32_t tx,
 		  const char *path, unsigned int *n)
 {
-	char *list = NULL, *more, generation[32], offset[16];
-	unsigned int len = 0, head, part;
-	const char **names;
-	int rc;
+	int rc = store_talk_string(s, XS_DIRECTORY, tx, path), count;
+	const char *list, **names;
 
-	do {
-		snprintf(offset, sizeof(offset), "%u", len);
-		rc = store_talk(s, XS_DIRECTORY_PART, tx, (struct iovec[2]){
-				STRING(path), STRING(offset) }, 2);
-		head = rc ? 0 : strnlen(s->in.payload, s->in.hdr.len) + 1;
-		if (rc || head >= s->in.hdr.len || head > sizeof(generation)) {
-			errno = rc ? -rc : EIO;
-			return NULL;
-		}
-		part = s->in.hdr.len - head;
-		if (len && strcmp(generation, s->in.payload))
-			part = len = 0;
-		strcpy(generation, s->in.payload);
-		more = arena_alloc(a, len + part + 1);
-		if (!more)
-			return NULL;
-		if (len)
-			memcpy(more, list, len);
-		memcpy(more + len, s->in.payload + head, part);
-		list = more;
-		len += part;
-		/* An empty name marks the end. */
-	} while (!len || list[len - 1] || (len > 1 && list[len - 2]));
-	len--;
-	*n = wire_strings(list, len, NULL, 0);
-	names = arena_alloc(a, (*n + 1) * sizeof(*names));
-	if (names)
-		wire_strings(list, len, names, *n);
+	count = rc ? 0 : wire_strings(s->in.payload, s->in.hdr.len, NULL, 0);
+	if (rc || count < 0) {
+		errno = rc ? -rc : EIO;
+		return NULL;
+	}
+	list = arena_copy(a, s->in.payload, s->in.hdr.len);
+	names = arena_alloc(a, (count + 1) * sizeof(*names));
+	*n = wire_strings(list, s->in.hdr.len, names, count);
 	return (char **)names;
 }
 

@@ -191,8 +191,8 @@ static const char *console_socket(const struct console *c)
 
 static int console_make_pty(struct console *c)
 {
+	char path[64], *name;
 	struct termios t;
-	char path[64];
 	int master;
 
 	if (openpty(&master, &c->pty_slave, NULL, NULL, NULL))
@@ -204,7 +204,8 @@ static int console_make_pty(struct console *c)
 	if (!viewer_new(c, &c->viewers, master, c->backlog.start))
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
-	return store_printf(store, 0, path, "%s", ptsname(master));
+	name = ptsname(master);
+	return store_write(store, 0, path, name, strlen(name));
 }
 
 static void console_disconnect(struct console *c)

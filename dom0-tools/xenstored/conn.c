@@ -104,17 +104,14 @@ int conn_feed(struct conn *c, const char *p, size_t len)
 {
 	unsigned int want, taken = 0, n;
 
-	for (;;) {
-		want = wire_wanted(&c->in);
-		if (want == ~0u)
-			return -EPROTO;
-		if (!want || taken == len)
-			break;
+	while ((want = wire_wanted(&c->in)) && want != ~0u && taken < len) {
 		n = want < len - taken ? want : len - taken;
 		memcpy(c->in.bytes + c->in.used, p + taken, n);
 		c->in.used += n;
 		taken += n;
 	}
+	if (want == ~0u)
+		return -EPROTO;
 	if (!want && !c->spare)
 		c->spare = msg_new(SPARE_ROOM);
 	if (!want && c->spare) {

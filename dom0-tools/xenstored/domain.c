@@ -129,11 +129,9 @@ static bool domain_clean(domid_t domid)
 	for (i = 0; i < ARRAY_SIZE(specials) && ok; i++) {
 		rest = perms_without(specials[i].perms, domid);
 		ok = rest;
-		if (!ok)
-			break;
-		blob_put(specials[i].perms);
-		specials[i].perms = rest;
-		state_special(&specials[i]);
+		if (ok)
+			special_set(&specials[i], rest);
+		blob_put(rest);
 	}
 	return ok;
 }

@@ -299,11 +299,8 @@ static int do_set_perms(struct request *r)
 		rc = tree_set(r->tree, r->path, NULL, perms);
 	if (!rc && !special)
 		request_changed(r, &old, TXN_SET_PERMS);
-	if (!rc && special) {
-		blob_put(special->perms);
-		special->perms = blob_get(perms);
-		state_special(special);
-	}
+	if (!rc && special)
+		special_set(special, perms);
 	blob_put(old.perms);
 out:
 	blob_put(perms);

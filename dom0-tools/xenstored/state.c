@@ -107,12 +107,6 @@ void state_node(const char *path, const struct node *n)
 		RECORD(R_NODE, STRING(path));
 }
 
-/* The permissions of a special path changed. */
-void state_special(const struct special *s)
-{
-	RECORD(R_NODE, STRING(s->name), BLOB(s->perms));
-}
-
 /* A domain, unless it is gone: how far its ring has been read, and what part
  * of a request waits.  STATE_NEW: its connection holds nothing else. */
 void state_domain(const struct domain *d, enum state_op op)
@@ -167,7 +161,8 @@ static void state_dump(void)
 	fwrite_unlocked(STATE_HEADER, sizeof(STATE_HEADER), 1, state_file);
 	state_size = sizeof(STATE_HEADER);
 	for (i = 0; i < ARRAY_SIZE(specials); i++)
-		state_special(&specials[i]);
+		state_node(specials[i].name,
+			   &(struct node){ .perms = specials[i].perms });
 	for (c = conns; c; c = c->next) {
 		if (!c->domain)
 			continue;
@@ -335,13 +330,11 @@ static bool load_node(const struct iovec *v)
 	for (i = 0; ok && i < n; i++)
 		ok = perms->perm[i].domid < DOMID_FIRST_RESERVED &&
 		     domain_get(perms->perm[i].domid);
-	if (ok && special) {
-		blob_put(special->perms);
-		special->perms = blob_get(perms);
-	} else if (ok) {
+	if (ok && special)
+		special_set(special, perms);
+	else if (ok)
 		ok = !tree_make(&tree_main, path, perms) &&
 		     !tree_set(&tree_main, path, value, perms);
-	}
 	blob_put(value);
 	blob_put(perms);
 	return ok;

@@ -212,13 +212,10 @@ static int node_slot(const struct node *n, const char *name, size_t len)
 	while (low < high) {
 		mid = (low + high) / 2;
 		c = n->child[mid];
-		order = memcmp(name, c->name,
-			       len < c->name_len ? len : c->name_len);
-		if (!order)
-			order = (len > c->name_len) - (len < c->name_len);
-		if (!order)
+		order = strncmp(name, c->name, len);
+		if (!order && c->name_len == len)
 			return mid;
-		if (order < 0)
+		if (order <= 0)		/* or it begins with name */
 			high = mid;
 		else
 			low = mid + 1;
@@ -248,20 +245,13 @@ static int node_insert(struct node *parent, struct node *n)
  * not too long. */
 bool path_valid(const char *path)
 {
-	static const bool allowed[256] = {
-		['a' ... 'z'] = true, ['A' ... 'Z'] = true,
-		['0' ... '9'] = true, ['-'] = true, ['/'] = true,
-		['_'] = true, ['@'] = true,
-	};
-	size_t i;
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz-/_@"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t len = strlen(path);
 
-	if (path[0] != '/')
-		return false;
-	for (i = 1; path[i]; i++)
-		if (!allowed[(unsigned char)path[i]] ||
-		    (path[i] == '/' && path[i - 1] == '/'))
-			return false;
-	return i == 1 || (path[i - 1] != '/' && i <= XENSTORE_ABS_PATH_MAX);
+	return path[0] == '/' && len <= XENSTORE_ABS_PATH_MAX &&
+	       strspn(path, allowed) == len && !strstr(path, "//") &&
+	       (len == 1 || path[len - 1] != '/');
 }
 
 /* How many bytes of a valid path, not "/", are its parent's path; 0 stands

@@ -47,6 +47,15 @@ struct special *watch_special(const char *name)
 						 : NULL;
 }
 
+/* Gives a special path other permissions. */
+void special_set(struct special *s, struct blob *perms)
+{
+	blob_get(perms);
+	blob_put(s->perms);
+	s->perms = perms;
+	state_node(s->name, &(struct node){ .perms = perms });
+}
+
 /* The watch of c with this path and token, or NULL. */
 struct watch *watch_find(struct conn *c, const char *path, const char *token)
 {

@@ -172,6 +172,7 @@ void watch_fire(const char *path, const struct node *old, bool removed);
 void watch_fire_special(const char *name);
 void watch_pay(struct conn *c);
 struct special *watch_special(const char *name);
+void special_set(struct special *s, struct blob *perms);
 void watch_init(void);
 
 /* txn.c */
@@ -242,7 +243,6 @@ enum state_op { STATE_GONE, STATE_NEW, STATE_SAME };
 bool state_load(const char *path);
 void state_open(const char *path);
 void state_node(const char *path, const struct node *n);
-void state_special(const struct special *s);
 void state_domain(const struct domain *d, enum state_op op);
 void state_watch(const struct watch *w, enum state_op op);
 void state_out(const struct domain *d, const struct msg *m);

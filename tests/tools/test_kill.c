@@ -71,6 +71,13 @@ static void hear(void *arg, const char *path)
 	heard++;
 }
 
+static int put(struct store *s, uint32_t tx, const char *path, int n)
+{
+	char value[16];
+
+	return store_write(s, tx, path, value, sprintf(value, "%d", n));
+}
+
 /* Two nodes change together, or not at all. */
 static int both(struct store *s, int n)
 {
@@ -80,9 +87,9 @@ static int both(struct store *s, int n)
 	do {
 		rc = store_begin(s, &tx);
 		if (!rc)
-			rc = store_printf(s, tx, "/k/a", "%d", n);
+			rc = put(s, tx, "/k/a", n);
 		if (!rc)
-			rc = store_printf(s, tx, "/k/b", "%d", n);
+			rc = put(s, tx, "/k/b", n);
 		if (!rc)
 			rc = store_end(s, tx, true);
 	} while (rc == -EAGAIN || rc == -ENOENT);
@@ -108,7 +115,7 @@ static void work_step(void *arg)
 
 	for (; loop_now() < end; step++) {
 		snprintf(path, sizeof(path), "/n/%d", step % 50);
-		CHECK_EQ(store_printf(client, 0, path, "%d", step), 0);
+		CHECK_EQ(put(client, 0, path, step), 0);
 		CHECK_EQ(number(client, &a, path), step);
 		CHECK_EQ(both(client, step), 0);
 		CHECK_EQ(number(client, &a, "/k/a"), step);
