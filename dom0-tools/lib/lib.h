@@ -6,15 +6,24 @@
  * Rules that hold throughout: a function that can fail returns a negative
  * errno value, or NULL with errno set; nothing here ends the process except
  * fatal() and fatalx(); one thread.
+ *
+ * The C library's headers that nearly every file needs stand here, the others
+ * where they are used.
  */
 #ifndef TOOLS_LIB_H
 #define TOOLS_LIB_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 #include <hypercall-abi/xen.h>
 #include <hypercall-abi/domctl.h>
 #include <hypercall-abi/sysctl.h>

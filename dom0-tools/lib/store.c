@@ -12,14 +12,9 @@
  * transaction the caller gets -EAGAIN instead, as if another had won, and so
  * begins it again, as it must be ready to do anyway.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
-#include <unistd.h>
 #include "lib.h"
 
 #define STORE_SOCKET	"/run/xenstored/socket"

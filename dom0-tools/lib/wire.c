@@ -6,10 +6,6 @@
  * Whatever is parsed here may come from a hostile guest: a length is checked
  * before anything behind it is read, and nothing is assumed to end in NUL.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "lib.h"
 
 /* All that may go over the wire; the first is what an unknown one becomes. */

@@ -15,15 +15,9 @@
  * indices in the page, binds the port that the store names and makes a new
  * pty; who had the old one open finds the new name in console/tty.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pty.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <hypercall-abi/grant_table.h>
 #include <hypercall-abi/io_console.h>
 #include "xenconsoled.h"

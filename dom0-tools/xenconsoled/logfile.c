@@ -4,9 +4,6 @@
  * NAME.1, that NAME.2, and so on; the oldest goes.  What cannot be written
  * (the disk is full) is lost to the log and to nothing else.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 #include "xenconsoled.h"
 
 #define LOG_MAX		(1u << 20)

@@ -2,11 +2,7 @@
 /*
  * xenconsoled: options and start.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include "xenconsoled.h"
 

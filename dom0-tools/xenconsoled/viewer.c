@@ -5,9 +5,6 @@
  * by more than the backlog's size misses the oldest part, and holds up
  * neither the guest nor the others.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include "xenconsoled.h"
 
 /* Appends; the oldest bytes go when there is no more room. */

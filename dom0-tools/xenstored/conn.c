@@ -8,9 +8,6 @@
  * memory limit are owed (watch.c).  An acknowledgement or an error can always
  * be queued: each request is only begun with a spare message at hand.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 #define CONN_OUT_MAX	(1u << 20)

@@ -11,12 +11,7 @@
  * Ports and pages belong to this process: when it dies the guest's end of the
  * channel waits for somebody to connect again, which the next daemon does.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <hypercall-abi/grant_table.h>
 #include "xenstored.h"
 

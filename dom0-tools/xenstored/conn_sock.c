@@ -4,10 +4,8 @@
  * connect, so all are privileged; but one that stops reading must not make
  * the daemon grow (conn_blocked()).
  */
-#include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 #include "xenstored.h"
 
 #define SOCK_BATCH	16384	/* bytes of one client before the next's turn */

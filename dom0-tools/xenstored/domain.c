@@ -8,9 +8,6 @@
  * That is why a domain that is merely mentioned is remembered, too, and why
  * permissions for domains that do not exist are refused.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 struct domain *domains[DOMID_FIRST_RESERVED];

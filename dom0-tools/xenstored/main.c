@@ -3,10 +3,7 @@
  * xenstored: options, start, and the round that keeps its one promise - first
  * the journal, then the world.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include "xenstored.h"

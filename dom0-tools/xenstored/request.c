@@ -13,10 +13,6 @@
  * not exist, only those hear so who have the right in question at the nearest
  * node above.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 struct quota quotas[Q_COUNT] = {

@@ -24,14 +24,9 @@
  * transactions of rings it is known which numbers there were: they end in
  * EAGAIN.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <unistd.h>
 #include "xenstored.h"
 
 #define STATE_HEADER	"XSJ3..."	/* another when records change */

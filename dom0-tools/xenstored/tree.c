@@ -26,9 +26,6 @@
  * A function that fails for want of memory has changed no content.  What
  * recurses goes as deep as the longest path has components, some 1,500.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 struct tree tree_main;

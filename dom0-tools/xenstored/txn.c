@@ -17,9 +17,6 @@
  *
  * One that only read always succeeds: it saw one moment's state.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 /* What a transaction has to do with one path. */

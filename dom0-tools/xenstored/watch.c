@@ -14,8 +14,6 @@
  * fit into its client's queue is owed, and once there is room one event with
  * the watch's own path stands for all that were owed.
  */
-#include <stdlib.h>
-#include <string.h>
 #include "xenstored.h"
 
 #define WATCH_BUCKETS	4096
