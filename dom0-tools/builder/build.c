@@ -10,13 +10,8 @@
  *
  * May take seconds: xend runs it in a process of its own.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <hypercall-abi/grant_table.h>
 #include "builder.h"
 

@@ -11,7 +11,6 @@
  * virtual address 0): va = VIRT_BASE + p_paddr - PADDR_OFFSET.
  */
 #include <elf.h>
-#include <string.h>
 #include <hypercall-abi/elfnote.h>
 #include "builder.h"
 

@@ -16,7 +16,6 @@
  * The tables have to map themselves, so their number is found by trying.  The
  * hypervisor checks them when they are pinned: a mistake here is refused.
  */
-#include <string.h>
 #include "builder.h"
 
 #define ROUND_UP(x, n)	(((x) + (n) - 1) / (n) * (n))

@@ -11,18 +11,12 @@
  */
 #include <dirent.h>
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <lz4.h>
 #include <lzma.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 #include "builder.h"

@@ -8,10 +8,6 @@
  * others can make a program keep in an arena is bounded by whoever reads it
  * in, and a daemon of ours that is started again finds everything.
  */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "lib.h"
 
 #define ARENA_BLOCK	4000	/* of usual size: room for pieces */

@@ -8,13 +8,8 @@
  * anew, so that a command line's assignments go over the file's.
  */
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <regex.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include "conf.h"
 
 #define CONF_FILE_MAX	(1u << 20)

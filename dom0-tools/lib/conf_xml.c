@@ -7,8 +7,6 @@
 #include <ctype.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <stdlib.h>
-#include <string.h>
 #include "conf.h"
 
 static bool is(const xmlNode *n, const char *name)

@@ -4,15 +4,10 @@
  * can be used: the parent stays until daemon_ready(), and exits with an error
  * if the daemon ends before.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 #include "lib.h"
 
 static int daemon_pipe = -1;	/* the parent reads one byte from it */

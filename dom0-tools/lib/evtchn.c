@@ -3,10 +3,7 @@
  * Event channels through /dev/xen/evtchn.  A port that fires is masked until
  * evtchn_unmask(); all ports of a descriptor go with it.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 #include <hypercall-abi/linux_dev.h>
 #include "lib.h"
 

@@ -2,8 +2,6 @@
 /*
  * Pages that other domains granted us, through /dev/xen/gntdev.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <hypercall-abi/linux_dev.h>

@@ -9,10 +9,6 @@
  * /dev/xen/hypercall gives such pages.  Small structures are bounced through
  * one that is kept for the purpose.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <hypercall-abi/event_channel.h>

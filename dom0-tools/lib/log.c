@@ -3,11 +3,6 @@
  * Messages: to stderr for a program in the foreground, to syslog for a
  * daemon.  One line each, without a newline at the end of the format.
  */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "lib.h"
 
 static const char *log_program = "?";

@@ -7,10 +7,8 @@
  * so that an event fetched for a descriptor that has been closed and reused
  * in the meantime reaches nobody.
  */
-#include <errno.h>
 #include <sys/epoll.h>
 #include <time.h>
-#include <unistd.h>
 #include "lib.h"
 
 #define LOOP_FDS	4096	/* what is never used of it takes no memory */

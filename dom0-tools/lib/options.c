@@ -3,9 +3,6 @@
  * Options of a command line.
  */
 #include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "lib.h"
 
 #define OPTIONS_MAX	12

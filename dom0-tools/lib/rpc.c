@@ -7,16 +7,11 @@
  * parser at once, nothing is fetched, and depth is bounded before we recurse.
  * Text that XML cannot carry is sent with '?' in its place.
  */
-#include <errno.h>
 #include <libxml/chvalid.h>
 #include <libxml/parser.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 #include "rpc.h"
 
 static struct value *value_new(struct arena *a, struct value v)

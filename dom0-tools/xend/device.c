@@ -9,14 +9,8 @@
  * /libxl/DOMID/device until the last step, so that one which was begun can be
  * undone by whoever comes later.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "worker.h"
 
 #define SCRIPT_LOG	"/var/log/xen/xen-hotplug.log"

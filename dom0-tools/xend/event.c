@@ -4,9 +4,6 @@
  * nobody waits for.  The last EVENTS and TASKS are kept; a token is the
  * number of the last event its owner has seen.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xend.h"
 
 #define EVENTS		256

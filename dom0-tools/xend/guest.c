@@ -10,12 +10,8 @@
  *
  * Destroying works on whatever is there of a domain, and may be done twice.
  */
-#include <errno.h>
 #include <glob.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/time.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 #include "../builder/builder.h"
 #include "worker.h"

@@ -7,13 +7,8 @@
  * and only then reported.  Guests are not kept beyond their end: the job that
  * destroys one forgets it.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "worker.h"
 
 static void job_run(struct job *job);

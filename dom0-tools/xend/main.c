@@ -6,14 +6,9 @@
  * One event loop that never waits: what takes time is a worker's (job.c).
  * There is no state that a kill could destroy (vm.c).
  */
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 #include "xend.h"
 

@@ -5,11 +5,6 @@
  * What it may rely on stands in the table: c->params has the session and the
  * arguments, the first of which became c->vm if the method is for a guest.
  */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
 #include <uuid/uuid.h>
 #include <hypercall-abi/sched.h>

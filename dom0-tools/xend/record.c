@@ -5,12 +5,7 @@
  * guests.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 #include "record.h"
 

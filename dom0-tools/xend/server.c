@@ -8,15 +8,9 @@
  * are at most CALLS.  A call whose client hung up goes on if it changes
  * something, and its answer is dropped.
  */
-#include <errno.h>
 #include <grp.h>
 #include <malloc.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include "xend.h"
 
 #define CALLS		128

@@ -15,11 +15,6 @@
  * xend that was killed finds everything again, and goes on.
  */
 #include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <uuid/uuid.h>
 #include <hypercall-abi/sched.h>
 #include "xend.h"

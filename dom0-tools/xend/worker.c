@@ -14,17 +14,9 @@
  * hotplug script, which could not be undone (device.c); xend's successor
  * waits for it by WORKERS_LOCK before it looks at anything.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
-#include <syslog.h>
-#include <unistd.h>
 #include "worker.h"
 
 static int report_fd;

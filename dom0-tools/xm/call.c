@@ -3,10 +3,6 @@
  * Asking xend.  The session is opened by the first call and closed when the
  * program ends.
  */
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include "xm.h"
 
 static void log_out(void)

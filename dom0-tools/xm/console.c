@@ -3,15 +3,9 @@
  * xm console: the operator's terminal, raw, and the guest's pty tied
  * together until Ctrl-] or the guest's end.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <termios.h>
-#include <unistd.h>
 #include "xm.h"
 
 #define CONSOLE_QUIT	0x1d	/* Ctrl-] */

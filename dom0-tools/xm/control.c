@@ -3,10 +3,6 @@
  * Commands that change what domains do or may use.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include "xm.h"
 
 /*

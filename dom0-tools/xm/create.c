@@ -3,8 +3,6 @@
  * xm create: from a domain file to a running domain.  The file is read here;
  * xend gets a record, and checks it again.
  */
-#include <stdio.h>
-#include <string.h>
 #include "xm.h"
 
 /* KEY=VALUE of the command line, where a string needs no quotes. */

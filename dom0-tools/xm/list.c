@@ -2,10 +2,7 @@
 /*
  * What there is and what it uses.  Columns are those of xl.
  */
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 #include "xm.h"
 
 static void copy_member(struct value *to, const char *as,

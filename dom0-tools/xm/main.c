@@ -7,9 +7,6 @@
  * unknown option.
  */
 #include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include "xm.h"
 
 static const struct command commands[] = {

@@ -2,8 +2,6 @@
 /*
  * Values for people and for programs: tables, and JSON indented as xl's.
  */
-#include <stdio.h>
-#include <string.h>
 #include <yajl/yajl_gen.h>
 #include "xm.h"
 
