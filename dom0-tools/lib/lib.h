@@ -103,8 +103,6 @@ struct wire_in {			/* one message being received */
 		};
 	};
 };
-#define WIRE_HASH	2166136261u
-uint32_t wire_hash(uint32_t h, const char *p, size_t len);
 const char *wire_error_name(int error);
 int wire_error_number(const char *name);
 unsigned int wire_wanted(const struct wire_in *in);
@@ -117,7 +115,7 @@ bool wire_parse_u32(const char *s, uint32_t max, uint32_t *value);
 /* store.c: a client of xenstored. */
 struct store;
 struct store_watch;
-typedef void store_watch_fn(void *arg, const char *path);
+typedef void store_watch_fn(void *arg);
 struct store *store_open(void);
 char *store_read(struct store *s, struct arena *a, uint32_t tx,
 		 const char *path, unsigned int *len);

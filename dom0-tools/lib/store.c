@@ -22,16 +22,11 @@
 
 #define STRING(s)	{ (void *)(s), strlen(s) + 1 }
 
-struct store_event {
-	struct store_event *next;
-	const char *token;	/* of the watch; behind the path's NUL */
-	char path[];
-};
-
 struct store_watch {
 	struct store_watch *next;
 	store_watch_fn *fn;
 	void *arg;
+	bool fired;		/* and its function is to be called */
 	char token[12];		/* a number */
 	char path[];
 };
@@ -41,8 +36,7 @@ struct store {
 	uint32_t next_req;
 	unsigned int next_watch;
 	struct store_watch *watches;
-	struct store_event *events, **events_end;	/* not yet told */
-	struct loop_timer tell;		/* armed while there may be events */
+	struct loop_timer tell;		/* armed when a watch fired */
 	struct wire_in in;		/* the last message */
 };
 
@@ -56,21 +50,16 @@ static void store_disconnect(struct store *s)
 	s->fd = -1;
 }
 
-static void store_queue_event(struct store *s)
+/* Notes whom the event in s->in is for. */
+static void store_event(struct store *s)
 {
-	struct store_event *e = malloc(sizeof(*e) + s->in.hdr.len);
+	struct store_watch *w;
 	const char *part[2];
 
-	if (!e || wire_strings(s->in.payload, s->in.hdr.len, part, 2) < 2) {
-		log_warn("an event is lost");
-		free(e);
+	if (wire_strings(s->in.payload, s->in.hdr.len, part, 2) < 2)
 		return;
-	}
-	memcpy(e->path, s->in.payload, s->in.hdr.len);
-	e->token = e->path + (part[1] - part[0]);
-	e->next = NULL;
-	*s->events_end = e;
-	s->events_end = &e->next;
+	for (w = s->watches; w; w = w->next)
+		w->fired |= !strcmp(w->token, part[1]);
 	loop_timer_set(&s->tell, 0);
 }
 
@@ -122,7 +111,7 @@ static int store_talk_once(struct store *s, uint32_t type, uint32_t tx,
 		if (store_receive(s))
 			return -EPIPE;
 		if (s->in.hdr.type == XS_WATCH_EVENT)
-			store_queue_event(s);
+			store_event(s);
 	} while (s->in.hdr.type == XS_WATCH_EVENT ||
 		 s->in.hdr.req_id != s->next_req);
 	if (s->in.hdr.type == type)
@@ -173,27 +162,31 @@ static void store_readable(void *arg, unsigned int events)
 	(void)events;
 	if (!store_receive(s)) {
 		if (s->in.hdr.type == XS_WATCH_EVENT)
-			store_queue_event(s);
+			store_event(s);
 	} else if (store_ensure(s, STORE_PATIENCE)) {
 		fatalx("xenstored is gone and does not come back");
 	}
 }
 
+/* Calls those whose watches fired, in turn; they may begin and end any. */
 static void store_tell(void *arg)
 {
 	struct store *s = arg;
-	struct store_event *e;
-	struct store_watch *w;
+	struct store_watch **p, *w;
 
-	while ((e = s->events)) {
-		s->events = e->next;
-		if (!s->events)
-			s->events_end = &s->events;
-		for (w = s->watches; w && strcmp(w->token, e->token);)
-			w = w->next;
-		if (w)
-			w->fn(w->arg, e->path);
-		free(e);
+	for (p = &s->watches; (w = *p);) {
+		if (!w->fired) {
+			p = &w->next;
+			continue;
+		}
+		/* Behind all others, so that each has its turn. */
+		w->fired = false;
+		for (*p = w->next; *p;)
+			p = &(*p)->next;
+		*p = w;
+		w->next = NULL;
+		w->fn(w->arg);
+		p = &s->watches;
 	}
 }
 
@@ -206,7 +199,6 @@ struct store *store_open(void)
 	if (!s)
 		return NULL;
 	s->fd = -1;
-	s->events_end = &s->events;
 	s->tell.fn = store_tell;
 	s->tell.arg = s;
 	rc = store_ensure(s, 0);
@@ -333,8 +325,7 @@ int store_end(struct store *s, uint32_t tx, bool commit)
 }
 
 /*
- * Calls fn(arg, changed path) from the event loop: once soon, and then
- * whenever the node at path or one below changes.  NULL with errno.
+ * Calls fn(arg) from the event loop: once soon, and then whenever the node at path or one below changes.  NULL with errno.
  */
 struct store_watch *store_watch(struct store *s, const char *path,
 				store_watch_fn *fn, void *arg)
@@ -347,6 +338,7 @@ struct store_watch *store_watch(struct store *s, const char *path,
 	strcpy(w->path, path);
 	w->fn = fn;
 	w->arg = arg;
+	w->fired = false;
 	snprintf(w->token, sizeof(w->token), "%u", s->next_watch++);
 	rc = store_talk(s, XS_WATCH, 0, (struct iovec[2]){
 			STRING(w->path), STRING(w->token) }, 2);

@@ -12,14 +12,6 @@
 static const char wire_errors[] = "EINVAL EACCES EEXIST EISDIR ENOENT ENOMEM "
 	"ENOSPC EIO ENOTEMPTY ENOSYS EROFS EBUSY EAGAIN EISCONN E2BIG EPERM";
 
-/* Continues the hash h over len bytes; it starts with WIRE_HASH. */
-uint32_t wire_hash(uint32_t h, const char *p, size_t len)
-{
-	while (len--)
-		h = (h ^ (unsigned char)*p++) * 16777619u;
-	return h;
-}
-
 /* The name that goes over the wire for a positive errno value. */
 const char *wire_error_name(int error)
 {

@@ -253,7 +253,7 @@ static char *console_node(struct console *c, struct arena *a,
 	return store_read(store, a, 0, path, NULL);
 }
 
-static void console_changed(void *arg, const char *changed)
+static void console_changed(void *arg)
 {
 	struct console *c = arg;
 	struct arena a = { 0 };
@@ -263,7 +263,6 @@ static void console_changed(void *arg, const char *changed)
 	uint32_t n = 0;
 	int rc = 0;
 
-	(void)changed;
 	if (!port || !wire_parse_u32(port, INT32_MAX, &n) || !n ||
 	    (type && strcmp(type, "xenconsoled")))
 		goto out;	/* not yet, or not ours */
@@ -329,13 +328,12 @@ static void console_free(struct console **p)
 }
 
 /* Some domain came or went: makes the consoles match the domains. */
-void console_scan(void *arg, const char *path)
+void console_scan(void *arg)
 {
 	struct xen_domctl_getdomaininfo info = { .domain = 0 };
 	struct console *c, **p;
 
 	(void)arg;
-	(void)path;
 	for (c = consoles; c; c = c->next)
 		c->seen = false;
 	while (!hyper_next_domain(info.domain + 1, &info)) {

@@ -28,7 +28,7 @@ void logfile_write(struct logfile *l, const char *data, unsigned int len);
 
 /* console.c */
 void console_start(void);
-void console_scan(void *arg, const char *path);
+void console_scan(void *arg);
 void console_viewer_event(void *viewer, unsigned int events);
 
 /* viewer.c: the backlog and those who read it. */

@@ -43,10 +43,9 @@ static const char usage[] =
 "  -p, --pid-file=FILE (/run/xend.pid)\n"
 "  -h, --help\n";
 
-static void domains_changed(void *arg, const char *path)
+static void domains_changed(void *arg)
 {
 	(void)arg;
-	(void)path;
 	vms_refresh();
 }
 

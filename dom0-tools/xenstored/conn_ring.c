@@ -88,11 +88,10 @@ static void *ring_map_own(uint32_t *port)
 	FILE *f = fopen("/proc/xen/xsd_port", "re");
 	void *p = MAP_FAILED;
 
-	if (fd >= 0 && f && fscanf(f, "%u", port) == 1)
+	if (f && fscanf(f, "%u", port) == 1)
 		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			 0);
-	if (fd >= 0)
-		close(fd);
+	close(fd);	/* -1 is none */
 	if (f)
 		fclose(f);
 	return p == MAP_FAILED ? NULL : p;

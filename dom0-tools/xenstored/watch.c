@@ -30,6 +30,15 @@ static size_t watch_len(const char *path)
 	return path[1] ? strlen(path) : 0;
 }
 
+static uint32_t watch_hash(const char *path, size_t len)
+{
+	uint32_t h = 2166136261u;
+
+	while (len--)
+		h = (h ^ (unsigned char)*path++) * 16777619u;
+	return h;
+}
+
 /* The special paths: at first only for privileged clients, as the root. */
 void watch_init(void)
 {
@@ -88,7 +97,7 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 	w->token = w->path + len;
 	strcpy(w->path, path);
 	strcpy(w->path + len, token);
-	w->hash = wire_hash(WIRE_HASH, path, watch_len(path));
+	w->hash = watch_hash(path, watch_len(path));
 	bucket = &watch_table[w->hash % WATCH_BUCKETS];
 	w->next_hash = *bucket;
 	*bucket = w;
@@ -144,24 +153,24 @@ void watch_tell(struct watch *w, const char *path)
 }
 
 /*
- * Tells those who watch exactly at[0..len), whose hash is h, of a change at
- * path; only who may read by one of these permissions, which may be NULL.
+ * Tells those who watch exactly path[0..len) of a change at `changed`; only who may read by one of these permissions, which may be NULL.
  */
-static void watch_fire_at(uint32_t h, const char *at, size_t len,
-			  const char *path, struct blob *const perms[3])
+static void watch_fire_at(const char *path, size_t len, const char *changed,
+			  struct blob *const perms[3])
 {
+	uint32_t h = watch_hash(path, len);
 	const struct subject *who;
 	struct watch *w;
 	int i;
 
 	for (w = watch_table[h % WATCH_BUCKETS]; w; w = w->next_hash) {
 		if (w->hash != h || watch_len(w->path) != len ||
-		    memcmp(w->path, at, len))
+		    memcmp(w->path, path, len))
 			continue;
 		who = &w->conn->who;
 		for (i = 0; i < 3; i++)
 			if (perms[i] && perms_for(perms[i], who) & WIRE_READ) {
-				watch_tell(w, path);
+				watch_tell(w, changed);
 				break;
 			}
 	}
@@ -170,9 +179,7 @@ static void watch_fire_at(uint32_t h, const char *at, size_t len,
 /* Tells those who watch exactly this path. */
 static void watch_fire_path(const char *path, struct blob *perms)
 {
-	size_t len = watch_len(path);
-
-	watch_fire_at(wire_hash(WIRE_HASH, path, len), path, len, path,
+	watch_fire_at(path, watch_len(path), path,
 		      (struct blob *const[3]){ perms });
 }
 
@@ -194,8 +201,7 @@ void watch_fire(const char *path, const struct node *old, bool removed)
 	const struct node *now = tree_find(tree_main.root, path);
 	struct blob *perms[3] = { now ? now->perms : NULL,
 				  old ? old->perms : NULL };
-	size_t len = watch_len(path), i, start = 0;
-	uint32_t h = WIRE_HASH;
+	size_t len = watch_len(path), i;
 
 	if (len) {
 		/* Of the nearest that exists: the parent cannot be read if
@@ -203,14 +209,10 @@ void watch_fire(const char *path, const struct node *old, bool removed)
 		i = path_parent(path);
 		perms[2] = tree_find_near(tree_main.root, path, &i)->perms;
 	}
-	watch_fire_at(h, path, 0, path, perms);
-	for (i = 1; i <= len; i++) {
-		if (i < len && path[i] != '/')
-			continue;
-		h = wire_hash(h, path + start, i - start);
-		watch_fire_at(h, path, i, path, perms);
-		start = i;
-	}
+	watch_fire_at(path, 0, path, perms);
+	for (i = 1; i <= len; i++)
+		if (i == len || path[i] == '/')
+			watch_fire_at(path, i, path, perms);
 	if (removed && old)
 		tree_walk(old, path, watch_removed_fn, (void *)old);
 }

@@ -64,10 +64,9 @@ static struct store *connect_to(void)
 
 static int heard;
 
-static void hear(void *arg, const char *path)
+static void hear(void *arg)
 {
 	(void)arg;
-	(void)path;
 	heard++;
 }
 
