@@ -316,12 +316,10 @@ static void console_free(struct console **p)
 		store_unwatch(store, c->watch);
 	while (c->viewers)
 		viewer_free(c->viewers, &c->viewers);
-	close(c->pty_slave);	/* -1 is none, as for the log */
-	if (c->listener >= 0) {
-		loop_del(c->listener);
-		close(c->listener);
-		unlink(console_socket(c));
-	}
+	loop_del(c->listener);	/* -1 is none, as for the others */
+	close(c->listener);
+	unlink(console_socket(c));
+	close(c->pty_slave);
 	close(c->log.fd);
 	free(c->backlog.data);
 	free(c);

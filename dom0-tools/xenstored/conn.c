@@ -33,13 +33,22 @@ struct conn *conn_new(int fd, struct domain *d)
 	return c;
 }
 
+/* Ends its watches and transactions. */
+void conn_let_go(struct conn *c)
+{
+	while (c->watches)
+		watch_del(c->watches);
+	while (c->txns)
+		txn_end(c->txns);
+	c->old_tx = 0;
+}
+
 /* Forgets all it holds, as if it had connected just now. */
 void conn_reset(struct conn *c)
 {
 	while (c->out)
 		conn_sent(c, c->out->len - c->out->sent);
-	watch_del_all(c);
-	txn_end_all(c);
+	conn_let_go(c);
 	c->in.used = 0;
 	c->dead = false;
 }

@@ -12,6 +12,7 @@
  * channel waits for somebody to connect again, which the next daemon does.
  */
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <hypercall-abi/grant_table.h>
 #include "xenstored.h"
 
@@ -29,11 +30,6 @@ static uint32_t ring_load(const uint32_t *index)
 static void ring_store(uint32_t *index, uint32_t value)
 {
 	__atomic_store_n(index, value, __ATOMIC_RELEASE);
-}
-
-static uint32_t ring_min(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Opens what leads to the hypervisor; nothing is bound yet. */
@@ -201,7 +197,7 @@ void ring_receive(struct conn *c)
 			ring_fail(d, XENSTORE_ERROR_RINGIDX);
 			break;
 		}
-		avail = ring_min(avail, XENSTORE_RING_SIZE - at);
+		avail = MIN(avail, XENSTORE_RING_SIZE - at);
 		if (!avail && wire_wanted(&c->in))
 			break;
 		taken = conn_feed(c, d->page->req + at, avail);
@@ -239,9 +235,8 @@ void ring_send(struct conn *c)
 		}
 		for (given = false; room && c->out; given = moved = true) {
 			at = MASK_XENSTORE_IDX(d->rsp_prod);
-			len = ring_min(ring_min(c->out->len - c->out->sent,
-						room),
-				       XENSTORE_RING_SIZE - at);
+			len = MIN(room, XENSTORE_RING_SIZE - at);
+			len = MIN(len, c->out->len - c->out->sent);
 			memcpy(d->page->rsp + at, c->out->bytes + c->out->sent,
 			       len);
 			d->rsp_prod += len;

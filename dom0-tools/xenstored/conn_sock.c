@@ -34,12 +34,9 @@ static void sock_accept(void *arg, unsigned int events)
 {
 	int fd = accept4((int)(intptr_t)arg, NULL, NULL,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct conn *c;
+	struct conn *c = fd < 0 ? NULL : conn_new(fd, NULL);
 
 	(void)events;
-	if (fd < 0)
-		return;
-	c = conn_new(fd, NULL);
 	if (!c) {
 		close(fd);
 		return;

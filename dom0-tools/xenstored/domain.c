@@ -18,13 +18,10 @@ struct domain *domain_get(domid_t domid)
 {
 	struct domain *d = domains[domid];
 
-	if (d)
-		return d;
-	d = calloc(1, sizeof(*d));
 	if (!d)
-		return NULL;
-	d->domid = domid;
-	domains[domid] = d;
+		d = domains[domid] = calloc(1, sizeof(*d));
+	if (d)
+		d->domid = domid;
 	if (domid >= domains_end)
 		domains_end = domid + 1;
 	return d;

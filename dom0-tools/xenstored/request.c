@@ -345,8 +345,7 @@ static int do_unwatch(struct request *r)
 
 static int do_reset_watches(struct request *r)
 {
-	watch_del_all(r->c);
-	txn_end_all(r->c);
+	conn_let_go(r->c);
 	return 0;
 }
 
@@ -531,14 +530,12 @@ static int request_check(struct request *r, uint32_t type, uint32_t tx)
 /* Handles the complete request in c->in, for which c has a spare message. */
 void request_handle(struct conn *c)
 {
-	static struct request r;
+	struct request r = {
+		.c = c, .tree = &tree_main,
+		.end = c->in.payload + c->in.hdr.len,
+	};
 	int rc = -ENOSYS;
 
-	r.c = c;
-	r.txn = NULL;
-	r.tree = &tree_main;
-	r.end = c->in.payload + c->in.hdr.len;
-	r.arg[0] = NULL;
 	r.nr_args = wire_strings(c->in.payload, c->in.hdr.len, r.arg, 4);
 	if (c->in.hdr.type < ARRAY_SIZE(ops) && ops[c->in.hdr.type].fn)
 		rc = request_check(&r, c->in.hdr.type, c->in.hdr.tx_id);

@@ -258,12 +258,6 @@ size_t path_parent(const char *path)
 	return strrchr(path, '/') - path;
 }
 
-/* Length of the component at p, which is behind a slash. */
-static size_t component(const char *p)
-{
-	return strchrnul(p, '/') - p;
-}
-
 /*
  * The node at path[0..*len) or, if there is none, the nearest above; *len
  * becomes how many bytes of the path lead there (0: the root).
@@ -276,7 +270,7 @@ const struct node *tree_find_near(const struct node *root, const char *path,
 	int slot;
 
 	while (p < path + *len && p[1]) {
-		n = component(p + 1);
+		n = strchrnul(p + 1, '/') - (p + 1);
 		slot = node_slot(root, p + 1, n);
 		if (slot < 0)
 			break;
@@ -317,7 +311,7 @@ static struct node *tree_touch(struct tree *t, const char *path, size_t len)
 		}
 		if (p >= end || !p[1])
 			return n;
-		part = component(p + 1);
+		part = strchrnul(p + 1, '/') - (p + 1);
 		slot = &n->child[node_slot(n, p + 1, part)];
 		p += 1 + part;
 	}
@@ -395,8 +389,8 @@ static bool tally_add_fn(void *arg, const char *path, const struct node *n)
 /* A tree of one empty node that belongs to the control domain. */
 int tree_init(struct tree *t)
 {
-	static const struct wire_perm none = { .domid = 0 };
-	struct blob *perms = blob_new(&none, sizeof(none));
+	struct wire_perm owner = { .domid = 0 };
+	struct blob *perms = blob_new(&owner, sizeof(owner));
 
 	memset(t, 0, sizeof(*t));
 	t->root = perms ? node_new("", 0, perms) : NULL;

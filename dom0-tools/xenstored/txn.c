@@ -87,14 +87,6 @@ void txn_end(struct txn *t)
 	free(t);
 }
 
-/* Ends all of c's. */
-void txn_end_all(struct conn *c)
-{
-	c->old_tx = 0;
-	while (c->txns)
-		txn_end(c->txns);
-}
-
 /* Until it ends its connection is charged for so much more. */
 void txn_charge(struct txn *t, unsigned int bytes)
 {

@@ -130,13 +130,6 @@ void watch_del(struct watch *w)
 	free(w);
 }
 
-/* Ends all watches of c. */
-void watch_del_all(struct conn *c)
-{
-	while (c->watches)
-		watch_del(c->watches);
-}
-
 /* Notes whether an event is owed to w. */
 void watch_owe(struct watch *w, bool owed)
 {

@@ -131,6 +131,7 @@ struct conn {
 };
 extern struct conn *conns;
 struct conn *conn_new(int fd, struct domain *d);
+void conn_let_go(struct conn *c);
 void conn_reset(struct conn *c);
 void conn_free(struct conn *c);
 bool conn_blocked(const struct conn *c);
@@ -165,7 +166,6 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 struct watch *watch_find(struct conn *c, const char *path,
 			 const char *token);
 void watch_del(struct watch *w);
-void watch_del_all(struct conn *c);
 void watch_owe(struct watch *w, bool owed);
 void watch_tell(struct watch *w, const char *path);
 void watch_fire(const char *path, const struct node *old, bool removed);
@@ -205,7 +205,6 @@ int txn_note(struct txn *t, const char *path, size_t len,
 	     unsigned int flags);
 int txn_commit(struct txn *t);
 void txn_end(struct txn *t);
-void txn_end_all(struct conn *c);
 
 /* domain.c */
 enum domain_fate { DOMAIN_RUNS, DOMAIN_SHUTDOWN, DOMAIN_DYING, DOMAIN_GONE };

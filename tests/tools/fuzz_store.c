@@ -109,8 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (c = conns; c; c = c->next) {
 		watch_pay(c);
 		world_drain(c);
-		watch_del_all(c);
-		txn_end_all(c);
+		conn_let_go(c);
 		if (c->held_bytes || c->out_bytes || c->nr_owed ||
 		    c->replies || c->nr_watches || c->nr_txns)
 			abort();
