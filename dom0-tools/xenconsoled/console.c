@@ -354,14 +354,8 @@ void console_scan(void *arg)
 /* Opens what the consoles need. */
 void console_start(void)
 {
-	int rc = hyper_open();
-
-	if (!rc)
-		rc = console_evtchn = evtchn_open();
-	if (rc >= 0)
-		rc = console_gnttab = gnttab_open();
-	if (rc >= 0)
-		rc = loop_add(console_evtchn, LOOP_IN, console_events, NULL);
-	if (rc < 0)
+	if (hyper_open() || (console_evtchn = evtchn_open()) < 0 ||
+	    (console_gnttab = gnttab_open()) < 0 ||
+	    loop_add(console_evtchn, LOOP_IN, console_events, NULL))
 		fatal("not in the control domain of a hypervisor");
 }

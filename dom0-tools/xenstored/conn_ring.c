@@ -35,13 +35,8 @@ static void ring_store(uint32_t *index, uint32_t value)
 /* Opens what leads to the hypervisor; nothing is bound yet. */
 void ring_open(void)
 {
-	int rc = hyper_open();
-
-	if (!rc)
-		rc = ring_evtchn = evtchn_open();
-	if (rc >= 0)
-		rc = ring_gnttab = gnttab_open();
-	if (rc < 0)
+	if (hyper_open() || (ring_evtchn = evtchn_open()) < 0 ||
+	    (ring_gnttab = gnttab_open()) < 0)
 		fatal("not in the control domain of a hypervisor");
 }
 
@@ -71,9 +66,7 @@ void ring_start(void)
 	int rc = evtchn_bind_virq(ring_evtchn, VIRQ_DOM_EXC);
 
 	ring_virq_port = rc;
-	if (rc >= 0)
-		rc = loop_add(ring_evtchn, LOOP_IN, ring_events, NULL);
-	if (rc < 0)
+	if (rc < 0 || loop_add(ring_evtchn, LOOP_IN, ring_events, NULL))
 		fatal("VIRQ_DOM_EXC");
 }
 

@@ -62,7 +62,6 @@ static void start_domains(void)
 
 int main(int argc, char **argv)
 {
-	struct timespec now;
 	const char *run_dir;
 	bool resumed;
 
@@ -81,8 +80,7 @@ int main(int argc, char **argv)
 		ring_open();		/* before the lock: see daemon.c */
 	daemon_single("lock");
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	tree_clock = (uint64_t)now.tv_sec << 30;
+	tree_clock = (uint64_t)time(NULL) << 30;
 	if (tree_init(&tree_main))
 		fatalx("no memory");
 	watch_init();

@@ -345,18 +345,15 @@ static bool state_load_record(uint32_t type, const struct iovec v[3])
 	size_t len = v[0].iov_len;
 
 	switch (type) {
-	case R_COMMIT:
-		return true;
+	case R_COMMIT: return true;
 	case R_DOMAIN:
 		return len == sizeof(struct rec_domain) && load_domain(v);
 	case R_WATCH:
 		return len == sizeof(struct rec_watch) &&
 		       state_string(&v[1]) && state_string(&v[2]) &&
 		       load_watch(v);
-	case R_OUT:
-		return len == sizeof(struct rec_out) && load_out(v);
-	case R_NODE:
-		return state_string(&v[0]) && load_node(v);
+	case R_OUT: return len == sizeof(struct rec_out) && load_out(v);
+	case R_NODE: return state_string(&v[0]) && load_node(v);
 	}
 	return false;
 }

@@ -30,13 +30,14 @@ static size_t watch_len(const char *path)
 	return path[1] ? strlen(path) : 0;
 }
 
-static uint32_t watch_hash(const char *path, size_t len)
+/* Where those stand who watch path[0..len). */
+static struct watch **watch_bucket(const char *path, size_t len)
 {
 	uint32_t h = 2166136261u;
 
 	while (len--)
 		h = (h ^ (unsigned char)*path++) * 16777619u;
-	return h;
+	return &watch_table[h % WATCH_BUCKETS];
 }
 
 /* The special paths: at first only for privileged clients, as the root. */
@@ -97,8 +98,7 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 	w->token = w->path + len;
 	strcpy(w->path, path);
 	strcpy(w->path + len, token);
-	w->hash = watch_hash(path, watch_len(path));
-	bucket = &watch_table[w->hash % WATCH_BUCKETS];
+	bucket = watch_bucket(path, watch_len(path));
 	w->next_hash = *bucket;
 	*bucket = w;
 	w->next = c->watches;
@@ -113,10 +113,10 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 void watch_del(struct watch *w)
 {
 	struct conn *c = w->conn;
-	struct watch **p;
+	struct watch **p = watch_bucket(w->path, watch_len(w->path));
 
 	state_watch(w, STATE_GONE);
-	for (p = &watch_table[w->hash % WATCH_BUCKETS]; *p != w;)
+	while (*p != w)
 		p = &(*p)->next_hash;
 	*p = w->next_hash;
 	for (p = &c->watches; *p != w;)
@@ -151,14 +151,12 @@ void watch_tell(struct watch *w, const char *path)
 static void watch_fire_at(const char *path, size_t len, const char *changed,
 			  struct blob *const perms[3])
 {
-	uint32_t h = watch_hash(path, len);
 	const struct subject *who;
 	struct watch *w;
 	int i;
 
-	for (w = watch_table[h % WATCH_BUCKETS]; w; w = w->next_hash) {
-		if (w->hash != h || watch_len(w->path) != len ||
-		    memcmp(w->path, path, len))
+	for (w = *watch_bucket(path, len); w; w = w->next_hash) {
+		if (watch_len(w->path) != len || memcmp(w->path, path, len))
 			continue;
 		who = &w->conn->who;
 		for (i = 0; i < 3; i++)

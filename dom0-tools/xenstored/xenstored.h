@@ -153,7 +153,6 @@ struct watch {
 	struct msg *queued;	/* its last event, if not sent yet */
 	bool owed;		/* an event did not fit and will follow */
 	unsigned int relative;	/* leading bytes that its events leave out */
-	uint32_t hash;
 	const char *token;	/* behind the path's NUL */
 	char path[];		/* absolute, or "@..." */
 };
