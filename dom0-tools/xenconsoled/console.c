@@ -29,7 +29,6 @@
 struct console {
 	struct console *next;
 	domid_t domid;
-	bool seen;			/* by the scan in progress */
 	struct store_watch *watch;
 	struct xencons_interface *page;	/* NULL: not connected */
 	uint32_t remote_port, port;
@@ -81,8 +80,7 @@ static unsigned int console_drain(struct console *c)
 
 	if (!n || n > sizeof(p->out))
 		return 0;
-	if (n > sizeof(p->out) - at)
-		n = sizeof(p->out) - at;
+	n = MIN(n, sizeof(p->out) - at);
 	memcpy(buf, p->out + at, n);
 	logfile_write(&c->log, buf, n);
 	backlog_write(&c->backlog, buf, n);
@@ -143,7 +141,7 @@ static bool console_type(struct console *c, int fd)
 
 	if (!room)
 		return true;
-	n = read(fd, buf, room < sizeof(buf) ? room : sizeof(buf));
+	n = read(fd, buf, MIN(room, sizeof(buf)));
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	for (i = 0; i < (size_t)n; i++)
@@ -292,7 +290,6 @@ static void console_new(domid_t domid)
 	if (!c)
 		return;		/* the next scan tries again */
 	c->domid = domid;
-	c->seen = true;
 	c->log.fd = c->pty_slave = c->listener = -1;
 	c->backlog.room = BACKLOG_ROOM;
 	c->period.fn = console_period;
@@ -328,27 +325,25 @@ static void console_free(struct console **p)
 /* Some domain came or went: makes the consoles match the domains. */
 void console_scan(void *arg)
 {
-	struct xen_domctl_getdomaininfo info = { .domain = 0 };
+	struct xen_domctl_getdomaininfo info;
 	struct console *c, **p;
 
 	(void)arg;
-	for (c = consoles; c; c = c->next)
-		c->seen = false;
+	for (p = &consoles; *p;)
+		if (hyper_domain_info((*p)->domid, &info) ||
+		    info.flags & XEN_DOMINF_dying)
+			console_free(p);
+		else
+			p = &(*p)->next;
+	info.domain = 0;
 	while (!hyper_next_domain(info.domain + 1, &info)) {
 		if (info.flags & XEN_DOMINF_dying)
 			continue;
 		for (c = consoles; c && c->domid != info.domain;)
 			c = c->next;
-		if (c)
-			c->seen = true;
-		else
+		if (!c)
 			console_new(info.domain);
 	}
-	for (p = &consoles; *p;)
-		if ((*p)->seen)
-			p = &(*p)->next;
-		else
-			console_free(p);
 }
 
 /* Opens what the consoles need. */

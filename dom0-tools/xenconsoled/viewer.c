@@ -43,13 +43,10 @@ bool viewer_write(struct viewer *v, const struct backlog *b, bool listen)
 	unsigned int at, len, want = listen ? LOOP_IN : 0;
 	ssize_t r;
 
-	if (v->at < b->start)
-		v->at = b->start;
+	v->at = MAX(v->at, b->start);
 	while (v->at < b->end) {
 		at = v->at & (b->room - 1);
-		len = b->room - at;
-		if (len > b->end - v->at)
-			len = b->end - v->at;
+		len = MIN(b->room - at, b->end - v->at);
 		r = write(v->fd, b->data + at, len);
 		if (r < 0 && (errno == EAGAIN || errno == EINTR)) {
 			want |= LOOP_OUT;

@@ -111,7 +111,7 @@ int conn_feed(struct conn *c, const char *p, size_t len)
 	unsigned int want, taken = 0, n;
 
 	while ((want = wire_wanted(&c->in)) && want != ~0u && taken < len) {
-		n = want < len - taken ? want : len - taken;
+		n = MIN(want, len - taken);
 		memcpy(c->in.bytes + c->in.used, p + taken, n);
 		c->in.used += n;
 		taken += n;
@@ -229,7 +229,7 @@ void conn_sent(struct conn *c, unsigned int len)
 	struct msg *m;
 
 	while (len && (m = c->out)) {
-		part = m->len - m->sent < len ? m->len - m->sent : len;
+		part = MIN(len, m->len - m->sent);
 		m->sent += part;
 		len -= part;
 		if (m->sent < m->len)

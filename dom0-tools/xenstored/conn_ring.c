@@ -12,7 +12,6 @@
  * channel waits for somebody to connect again, which the next daemon does.
  */
 #include <sys/mman.h>
-#include <sys/param.h>
 #include <hypercall-abi/grant_table.h>
 #include "xenstored.h"
 

@@ -47,16 +47,14 @@ int domain_introduce(domid_t domid, uint32_t port)
 	bool again = d && d->conn;
 	int rc;
 
-	if (!d)
-		return -ENOMEM;
 	if (again) {
 		conn_reset(d->conn);
 		ring_detach(d);
-	} else {
+	} else if (d) {
 		d->conn = conn_new(-1, d);
-		if (!d->conn)
-			return -ENOMEM;
 	}
+	if (!d || !d->conn)
+		return -ENOMEM;
 	d->remote_port = port;
 	d->shutdown = false;
 	rc = ring_attach(d);

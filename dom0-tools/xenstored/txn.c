@@ -214,14 +214,11 @@ int txn_commit(struct txn *t)
 	struct node *old_root = tree_main.root;
 	const struct tally *more = &t->tree.tally;
 	struct tally_entry *e;
-	const struct access *a;
 	unsigned int i;
 	int rc = 0;
 
-	for (a = t->access; a && !(a->flags & TXN_CHANGES);)
-		a = a->next;
-	if (!a && !t->retry)
-		return 0;
+	if (t->tree.root == t->base && !t->retry)
+		return 0;	/* it only read */
 	if (t->retry || (t->base != old_root && txn_conflicts(t)))
 		return -EAGAIN;
 	if (t->base != old_root)
