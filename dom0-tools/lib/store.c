@@ -13,7 +13,6 @@
  * begins it again, as it must be ready to do anyway.
  */
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include "lib.h"
 
@@ -325,7 +324,8 @@ int store_end(struct store *s, uint32_t tx, bool commit)
 }
 
 /*
- * Calls fn(arg) from the event loop: once soon, and then whenever the node at path or one below changes.  NULL with errno.
+ * Calls fn(arg) from the event loop: once soon, and then whenever the node at
+ * path or one below changes.  NULL with errno.
  */
 struct store_watch *store_watch(struct store *s, const char *path,
 				store_watch_fn *fn, void *arg)

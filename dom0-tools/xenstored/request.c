@@ -281,10 +281,10 @@ static int do_set_perms(struct request *r)
 		return rc;
 	if (!special)
 		rc = request_node(r, r->arg[0], WIRE_WRITE | PERM_OWNER, 0);
-	if (!rc && !special && !r->node)
-		rc = -ENOENT;
-	if (rc)
-		goto out;
+	if (rc || (!special && !r->node)) {
+		blob_put(perms);
+		return rc ? rc : -ENOENT;
+	}
 	old.perms = blob_get(special ? special->perms : r->node->perms);
 	if (!(perms_for(old.perms, &r->c->who) & PERM_OWNER))
 		rc = -EACCES;
@@ -298,7 +298,6 @@ static int do_set_perms(struct request *r)
 	if (!rc && special)
 		special_set(special, perms);
 	blob_put(old.perms);
-out:
 	blob_put(perms);
 	return rc;
 }

@@ -146,7 +146,8 @@ void watch_tell(struct watch *w, const char *path)
 }
 
 /*
- * Tells those who watch exactly path[0..len) of a change at `changed`; only who may read by one of these permissions, which may be NULL.
+ * Tells those who watch exactly path[0..len) of a change at `changed`; only
+ * who may read by one of these permissions, which may be NULL.
  */
 static void watch_fire_at(const char *path, size_t len, const char *changed,
 			  struct blob *const perms[3])
