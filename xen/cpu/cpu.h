@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The processors: features, descriptors, interrupts, context. */
-#ifndef CPU_H
-#define CPU_H
+#pragma once
 
 #include <lib/lib.h>
 #include <layout.h>
@@ -276,5 +275,3 @@ int pirq_map_msi(const struct msi *m);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
 /* A device was reset: all its messages are written again. */
 void pirq_restore_msi(u16 seg, u8 bus, u8 devfn);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What little of the machine the hypervisor drives itself. */
-#ifndef DEV_H
-#define DEV_H
+#pragma once
 
 #include <lib/lib.h>
 #include <hypercall-abi/physdev.h>
@@ -76,5 +75,3 @@ void msi_write(const struct msi *m, u8 vector, unsigned int cpu);
 void msi_mask(const struct msi *m, bool masked);
 /* True if mfn holds an MSI-X table in use: Dom0 may only map it read-only. */
 bool msix_page_protected(u64 mfn);
-
-#endif

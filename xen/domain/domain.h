@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Domains and their virtual CPUs. */
-#ifndef DOMAIN_H
-#define DOMAIN_H
+#pragma once
 
 #include <cpu/cpu.h>
 #include <mm/mm.h>
@@ -232,5 +231,3 @@ hypercall_t do_set_timer_op;
 bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes);
 enum iomem_access { IOMEM_NONE, IOMEM_RO, IOMEM_RW };
 enum iomem_access iomem_permitted(const struct domain *d, u64 mfn);
-
-#endif

@@ -13,8 +13,7 @@
  * per-vCPU stack: a hypercall runs to its end or asks to be repeated
  * (hypercall_continue()).  So switching vCPUs is: change current, return.
  */
-#ifndef ENTRY_H
-#define ENTRY_H
+#pragma once
 
 #include <cpu/cpu.h>
 
@@ -97,5 +96,3 @@ bool bounce_sysenter(struct vcpu *v);
 /* Each returns true if the instruction was handled (rip moved on). */
 bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
 bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Grant tables: a domain lends single frames to named others. */
-#ifndef GRANT_H
-#define GRANT_H
+#pragma once
 
 #include <lib/lib.h>
 #include <hypercall-abi/grant_table.h>
@@ -19,5 +18,3 @@ void grant_free_domain(struct domain *d);
  */
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 				       bool writable));
-
-#endif

@@ -14,8 +14,7 @@
  *  slot 262  ffff830000000000  all physical memory (the direct map), 5 TiB
  *  slot 272  ffff880000000000  end: guest again
  */
-#ifndef XEN_LAYOUT_H
-#define XEN_LAYOUT_H
+#pragma once
 
 #define HYP_VIRT_START		0xffff800000000000
 #define HYP_VIRT_END		0xffff880000000000
@@ -74,5 +73,3 @@
 #define SEL_RING3_CS64		0xe033
 #define SEL_TSS			0xe040	/* 16 bytes, in the CPU's own GDT only */
 #define SEL_LDT			0xe050	/* 16 bytes, in the CPU's own GDT only */
-
-#endif

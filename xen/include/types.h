@@ -7,8 +7,7 @@
  * therefore a one-field struct: passing a pfn (a plain u64) for it does not
  * compile.
  */
-#ifndef XEN_TYPES_H
-#define XEN_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ static inline bool mfn_eq(mfn_t a, mfn_t b)
 typedef u64 cpumask_t;
 #define NR_CPUS		64
 #define MAX_VCPUS	64
-
-#endif

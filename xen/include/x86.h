@@ -3,8 +3,7 @@
  * The processor: control registers, MSRs, atomic operations.  Numbers from
  * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.
  */
-#ifndef XEN_X86_H
-#define XEN_X86_H
+#pragma once
 
 #include <types.h>
 #include <compiler.h>
@@ -158,5 +157,3 @@ DEFINE_TEST_AND(set, "btsq") DEFINE_TEST_AND(clear, "btrq")
 
 #define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
 #define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */
-
-#endif

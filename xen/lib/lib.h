@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What every part of the hypervisor may use: text, strings, locks, failure. */
-#ifndef LIB_H
-#define LIB_H
+#pragma once
 
 #include <types.h>
 #include <compiler.h>
@@ -137,5 +136,3 @@ u64 cmdline_u64(const char *name, u64 dflt);
 bool cmdline_list_has(const char *name, const char *word);
 void cmdline_report_unknown(void);	/* names stray words */
 extern char hypervisor_cmdline[1024];
-
-#endif

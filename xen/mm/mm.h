@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Machine memory: who owns a frame, what it is used for, who maps it. */
-#ifndef MM_H
-#define MM_H
+#pragma once
 
 #include <lib/lib.h>
 #include <layout.h>
@@ -294,5 +293,3 @@ int rdmsr_safe(u32 msr, u64 *val);
 
 /* Fault in ring 0 or by the guest on a hypervisor mapping that is stale. */
 bool spurious_fault(u64 cr2, u32 error_code);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Who runs when, and what time it is. */
-#ifndef SCHED_H
-#define SCHED_H
+#pragma once
 
 #include <lib/lib.h>
 #include <cpu/cpu.h>
@@ -109,5 +108,3 @@ void vcpu_poll_wake(struct domain *d, unsigned int port);
 
 /* The VCPUOP_ timer sub-operations, called from domain/vcpu.c. */
 long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg);
-
-#endif
