@@ -6,7 +6,6 @@
 #include <layout.h>
 
 struct vcpu;
-struct domain;
 
 /*
  * Registers as every door into ring 0 leaves them; the ABI's cpu_user_regs

@@ -14,8 +14,6 @@
  * tried, and the next one after a pause.  Only Dom0 and the hypervisor itself
  * come there; callers check.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <mm/mm.h>
 

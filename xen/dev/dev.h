@@ -5,8 +5,6 @@
 #include <lib/lib.h>
 #include <hypercall-abi/physdev.h>
 
-struct domain;
-
 /* --- console.c: log ring, serial and VGA output, console_io ---------------- */
 void console_init_early(void);		/* serial and VGA, before anything else */
 void console_init(void);		/* after irq_init(): input by interrupt */

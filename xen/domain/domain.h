@@ -2,7 +2,6 @@
 /* Domains and their virtual CPUs. */
 #pragma once
 
-#include <cpu/cpu.h>
 #include <mm/mm.h>
 #include <event/event.h>
 #include <grant/grant.h>

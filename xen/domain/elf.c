@@ -15,7 +15,6 @@
  */
 #include <domain/image.h>
 #include <mm/mm.h>
-#include <layout.h>
 #include <lib/decompress.h>
 #include <hypercall-abi/features.h>
 

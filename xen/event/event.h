@@ -4,10 +4,8 @@
 #pragma once
 
 #include <lib/lib.h>
-#include <hypercall-abi/xen.h>
 #include <hypercall-abi/event_channel.h>
 
-struct domain;
 struct vcpu;
 
 #define EVTCHN_2L_PORTS	4096

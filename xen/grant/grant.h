@@ -5,7 +5,6 @@
 #include <lib/lib.h>
 #include <hypercall-abi/grant_table.h>
 
-struct domain;
 struct grant_table;	/* table.c owns the layout */
 
 int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack);

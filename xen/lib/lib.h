@@ -2,8 +2,6 @@
 /* What every part of the hypervisor may use: text, strings, locks, failure. */
 #pragma once
 
-#include <types.h>
-#include <compiler.h>
 #include <x86.h>
 #include <hypercall-abi/errno.h>
 #include <stdarg.h>

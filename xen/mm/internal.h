@@ -2,7 +2,6 @@
 /* What the files of mm/ share among themselves. */
 #pragma once
 
-#include <mm/mm.h>
 #include <domain/domain.h>
 
 #define COUNT_MAX_REF	0xfffffff0UL

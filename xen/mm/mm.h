@@ -2,13 +2,8 @@
 /* Machine memory: who owns a frame, what it is used for, who maps it. */
 #pragma once
 
-#include <lib/lib.h>
-#include <layout.h>
 #include <cpu/cpu.h>
 #include <hypercall-abi/xen.h>
-
-struct domain;
-struct vcpu;
 
 /*
  * One per 4 KiB frame of RAM, 24 bytes, at FRAMETABLE_BASE + 24 * mfn.

@@ -2,14 +2,10 @@
 /* Who runs when, and what time it is. */
 #pragma once
 
-#include <lib/lib.h>
 #include <cpu/cpu.h>
 #include <hypercall-abi/sched.h>
 #include <hypercall-abi/sysctl.h>
 #include <hypercall-abi/vcpu.h>
-
-struct vcpu;
-struct domain;
 
 #define NS_PER_SEC	1000000000UL
 #define NS_PER_MS	1000000UL
