@@ -16,7 +16,6 @@ void console_end_boot(void);		/* Dom0 takes the text screen */
 /* sysctl readconsole: copies out to guest memory. */
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental);
-long do_console_io(u64 cmd, u64 count, u64 gva, u64, u64, u64);
 struct dom0_vga_console_info;
 /* Fills the Dom0 console info (VGA text geometry); returns its size or 0. */
 size_t console_dom0_info(struct dom0_vga_console_info *info);
@@ -42,9 +41,6 @@ void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */
 long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state);
-
-/* --- physdev.c ------------------------------------------------------------------------ */
-long do_physdev_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 
 /* --- pci.c: config space, message signalled interrupts ------------------------------------ */
 /* Dom0's accesses to 0xcf8-0xcff, filtered: see entry/emulate.c. */

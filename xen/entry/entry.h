@@ -44,13 +44,6 @@ void exit_work(void);
 
 /* --- hypercall.c -- */
 /*
- * One entry per hypercall; unused arguments are ignored.  The table and the
- * multicall loop are in hypercall.c.
- */
-typedef long (*hypercall_fn)(u64, u64, u64, u64, u64, u64);
-extern const hypercall_fn hypercall_table[64];
-long do_multicall(u64 list, u64 nr, u64, u64, u64, u64);
-/*
  * Repeats the current hypercall later with these arguments (up to six).
  * Returns the value that the handler must return.  Inside a multicall the
  * entry is rewritten instead.  Use:

@@ -32,11 +32,6 @@ typedef struct {
 #define MFN(n)		((mfn_t){ .m = (n) })
 #define INVALID_MFN	MFN(~0UL)
 
-static inline bool mfn_eq(mfn_t a, mfn_t b)
-{
-	return a.m == b.m;
-}
-
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))

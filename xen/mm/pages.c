@@ -310,8 +310,7 @@ void frame_last_put(struct frame *f, u64 ref)
 /* Takes f from d if the allocation is its only reference. */
 bool page_steal(struct domain *d, struct frame *f)
 {
-	u64 base = (u64)d->id << FRAME_OWNER_SHIFT;
-	u64 x = READ_ONCE(f->ref);
+	u64 base = (u64)d->id << FRAME_OWNER_SHIFT, x = READ_ONCE(f->ref);
 
 	return (x & ~FRAME_UNCACHED) == (base | FRAME_ALLOCATED | 1) &&
 	       cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) == x;

@@ -252,6 +252,5 @@ void vcpu_time_update(struct vcpu *v)
 		return;
 	smp_wmb();
 	t.version++;
-	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
-		return;
+	(void)!copy_to_guest(v->sched.time_gva, &t, sizeof(t));
 }
