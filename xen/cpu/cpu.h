@@ -183,7 +183,7 @@ void context_toggle_mode(struct vcpu *v);
 void context_load_user_gs(struct vcpu *v, u16 sel);
 /* Writes cr3 (full flush with global pages if asked), keeps cpu->cr3. */
 void cr3_load(u64 cr3, bool flush_global);
-/* Recomputes v->arch hardware cr3 values from its L4 frames. */
+/* Recomputes v's hardware cr3 values from its L4 frames. */
 void vcpu_update_cr3(struct vcpu *v);
 
 /* A page holds all components; FCW becomes 0x37f, MXCSR 0x1f80. */

@@ -115,10 +115,10 @@ static void __init uart_init(void)
 	outb(uart_port + UART_MCR, MCR_DTR_RTS_OUT2);
 }
 
-/* True if a guest must keep off this I/O port. */
-bool uart_owns_port(u16 port)
+/* True if a guest must keep off one of these I/O ports. */
+bool uart_owns_port(u32 first, u32 last)
 {
-	return uart_port && port >= uart_port && port < uart_port + 8;
+	return uart_port && last >= uart_port && first < uart_port + 8U;
 }
 
 /* Sends one byte; gives up on a transmitter that stays busy. */

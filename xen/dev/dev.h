@@ -19,7 +19,7 @@ long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 struct dom0_vga_console_info;
 /* Fills the Dom0 console info (VGA text geometry); returns its size or 0. */
 size_t console_dom0_info(struct dom0_vga_console_info *info);
-bool uart_owns_port(u16 port);		/* guests keep off */
+bool uart_owns_port(u32 first, u32 last);	/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
 struct acpi_cpu { u32 apic_id, acpi_id; };

@@ -53,7 +53,7 @@
 #define PERCPU_IST_TOP(n)	(0x3000 + (n) * 0x2000)	/* IST_DF and so on */
 #define PERCPU_STACK_TOP	0x10000
 
-/* Device registers and ACPI tables: vmap_io() hands out addresses here. */
+/* Device registers and ACPI tables: map_io() hands out addresses here. */
 #define IOMAP_BASE		0xffff828040000000
 #define IOMAP_END		0xffff828080000000
 
