@@ -52,10 +52,11 @@ static bool console_lock(void)
 	return !old;
 }
 
+/* Not what a panic on another CPU took over meanwhile. */
 static void console_unlock(bool locked)
 {
 	if (locked)
-		store_release(&console_owner, 0U);
+		cmpxchg(&console_owner, smp_processor_id() + 1, 0U);
 }
 
 /* --- serial line ---------------------------------------------------------- */
