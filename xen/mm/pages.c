@@ -347,9 +347,12 @@ int domain_relinquish_pages(struct domain *d)
 	for (; *mfn < max_mfn; ++*mfn) {
 		struct frame *f = mfn_to_frame(MFN(*mfn));
 
-		if (*mfn % RELINQUISH_BATCH == 0 && *mfn != start &&
-		    preempt_check())
-			return -XEN_ERESTART;
+		if ((*mfn % RELINQUISH_BATCH == 0 || budget <= 0) &&
+		    *mfn != start) {
+			if (preempt_check())
+				return -XEN_ERESTART;
+			budget = TABLE_BUDGET;
+		}
 		if (!frame_hold(f, d))
 			continue;
 		if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
