@@ -237,9 +237,9 @@ size_t console_dom0_info(struct dom0_vga_console_info *info)
 	return 40;
 }
 
-bool uart_owns_port(u16 port)
+bool uart_owns_port(u32 first, u32 last)
 {
-	return port >= 0x3f8 && port <= 0x3ff;
+	return last >= 0x3f8 && first <= 0x3ff;
 }
 
 bool ioapic_address_reserved(paddr_t pa)

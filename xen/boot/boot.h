@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* From the loader to the first domain. */
-#ifndef BOOT_H
-#define BOOT_H
+#pragma once
 
 #include <lib/lib.h>
 
@@ -49,5 +48,3 @@ void start_secondary(void) __noreturn;
 /* domain/dom0.c */
 struct domain *dom0_build(const struct boot_module *kernel,
 			  const struct boot_module *initrd);
-
-#endif

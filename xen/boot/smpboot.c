@@ -59,10 +59,8 @@ void __init smp_boot_all(void)
 	do
 		page -= PAGE_SIZE;
 	while (page && !(boot_ram_free(page, &end) && end - page >= PAGE_SIZE));
-	if (!page) {
-		printk("No memory below 640 KiB: one processor only\n");
-		return;
-	}
+	if (!page)
+		return printk("No memory below 640 KiB: one processor only\n");
 	for (; a < acpi.cpu + acpi.nr_cpu; a++) {
 		if (a->apic_id == self)
 			this_cpu()->acpi_id = a->acpi_id;

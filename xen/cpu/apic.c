@@ -255,11 +255,9 @@ void apic_set_deadline(u64 ns)
 	u64 now = min(rdtsc(), target);
 	u64 left = min(target - now, boot_cpu.tsc_khz * 1000);
 
-	if (cpu_has(F_TSC_DEADLINE)) {
-		/* 0 disarms; a past value fires at once. */
-		wrmsr(MSR_TSC_DEADLINE, target);
-		return;
-	}
+	/* 0 disarms; a past value fires at once. */
+	if (cpu_has(F_TSC_DEADLINE))
+		return wrmsr(MSR_TSC_DEADLINE, target);
 	/* Far deadlines wake early and are set again; also no overflow. */
 	apic_write(APIC_TIMER_INIT,
 		   target ? left * timer_khz / boot_cpu.tsc_khz + 1 : 0);

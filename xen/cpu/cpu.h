@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The processors: features, descriptors, interrupts, context. */
-#ifndef CPU_H
-#define CPU_H
+#pragma once
 
 #include <lib/lib.h>
 #include <layout.h>
 
 struct vcpu;
-struct domain;
 
 /*
  * Registers as every door into ring 0 leaves them; the ABI's cpu_user_regs
@@ -79,8 +77,8 @@ static inline struct cpu *cpu_ptr(unsigned int id)
 }
 
 extern cpumask_t cpus_online;		/* bit per cpu id */
-extern unsigned int nr_online;		/* bits in cpus_online */
-extern unsigned int nr_cpus;		/* ids 0 .. nr_cpus-1, from the MADT */
+/* Bits in cpus_online; ids 0 .. nr_cpus-1, from the MADT. */
+extern unsigned int nr_online, nr_cpus;
 #define for_each_cpu(c, mask) \
 	for (cpumask_t m_ = (mask); m_ && ((c) = ffs64(m_), true); m_ &= m_ - 1)
 
@@ -105,19 +103,13 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
  * 8 = 80000008.ebx, 9 = 7:0.edx, 10 = 7:1.eax, 11 = 80000021.eax, ...
  */
 #define X86F(word, bit)	((word) << 5 | (bit))
-#define F_TSC_DEADLINE	X86F(1, 24)
-#define F_XSAVE		X86F(1, 26)
-#define F_AVX		X86F(1, 28)
-#define F_RDTSCP	X86F(2, 27)
-#define F_FSGSBASE	X86F(5, 0)
-#define F_SMEP		X86F(5, 7)
-#define F_SMAP		X86F(5, 20)
-#define F_UMIP		X86F(6, 2)
-#define F_ITSC		X86F(7, 8)
-#define F_IBPB_AMD	X86F(8, 12)
-#define F_IBRSB		X86F(9, 26)
-#define F_ARCH_CAPS	X86F(9, 29)
-#define F_AUTO_IBRS	X86F(11, 8)
+enum {
+	F_TSC_DEADLINE = X86F(1, 24), F_XSAVE = X86F(1, 26),
+	F_AVX = X86F(1, 28), F_RDTSCP = X86F(2, 27), F_FSGSBASE = X86F(5, 0),
+	F_SMEP = X86F(5, 7), F_SMAP = X86F(5, 20), F_UMIP = X86F(6, 2),
+	F_ITSC = X86F(7, 8), F_IBPB_AMD = X86F(8, 12), F_IBRSB = X86F(9, 26),
+	F_ARCH_CAPS = X86F(9, 29), F_AUTO_IBRS = X86F(11, 8),
+};
 #define NR_FEATURE_WORDS 19
 
 /* Sets of XSAVE components that guests may choose. */
@@ -191,7 +183,7 @@ void context_toggle_mode(struct vcpu *v);
 void context_load_user_gs(struct vcpu *v, u16 sel);
 /* Writes cr3 (full flush with global pages if asked), keeps cpu->cr3. */
 void cr3_load(u64 cr3, bool flush_global);
-/* Recomputes v->arch hardware cr3 values from its L4 frames. */
+/* Recomputes v's hardware cr3 values from its L4 frames. */
 void vcpu_update_cr3(struct vcpu *v);
 
 /* A page holds all components; FCW becomes 0x37f, MXCSR 0x1f80. */
@@ -276,5 +268,3 @@ int pirq_map_msi(const struct msi *m);
 int pirq_unmap(unsigned int pirq);	/* 0, -XEN_EINVAL */
 /* A device was reset: all its messages are written again. */
 void pirq_restore_msi(u16 seg, u8 bus, u8 devfn);
-
-#endif

@@ -283,20 +283,13 @@ static void source_mask(unsigned int n, bool masked)
 int pirq_bind(struct domain *d, unsigned int n)
 {
 	struct pirq *p;
-	int rc = 0;
+	int rc;
 
 	spin_lock(&irq_lock);
 	p = pirq_get(d, n);
-	if (!p)
-		rc = -XEN_EINVAL;
-	else if (!n)
-		rc = -XEN_EPERM;
-	else if (p->fn)
-		rc = -XEN_EBUSY;
-	else if (p->bound)
-		rc = -XEN_EEXIST;
-	else if (p->kind == PIRQ_GSI && !p->vector)
-		rc = line_setup(n, p->rte);
+	rc = !p ? -XEN_EINVAL : !n ? -XEN_EPERM : p->fn ? -XEN_EBUSY :
+	     p->bound ? -XEN_EEXIST :
+	     p->kind == PIRQ_GSI && !p->vector ? line_setup(n, p->rte) : 0;
 	if (!rc) {
 		p->bound = true;
 		source_mask(n, false);

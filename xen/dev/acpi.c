@@ -14,8 +14,6 @@
  * tried, and the next one after a pause.  Only Dom0 and the hypervisor itself
  * come there; callers check.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <mm/mm.h>
 
@@ -119,6 +117,19 @@ static void __init madt_entry(const u8 *e)
 			.gsi_base = load_le(e + 8, 4) };
 }
 
+/*
+ * An I/O port in the FADT: a 32-bit field, or, where that is 0, the 64-bit
+ * address at x of later versions (ACPI 6.4, 5.2.9), if that is a port.
+ */
+static u32 __init fadt_port(const u8 *fadt, u32 field, u32 x)
+{
+	u32 port = load_le(fadt + field, 4);
+
+	if (!port && load_le(fadt + 4, 4) >= x + 12 && fadt[x] == 1)
+		port = load_le(fadt + x + 4, 4);
+	return port;
+}
+
 /* After xenmap_init(), before any other CPU starts.  rsdp = 0: look for it. */
 void __init acpi_init(paddr_t rsdp)
 {
@@ -136,9 +147,9 @@ void __init acpi_init(paddr_t rsdp)
 	for (p += 44; p + 2 <= end && p[1] >= 2 && p + p[1] <= end; p += p[1])
 		madt_entry(p);
 	p = find_table("FACP", 116);
-	pm1a_cnt = load_le(p + 64, 4);
-	pm1b_cnt = load_le(p + 68, 4);
-	acpi.pm_timer = load_le(p + 76, 4);
+	pm1a_cnt = fadt_port(p, 64, 172);
+	pm1b_cnt = fadt_port(p, 68, 184);
+	acpi.pm_timer = fadt_port(p, 76, 208);
 	/* The reset register: in practice it is an I/O port. */
 	if (load_le(p + 4, 4) >= 129 && p[113] & 4 && p[116] == 1) {
 		reset_port = load_le(p + 120, 2);

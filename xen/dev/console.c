@@ -52,10 +52,11 @@ static bool console_lock(void)
 	return !old;
 }
 
+/* Not what a panic on another CPU took over meanwhile. */
 static void console_unlock(bool locked)
 {
 	if (locked)
-		store_release(&console_owner, 0U);
+		cmpxchg(&console_owner, smp_processor_id() + 1, 0U);
 }
 
 /* --- serial line ---------------------------------------------------------- */
@@ -99,11 +100,9 @@ static void __init uart_init(void)
 		irq = 4;
 	}
 	outb((u16)(port + UART_SCR), 0x5a);
-	if (inb((u16)(port + UART_SCR)) != 0x5a) {
-		printk("Command line: console=com1: there is no serial port at 0x%lx\n",
-		       port);
-		return;
-	}
+	if (inb((u16)(port + UART_SCR)) != 0x5a)
+		return printk("Command line: console=com1: there is no serial port at 0x%lx\n",
+			      port);
 	uart_port = (u16)port;
 	uart_irq = (u8)irq;
 	outb(uart_port + UART_IER, 0);
@@ -117,10 +116,10 @@ static void __init uart_init(void)
 	outb(uart_port + UART_MCR, MCR_DTR_RTS_OUT2);
 }
 
-/* True if a guest must keep off this I/O port. */
-bool uart_owns_port(u16 port)
+/* True if a guest must keep off one of these I/O ports. */
+bool uart_owns_port(u32 first, u32 last)
 {
-	return uart_port && port >= uart_port && port < uart_port + 8;
+	return uart_port && last >= uart_port && first < uart_port + 8U;
 }
 
 /* Sends one byte; gives up on a transmitter that stays busy. */
@@ -143,8 +142,7 @@ static void uart_putc(char ch)
 #define VGA_ROWS	25
 #define VGA_LAST	(VGA_COLS * (VGA_ROWS - 1))
 
-static u16 *vga;			/* NULL: no text screen, or Dom0's */
-static u16 *vga_memory;
+static u16 *vga, *vga_memory;	/* vga NULL: no text screen, or Dom0's */
 
 static void vga_putc(char c)
 {
@@ -345,7 +343,7 @@ long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 	return 0;
 }
 
-/* console_io: Dom0's early console and its input.  Read returns a count. */
+/* Hypercall 18: Dom0's early console and its input.  Read returns a count. */
 long do_console_io(u64 cmd, u64 count, u64 gva, u64 a4, u64 a5, u64 a6)
 {
 	char buf[128];

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What little of the machine the hypervisor drives itself. */
-#ifndef DEV_H
-#define DEV_H
+#pragma once
 
 #include <lib/lib.h>
 #include <hypercall-abi/physdev.h>
-
-struct domain;
 
 /* --- console.c: log ring, serial and VGA output, console_io ---------------- */
 void console_init_early(void);		/* serial and VGA, before anything else */
@@ -19,11 +16,10 @@ void console_end_boot(void);		/* Dom0 takes the text screen */
 /* sysctl readconsole: copies out to guest memory. */
 long console_read_ring(u64 gva, u32 *count, u32 *index, bool clear,
 		       bool incremental);
-long do_console_io(u64 cmd, u64 count, u64 gva, u64, u64, u64);
 struct dom0_vga_console_info;
 /* Fills the Dom0 console info (VGA text geometry); returns its size or 0. */
 size_t console_dom0_info(struct dom0_vga_console_info *info);
-bool uart_owns_port(u16 port);		/* guests keep off */
+bool uart_owns_port(u32 first, u32 last);	/* guests keep off */
 
 /* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
 struct acpi_cpu { u32 apic_id, acpi_id; };
@@ -45,9 +41,6 @@ void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */
 long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state);
-
-/* --- physdev.c ------------------------------------------------------------------------ */
-long do_physdev_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 
 /* --- pci.c: config space, message signalled interrupts ------------------------------------ */
 /* Dom0's accesses to 0xcf8-0xcff, filtered: see entry/emulate.c. */
@@ -76,5 +69,3 @@ void msi_write(const struct msi *m, u8 vector, unsigned int cpu);
 void msi_mask(const struct msi *m, bool masked);
 /* True if mfn holds an MSI-X table in use: Dom0 may only map it read-only. */
 bool msix_page_protected(u64 mfn);
-
-#endif

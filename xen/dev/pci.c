@@ -29,8 +29,6 @@
  * last.  Only segment 0 is reached; memory-mapped configuration space (MCFG)
  * is not used here, Dom0 maps it as it maps any device memory.
  */
-#include <lib/lib.h>
-#include <cpu/cpu.h>
 #include <dev/dev.h>
 #include <domain/domain.h>
 

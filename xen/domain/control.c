@@ -531,18 +531,6 @@ static long put_text(u64 gva, const char *text, size_t size, bool private)
 	return copy_to_guest(gva, whole, size);
 }
 
-static long version_compile_info(u64 gva)
-{
-	/* Not the date: equal sources make equal images. */
-	static const struct xen_compile_info info = {
-		"gcc " __VERSION__, "xenolith", "localdomain",
-		"reproducible build",
-	}, denied = { "<denied>", "<denied>", "<denied>", "<denied>" };
-
-	return copy_to_guest(gva, current->domain->is_privileged ? &info :
-			     &denied, sizeof(info));
-}
-
 static long version_features(u64 gva)
 {
 	struct xen_feature_info info;
@@ -567,6 +555,11 @@ static long version_features(u64 gva)
 long do_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	static const struct xen_platform_parameters params = { HYP_VIRT_START };
+	/* Not the date: equal sources make equal images. */
+	static const struct xen_compile_info info = {
+		"gcc " __VERSION__, "xenolith", "localdomain",
+		"reproducible build",
+	}, denied = { "<denied>", "<denied>", "<denied>", "<denied>" };
 
 	switch ((u32)cmd) {
 	case XENVER_version:
@@ -574,7 +567,9 @@ long do_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 	case XENVER_extraversion:
 		return put_text(arg, ".0-xenolith", sizeof(xen_extraversion_t),
 				false);
-	case XENVER_compile_info: return version_compile_info(arg);
+	case XENVER_compile_info:
+		return copy_to_guest(arg, current->domain->is_privileged ?
+				     &info : &denied, sizeof(info));
 	case XENVER_capabilities:
 		return put_text(arg, "xen-3.0-x86_64 ",
 				sizeof(xen_capabilities_info_t), false);

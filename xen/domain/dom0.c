@@ -435,10 +435,7 @@ bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes)
 	for (unsigned int i = 0; i < ARRAY_SIZE(hyp_ports); i++)
 		if (port <= hyp_ports[i].last && last >= hyp_ports[i].first)
 			return false;
-	for (u32 p = port; p <= last; p++)
-		if (uart_owns_port(p))
-			return false;
-	return true;
+	return !uart_owns_port(port, last);
 }
 
 #define MSI_MIB		0xfeeUL		/* local APICs, and where MSIs go */

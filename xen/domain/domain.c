@@ -189,7 +189,7 @@ static domid_t domid_pick(void)
 	u32 id, tries = 0;
 
 	do {
-		id = ++rover % (DOMID_FIRST_RESERVED - 1) + 1;
+		id = rover++ % (DOMID_FIRST_RESERVED - 1) + 1;
 		d = domain_find(id);
 	} while (d && d->id == id && ++tries < DOMID_FIRST_RESERVED);
 	return id;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Domains and their virtual CPUs. */
-#ifndef DOMAIN_H
-#define DOMAIN_H
+#pragma once
 
-#include <cpu/cpu.h>
 #include <mm/mm.h>
 #include <event/event.h>
 #include <grant/grant.h>
@@ -159,7 +157,7 @@ int domain_control_unpause(struct domain *d);	/* -XEN_EINVAL not paused */
 void domain_reap(void);
 void domain_dump(void);				/* debug key q */
 
-/* A hypercall takes six arguments, used or not. */
+/* One per hypercall, in hypercall.c's table: six arguments, used or not. */
 typedef long hypercall_t(u64, u64, u64, u64, u64, u64);
 
 /* --- vcpu.c --------------------------------------------------------------- */
@@ -222,9 +220,9 @@ void hypercall_page_init(void *page);
 /* --- mm hypercalls (mm/mmu.c, mm/memory_op.c) ----------------------------- */
 hypercall_t do_mmu_update, do_mmuext_op, do_update_va_mapping;
 hypercall_t do_memory_op, do_set_gdt, do_update_descriptor;
-/* event/, grant/, sched/ */
+/* event/, grant/, sched/, dev/, entry/ */
 hypercall_t do_event_channel_op, do_grant_table_op, do_sched_op;
-hypercall_t do_set_timer_op;
+hypercall_t do_set_timer_op, do_console_io, do_physdev_op, do_multicall;
 
 /* --- dom0.c --------------------------------------------------------------- */
 /* See boot/boot.h: dom0_build(). */
@@ -232,5 +230,3 @@ hypercall_t do_set_timer_op;
 bool ioport_permitted(const struct domain *d, u16 port, unsigned int bytes);
 enum iomem_access { IOMEM_NONE, IOMEM_RO, IOMEM_RW };
 enum iomem_access iomem_permitted(const struct domain *d, u64 mfn);
-
-#endif

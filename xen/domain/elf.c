@@ -15,32 +15,28 @@
  */
 #include <domain/image.h>
 #include <mm/mm.h>
-#include <layout.h>
 #include <lib/decompress.h>
 #include <hypercall-abi/features.h>
 
 #define MAX_UNPACKED	(1UL << 30)	/* an ELF file's size */
 #define MAX_EXTENT	(1UL << 30)	/* from VIRT_BASE to the kernel's end */
 
-/* Offsets in an ELF header, and what we want there. */
+/* Offsets in an ELF header (the last three are the segments': where, size of
+ * one, how many), and what we want there. */
+enum elf_header {
+	ELF_CLASS = 4, ELF_MACHINE = 18, ELF_PHOFF = 32, ELF_PHENTSIZE = 54,
+	ELF_PHNUM = 56, ELF_HEADER_END = 64,
+};
 #define ELF_MAGIC	0x464c457fU	/* at 0 */
-#define ELF_CLASS	4
 #define ELF_CLASS64_LE	0x0102
-#define ELF_MACHINE	18
 #define ELF_X86_64	62
-#define ELF_PHOFF	32		/* segments: where, size of one, how many */
-#define ELF_PHENTSIZE	54
-#define ELF_PHNUM	56
-#define ELF_HEADER_END	64
 #define NOTE_HEADER	12	/* sizes of name and description, type */
 
 /* Offsets in a bzImage (Linux: Documentation/x86/boot.rst). */
-#define BZ_SETUP_SECTS	0x1f1
-#define BZ_MAGIC	0x202		/* "HdrS" */
-#define BZ_VERSION	0x206
-#define BZ_PAYLOAD	0x248
-#define BZ_PAYLOAD_SIZE	0x24c
-#define BZ_HEADER_END	0x250
+enum bzimage_header {
+	BZ_SETUP_SECTS = 0x1f1, BZ_MAGIC = 0x202, BZ_VERSION = 0x206,
+	BZ_PAYLOAD = 0x248, BZ_PAYLOAD_SIZE = 0x24c, BZ_HEADER_END = 0x250,
+};
 #define BZ_MIN_VERSION	0x208		/* payload fields exist */
 
 __init const char *image_unpack(const u8 *file, size_t len,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The first domain's kernel as a file: from bzImage to segments and notes. */
-#ifndef IMAGE_H
-#define IMAGE_H
+#pragma once
 
 #include <lib/lib.h>
 #include <hypercall-abi/elfnote.h>
@@ -45,5 +44,3 @@ static inline u64 image_va(const struct kernel_image *k, u64 paddr)
 	return k->note[XEN_ELFNOTE_VIRT_BASE] + paddr -
 	       k->note[XEN_ELFNOTE_PADDR_OFFSET];
 }
-
-#endif

@@ -77,10 +77,9 @@ void vcpu_free(struct vcpu *v)
  */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
-	struct vcpu *v;
+	struct vcpu *v = alloc_page();
 
 	_Static_assert(sizeof(*v) <= PAGE_SIZE, "struct vcpu is one page");
-	v = alloc_page();
 	if (!v)
 		return NULL;
 	*v = (struct vcpu){
@@ -132,7 +131,7 @@ void vcpu_destroy(struct vcpu *v)
 
 	sched_destroy_vcpu(v);
 	vcpu_info_reset(v);
-	if (!mfn_eq(mfn, INVALID_MFN))
+	if (mfn.m != INVALID_MFN.m)
 		frame_put_type(mfn_to_frame(mfn));
 }
 
@@ -265,7 +264,7 @@ static long vcpu_register_info(struct vcpu *v, u64 arg)
 		return deny(-XEN_EINVAL);
 	vi = mfn_to_virt(MFN(op.mfn)) + op.offset;
 	spin_lock(&d->lock);
-	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN) || d->is_dying ||
+	if (v->vcpu_info_mfn.m != INVALID_MFN.m || d->is_dying ||
 	    (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) ||
 	    frame_get_type(mfn_to_frame(MFN(op.mfn)), d, TYPE_WRITABLE)) {
 		spin_unlock(&d->lock);

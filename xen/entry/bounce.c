@@ -43,12 +43,10 @@ static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
 	u64 frame[FRAME_MAX], *f = frame, sp = r->rsp, size;
 
-	if (unlikely(!handler)) {
-		domain_crash(v->domain,
-			     "vcpu %u: no handler (trap %u, rip %lx, cr2 %lx)",
-			     v->id, r->entry_vector, r->rip, v->cr2);
-		return;
-	}
+	if (unlikely(!handler))
+		return domain_crash(v->domain,
+			"vcpu %u: no handler (trap %u, rip %lx, cr2 %lx)",
+			v->id, r->entry_vector, r->rip, v->cr2);
 	if (!kernel) {
 		context_toggle_mode(v);
 		sp = v->kernel_sp;
@@ -65,10 +63,8 @@ static always_inline void bounce(struct vcpu *v, u64 handler, bool mask,
 	*f++ = r->ss;
 	size = (u64)f - (u64)frame;
 	sp = (sp & ~15UL) - size;
-	if (unlikely(copy_to_guest(sp, frame, size))) {
-		crash_frame_fault(v);
-		return;
-	}
+	if (unlikely(copy_to_guest(sp, frame, size)))
+		return crash_frame_fault(v);
 	if (mask)
 		WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, 1);
 	r->rip = handler;
@@ -110,10 +106,8 @@ void soft_interrupt(struct vcpu *v, u8 vector, unsigned int len)
 {
 	const struct trap_info *t = &v->traps[vector];
 
-	if (!t->address || TI_GET_DPL(t) < (v->in_kernel ? 1 : 3)) {
-		inject_trap(v, X86_EXC_GP, vector * 8U + 2);
-		return;
-	}
+	if (!t->address || TI_GET_DPL(t) < (v->in_kernel ? 1 : 3))
+		return inject_trap(v, X86_EXC_GP, vector * 8U + 2);
 	v->regs.rip += len;
 	bounce(v, t->address, TI_GET_IF(t), NULL, 0);
 }
@@ -157,8 +151,7 @@ void bounce_syscall(struct vcpu *v)
 		cb = &v->syscall32_cb;
 	if (!cb->address || v->in_kernel) {
 		v->regs.rip -= 2;
-		inject_trap(v, X86_EXC_UD, 0);
-		return;
+		return inject_trap(v, X86_EXC_UD, 0);
 	}
 	bounce(v, cb->address, cb->mask_events, NULL, 0);
 }

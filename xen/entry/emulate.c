@@ -366,8 +366,7 @@ static bool execute(struct vcpu *v, struct insn *i)
 		return true;
 	case 0xe4 ... 0xe7:
 	case 0xec ... 0xef: return do_port(v, i, bytes);
-	case 0xfa:
-	case 0xfb: return iopl_permits(v);	/* cli, sti: without effect */
+	case 0xfa ... 0xfb: return iopl_permits(v);	/* cli, sti: no-ops */
 	case 0x0f34:
 		i->len = 0;
 		return bounce_sysenter(v);

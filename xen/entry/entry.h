@@ -13,8 +13,7 @@
  * per-vCPU stack: a hypercall runs to its end or asks to be repeated
  * (hypercall_continue()).  So switching vCPUs is: change current, return.
  */
-#ifndef ENTRY_H
-#define ENTRY_H
+#pragma once
 
 #include <cpu/cpu.h>
 
@@ -44,13 +43,6 @@ void do_trap(struct regs *regs);
 void exit_work(void);
 
 /* --- hypercall.c -- */
-/*
- * One entry per hypercall; unused arguments are ignored.  The table and the
- * multicall loop are in hypercall.c.
- */
-typedef long (*hypercall_fn)(u64, u64, u64, u64, u64, u64);
-extern const hypercall_fn hypercall_table[64];
-long do_multicall(u64 list, u64 nr, u64, u64, u64, u64);
 /*
  * Repeats the current hypercall later with these arguments (up to six).
  * Returns the value that the handler must return.  Inside a multicall the
@@ -97,5 +89,3 @@ bool bounce_sysenter(struct vcpu *v);
 /* Each returns true if the instruction was handled (rip moved on). */
 bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
 bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */
-
-#endif

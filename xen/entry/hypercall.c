@@ -18,7 +18,7 @@
 
 /* [hypercall 30] One entry per number, found by grep; NULL is -XEN_ENOSYS.
  * iret() is in entry.S alone. */
-const hypercall_fn hypercall_table[64] = {
+hypercall_t *const hypercall_table[64] = {
 	[__HYPERVISOR_set_trap_table]		= do_set_trap_table,
 	[__HYPERVISOR_mmu_update]		= do_mmu_update,
 	[__HYPERVISOR_set_gdt]			= do_set_gdt,
@@ -102,7 +102,7 @@ long do_multicall(u64 list, u64 nr, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	struct vcpu *v = current;
 	struct multicall_entry *e = &v->mc.entry;
-	hypercall_fn fn;
+	hypercall_t *fn;
 	long rc;
 
 	if (v->mc.active)

@@ -96,9 +96,7 @@ static void ring0_trap(struct regs *r, u64 cr2)
 		__asm__ volatile("mov %0, %%db6" :: "r"(DR6_RESET));
 		r->rflags &= ~X86_EFLAGS_TF;
 		return;
-	case X86_EXC_NMI:
-		nmi();
-		return;
+	case X86_EXC_NMI: return nmi();
 	case X86_EXC_PF:
 		if (current && !current->is_idle && ldt_fault(current, cr2))
 			return;
@@ -153,9 +151,7 @@ static void guest_trap(struct vcpu *v)
 		v->debugreg[6] = (v->debugreg[6] & ~15UL) |
 				 (dr6 & DR6_REPORTED);
 		break;
-	case X86_EXC_NMI:
-		nmi();
-		return;
+	case X86_EXC_NMI: return nmi();
 	case X86_EXC_UD:
 		if (emulate_invalid_op(v))
 			return;
@@ -169,8 +165,7 @@ static void guest_trap(struct vcpu *v)
 		break;
 	case VEC_SYSCALL32:
 		v->regs.rip -= 2;
-		soft_interrupt(v, vector, 2);
-		return;
+		return soft_interrupt(v, vector, 2);
 	}
 	inject_trap(v, vector, code);
 }

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Event channels: the only way in which the hypervisor or a domain tells
  * another that something happened. */
-#ifndef EVENT_H
-#define EVENT_H
+#pragma once
 
 #include <lib/lib.h>
-#include <hypercall-abi/xen.h>
 #include <hypercall-abi/event_channel.h>
 
-struct domain;
 struct vcpu;
 
 #define EVTCHN_2L_PORTS	4096
@@ -27,5 +24,3 @@ void virq_raise_vcpu(struct vcpu *v, unsigned int virq);	/* TIMER, DEBUG */
 void virq_raise_global(unsigned int virq);
 void pirq_raise_guest(struct domain *d, unsigned int pirq);
 /* (static inline in domain.h: vcpu_event_pending(), what exit checks) */
-
-#endif

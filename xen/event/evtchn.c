@@ -410,10 +410,8 @@ static noinline long evtchn_op(u32 cmd, u64 arg)
 	if (!d)
 		return deny(-XEN_ESRCH);
 	spin_lock(&evtchn_lock);
-	if (d == current->domain || current->domain->is_privileged)
-		rc = ops[cmd].fn(d, &a);
-	else
-		rc = deny(-XEN_EPERM);
+	rc = d == current->domain || current->domain->is_privileged ?
+	     ops[cmd].fn(d, &a) : deny(-XEN_EPERM);
 	if (rc > 0) {
 		a.port = rc;
 		rc = put_guest_u32(arg + size - sizeof(u32), a.port);

@@ -11,8 +11,7 @@
  * that the peer, and the peer's domain, are still there.  Under it only the
  * scheduler's locks may be taken, and nothing may be printed.
  */
-#ifndef EVENT_PORT_H
-#define EVENT_PORT_H
+#pragma once
 
 #include <domain/domain.h>
 
@@ -62,5 +61,3 @@ static always_inline struct evtchn *port_find(const struct domain *d, u32 port)
 
 	return likely(port <= e->max_port) ? e->port + port : NULL;
 }
-
-#endif

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Grant tables: a domain lends single frames to named others. */
-#ifndef GRANT_H
-#define GRANT_H
+#pragma once
 
 #include <lib/lib.h>
 #include <hypercall-abi/grant_table.h>
 
-struct domain;
 struct grant_table;	/* table.c owns the layout */
 
 int grant_init_domain(struct domain *d, u32 max_frames, u32 max_maptrack);
@@ -19,5 +17,3 @@ void grant_free_domain(struct domain *d);
  */
 void grant_for_each_mapping(void (*fn)(struct domain *mapper, u64 mfn,
 				       bool writable));
-
-#endif

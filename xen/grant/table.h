@@ -14,8 +14,7 @@
  * claimed by setting MAP_BUSY in its flags with compare-and-swap; `lock`
  * covers only the list of free handles.
  */
-#ifndef GRANT_TABLE_H
-#define GRANT_TABLE_H
+#pragma once
 
 #include <domain/domain.h>
 
@@ -92,5 +91,3 @@ void grant_unpin(const struct pin *p, bool writes);
 long grant_map(u64 uop, u32 count);
 long grant_unmap(u64 uop, u32 count);
 long grant_copy(u64 uop, u32 count);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Compiler attributes and small idioms used everywhere. */
-#ifndef XEN_COMPILER_H
-#define XEN_COMPILER_H
+#pragma once
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
@@ -33,5 +32,3 @@
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define ROUND_UP(n, a)		(((n) + (a) - 1) & ~((__typeof__(n))(a) - 1))
 #define ROUND_DOWN(n, a)	((n) & ~((__typeof__(n))(a) - 1))
-
-#endif

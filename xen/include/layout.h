@@ -14,8 +14,7 @@
  *  slot 262  ffff830000000000  all physical memory (the direct map), 5 TiB
  *  slot 272  ffff880000000000  end: guest again
  */
-#ifndef XEN_LAYOUT_H
-#define XEN_LAYOUT_H
+#pragma once
 
 #define HYP_VIRT_START		0xffff800000000000
 #define HYP_VIRT_END		0xffff880000000000
@@ -54,7 +53,7 @@
 #define PERCPU_IST_TOP(n)	(0x3000 + (n) * 0x2000)	/* IST_DF and so on */
 #define PERCPU_STACK_TOP	0x10000
 
-/* Device registers and ACPI tables: vmap_io() hands out addresses here. */
+/* Device registers and ACPI tables: map_io() hands out addresses here. */
 #define IOMAP_BASE		0xffff828040000000
 #define IOMAP_END		0xffff828080000000
 
@@ -74,5 +73,3 @@
 #define SEL_RING3_CS64		0xe033
 #define SEL_TSS			0xe040	/* 16 bytes, in the CPU's own GDT only */
 #define SEL_LDT			0xe050	/* 16 bytes, in the CPU's own GDT only */
-
-#endif

@@ -7,8 +7,7 @@
  * therefore a one-field struct: passing a pfn (a plain u64) for it does not
  * compile.
  */
-#ifndef XEN_TYPES_H
-#define XEN_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,11 +32,6 @@ typedef struct {
 #define MFN(n)		((mfn_t){ .m = (n) })
 #define INVALID_MFN	MFN(~0UL)
 
-static inline bool mfn_eq(mfn_t a, mfn_t b)
-{
-	return a.m == b.m;
-}
-
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -46,5 +40,3 @@ static inline bool mfn_eq(mfn_t a, mfn_t b)
 typedef u64 cpumask_t;
 #define NR_CPUS		64
 #define MAX_VCPUS	64
-
-#endif

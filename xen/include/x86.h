@@ -3,8 +3,7 @@
  * The processor: control registers, MSRs, atomic operations.  Numbers from
  * the Intel SDM volumes 3 and 4 and the AMD APM volume 2.
  */
-#ifndef XEN_X86_H
-#define XEN_X86_H
+#pragma once
 
 #include <types.h>
 #include <compiler.h>
@@ -49,20 +48,12 @@ enum {
 
 enum { PFEC_P = 1, PFEC_W = 2, PFEC_U = 4, PFEC_RSVD = 8, PFEC_I = 16 };
 
-#define MSR_TSC			0x10
-#define MSR_PLATFORM_ID		0x17
-#define MSR_APIC_BASE		0x1b
-#define MSR_SPEC_CTRL		0x48
-#define MSR_PRED_CMD		0x49
-#define MSR_UCODE_REV		0x8b
-#define MSR_ARCH_CAPABILITIES	0x10a
-#define MSR_SYSENTER_CS		0x174
-#define MSR_MCG_CAP		0x179
-#define MSR_MISC_ENABLE		0x1a0
-#define MSR_PAT			0x277
-#define MSR_TSC_DEADLINE	0x6e0
-#define MSR_X2APIC_BASE		0x800
 enum {
+	MSR_TSC = 0x10, MSR_PLATFORM_ID = 0x17, MSR_APIC_BASE = 0x1b,
+	MSR_SPEC_CTRL = 0x48, MSR_PRED_CMD, MSR_UCODE_REV = 0x8b,
+	MSR_ARCH_CAPABILITIES = 0x10a, MSR_SYSENTER_CS = 0x174,
+	MSR_MCG_CAP = 0x179, MSR_MISC_ENABLE = 0x1a0, MSR_PAT = 0x277,
+	MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC_BASE = 0x800,
 	MSR_EFER = 0xc0000080, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
 	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
 };
@@ -158,5 +149,3 @@ DEFINE_TEST_AND(set, "btsq") DEFINE_TEST_AND(clear, "btrq")
 
 #define ffs64(x)	((unsigned int)__builtin_ctzll(x))	/* x != 0 */
 #define fls64(x)	(63U - (unsigned int)__builtin_clzll(x)) /* x != 0 */
-
-#endif

@@ -15,8 +15,7 @@
  * The files compile on the host too (tests/host/test_decompress.c): they need
  * nothing of the hypervisor but mem*().
  */
-#ifndef DECOMPRESS_H
-#define DECOMPRESS_H
+#pragma once
 
 #include <lib/lib.h>
 
@@ -100,5 +99,3 @@ static always_inline u32 bits_next(struct bits *b, unsigned int n)
 	b->pos += n;
 	return v & ((1UL << n) - 1);
 }
-
-#endif

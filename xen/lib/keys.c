@@ -34,10 +34,8 @@ static void key_recount(void)
 	static u32 busy;
 	struct domain *d;
 
-	if ((!current->is_idle && current->domain != dom0) || xchg(&busy, 1)) {
-		printk("Not now: a guest runs here\n");
-		return;
-	}
+	if ((!current->is_idle && current->domain != dom0) || xchg(&busy, 1))
+		return printk("Not now: a guest runs here\n");
 	for_each_domain(d)
 		domain_pause(d);
 	frames_recount();

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What every part of the hypervisor may use: text, strings, locks, failure. */
-#ifndef LIB_H
-#define LIB_H
+#pragma once
 
-#include <types.h>
-#include <compiler.h>
 #include <x86.h>
 #include <hypercall-abi/errno.h>
 #include <stdarg.h>
@@ -64,9 +61,7 @@ u64 parse_size(const char *s, const char **end);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 #define BUG_ON(c) do { if (unlikely(c)) \
 	panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c); } while (0)
-#ifdef DEBUG
-#define DEBUG_BUILD	1
-#else
+#ifndef DEBUG_BUILD		/* make DEBUG=y */
 #define DEBUG_BUILD	0
 #endif
 #define ASSERT(c) do { if (DEBUG_BUILD) BUG_ON(!(c)); } while (0)
@@ -95,16 +90,16 @@ long deny_at(long rc, const char *file, int line);
  */
 enum lock_order {
 	LOCK_DOMLIST = 1,	/* domain/domain.c: domain list changes */
-	LOCK_DOMAIN,		/* struct domain.lock: lifecycle, memory maps */
-	LOCK_IRQ_GUEST,		/* cpu/irq.c, dev/: pirq tables, PCI, MSI */
-	LOCK_GRANT,		/* grant/: a table */
-	LOCK_EVTCHN,		/* event/: a domain's port table */
-	LOCK_PAGES_DOMAIN,	/* struct domain.page_lock: its list of frames */
+	LOCK_DOMAIN,		/* struct domain.lock: registered vcpu_infos */
+	LOCK_IRQ_GUEST,		/* dev/physdev.c: pirqs come and go */
+	LOCK_GRANT,		/* grant/: one table and its handles grow */
+	LOCK_EVTCHN,		/* event/: all domains' ports change */
+	LOCK_PAGES_DOMAIN,	/* struct domain.page_lock: its numbers */
 	LOCK_HEAP,		/* mm/heap.c */
 	LOCK_PAGES,		/* mm/pages.c: free lists */
-	LOCK_SCHED,		/* sched/sched.c */
-	LOCK_TIMER,		/* sched/timer.c */
-	LOCK_IRQ,		/* cpu/irq.c, dev/pci.c: hardware registers */
+	LOCK_SCHED,		/* sched/sched.c: lists of all CPUs; clock.c */
+	LOCK_TIMER,		/* sched/timer.c: heaps of all CPUs */
+	LOCK_IRQ,		/* cpu/irq.c: pirqs, lines; dev/pci.c: 0xcf8 */
 };
 /* Two locks of the same order may be held if taken in address order. */
 
@@ -137,5 +132,3 @@ u64 cmdline_u64(const char *name, u64 dflt);
 bool cmdline_list_has(const char *name, const char *word);
 void cmdline_report_unknown(void);	/* names stray words */
 extern char hypervisor_cmdline[1024];
-
-#endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the files of mm/ share among themselves. */
-#ifndef MM_INTERNAL_H
-#define MM_INTERNAL_H
+#pragma once
 
-#include <mm/mm.h>
 #include <domain/domain.h>
 
 #define COUNT_MAX_REF	0xfffffff0UL
@@ -263,5 +261,3 @@ void map_leaf(u64 va, paddr_t pa, unsigned int level, u64 flags);
 mfn_t table_page(void);
 /* RAM by the firmware's map, page-aligned, ascending: calls fn for each. */
 void for_each_ram(void (*fn)(paddr_t start, paddr_t end));
-
-#endif

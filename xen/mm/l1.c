@@ -175,7 +175,7 @@ int ptype_unmap_grant(struct vcpu *v, u64 addr, bool by_pte, mfn_t mfn,
 	bool done = false;
 
 	*old_pte = slot ? READ_ONCE(*slot) : 0;
-	while (!done && mfn_eq(pte_mfn(*old_pte), mfn) &&
+	while (!done && pte_mfn(*old_pte).m == mfn.m &&
 	       (*old_pte & (PTE_P | PTE_GRANT)) == (PTE_P | PTE_GRANT))
 		done = try_cmpxchg(slot, old_pte, 0);
 	if (slot && by_pte)

@@ -7,7 +7,7 @@
  * data in it.  Frames come zeroed; frames go when their last use ends, which a
  * guest that maps what it gave back may delay but not avoid.
  *
- * Locks: none here.  The lists and numbers have page_lock, inside pages.c.
+ * Locks: none here.  The numbers have page_lock, inside pages.c.
  *
  * A hostile guest may give sizes whose product overflows, a forged progress
  * count in the command or in xen_memory_exchange (XSA-212, XSA-29), orders

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Machine memory: who owns a frame, what it is used for, who maps it. */
-#ifndef MM_H
-#define MM_H
+#pragma once
 
-#include <lib/lib.h>
-#include <layout.h>
 #include <cpu/cpu.h>
 #include <hypercall-abi/xen.h>
-
-struct domain;
-struct vcpu;
 
 /*
  * One per 4 KiB frame of RAM, 24 bytes, at FRAMETABLE_BASE + 24 * mfn.
@@ -239,9 +233,9 @@ int ptype_unpin(struct domain *owner, mfn_t mfn);
 int ptype_map_grant(struct vcpu *v, u64 addr, bool by_pte, u64 pte);
 int ptype_unmap_grant(struct vcpu *v, u64 addr, bool by_pte, mfn_t mfn,
 		      u64 *old_pte);
-/* dom0.c and setvcpucontext: L4 typed and referenced as v's base. 0/-errno. */
-/* -XEN_ERESTART: call again.  v is current or does not run. */
+/* v is current or does not run.  0/-errno; -XEN_ERESTART: call again. */
 int vcpu_reap(struct vcpu *v);	/* first: what an earlier one left undone */
+/* L4 typed and referenced as v's base. */
 int vcpu_set_kernel_l4(struct vcpu *v, mfn_t l4);
 int vcpu_set_user_l4(struct vcpu *v, mfn_t l4);	/* m = 0: none */
 int vcpu_drop_l4s(struct vcpu *v);	/* destroy; may be slow: 0/-ERESTART */
@@ -267,9 +261,9 @@ int __must_check copy_from_guest(void *dst, u64 gva, size_t n);
 int __must_check copy_to_guest(u64 gva, const void *src, size_t n);
 /* For bounce frames and instruction fetch: same, byte count not copied. */
 size_t copy_from_guest_partial(void *dst, u64 gva, size_t n);
-/* One naturally aligned word. */
-/* 64 bytes at once, for short hot paths: 0 or -XEN_EFAULT. */
+/* 64 bytes at once, for short hot paths. */
 int __must_check get_guest_line(u64 *dst, u64 gva);
+/* One naturally aligned word. */
 int __must_check get_guest_u64(u64 *val, u64 gva);
 int __must_check put_guest_u64(u64 gva, u64 val);
 int __must_check get_guest_u32(u32 *val, u64 gva);
@@ -294,5 +288,3 @@ int rdmsr_safe(u32 msr, u64 *val);
 
 /* Fault in ring 0 or by the guest on a hypervisor mapping that is stale. */
 bool spurious_fault(u64 cr2, u32 error_code);
-
-#endif

@@ -310,8 +310,7 @@ void frame_last_put(struct frame *f, u64 ref)
 /* Takes f from d if the allocation is its only reference. */
 bool page_steal(struct domain *d, struct frame *f)
 {
-	u64 base = (u64)d->id << FRAME_OWNER_SHIFT;
-	u64 x = READ_ONCE(f->ref);
+	u64 base = (u64)d->id << FRAME_OWNER_SHIFT, x = READ_ONCE(f->ref);
 
 	return (x & ~FRAME_UNCACHED) == (base | FRAME_ALLOCATED | 1) &&
 	       cmpxchg(&f->ref, x, base | (x & FRAME_UNCACHED)) == x;
@@ -348,9 +347,12 @@ int domain_relinquish_pages(struct domain *d)
 	for (; *mfn < max_mfn; ++*mfn) {
 		struct frame *f = mfn_to_frame(MFN(*mfn));
 
-		if (*mfn % RELINQUISH_BATCH == 0 && *mfn != start &&
-		    preempt_check())
-			return -XEN_ERESTART;
+		if ((*mfn % RELINQUISH_BATCH == 0 || budget <= 0) &&
+		    *mfn != start) {
+			if (preempt_check())
+				return -XEN_ERESTART;
+			budget = TABLE_BUDGET;
+		}
 		if (!frame_hold(f, d))
 			continue;
 		if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)

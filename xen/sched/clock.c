@@ -17,8 +17,8 @@
  * then keep their clocks monotonic themselves.
  *
  * The wall clock is the system time plus an offset, read from the CMOS clock
- * at boot and set by Dom0.  Lock: wall_lock around every domain's wc_* words;
- * it nests in nothing but the domain list.
+ * at boot and set by Dom0.  Lock: wall_lock (LOCK_SCHED) around every domain's
+ * wc_* words; nothing nests in it.
  *
  * A guest may scribble over its own time page or register a bad address: only
  * its own clock suffers.  The page is never read for a decision other than
@@ -137,7 +137,7 @@ void domain_wallclock_update(struct domain *d)
 
 /*
  * Dom0 says that the wall clock was sec.nsec at that system time; every
- * domain is told.  The caller holds what keeps the domain list stable.
+ * domain is told.
  */
 void clock_set_wall(u64 sec, u32 nsec, u64 system_time)
 {
@@ -252,6 +252,5 @@ void vcpu_time_update(struct vcpu *v)
 		return;
 	smp_wmb();
 	t.version++;
-	if (copy_to_guest(v->sched.time_gva, &t, sizeof(t)))
-		return;
+	(void)!copy_to_guest(v->sched.time_gva, &t, sizeof(t));
 }

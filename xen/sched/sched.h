@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Who runs when, and what time it is. */
-#ifndef SCHED_H
-#define SCHED_H
+#pragma once
 
-#include <lib/lib.h>
 #include <cpu/cpu.h>
 #include <hypercall-abi/sched.h>
 #include <hypercall-abi/sysctl.h>
 #include <hypercall-abi/vcpu.h>
-
-struct vcpu;
-struct domain;
 
 #define NS_PER_SEC	1000000000UL
 #define NS_PER_MS	1000000UL
@@ -109,5 +104,3 @@ void vcpu_poll_wake(struct domain *d, unsigned int port);
 
 /* The VCPUOP_ timer sub-operations, called from domain/vcpu.c. */
 long vcpu_timer_op(struct vcpu *v, unsigned int cmd, u64 arg);
-
-#endif
