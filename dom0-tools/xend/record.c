@@ -182,15 +182,16 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 	return NULL;
 }
 
-static const char *check_devices(struct arena *a, const struct value *r,
+static const char *check_devices(struct arena *a, struct value *r,
 				 const char *key,
 				 const char *(*check)(struct arena *a,
 						      struct value *device))
 {
-	const struct value *list = value_get(r, key), *other;
+	struct value *list = value_get(r, key), *v, *other;
 	const char *why, *vdev;
-	struct value *v;
 
+	if (!list)
+		value_set(r, key, value_array(a));
 	if (list && list->type != VALUE_ARRAY)
 		return "disk, vif: have to be lists";
 	for (v = list ? list->first : NULL; v; v = v->next) {
@@ -207,7 +208,10 @@ static const char *check_devices(struct arena *a, const struct value *r,
 	return NULL;
 }
 
-/* NULL, or which key is wrong and what it should be. */
+/*
+ * NULL, or which key is wrong and what it should be.  Lists that are missing
+ * are there after it.
+ */
 const char *record_check(struct arena *a, struct value *r)
 {
 	const char *why = check_keys(a, r, record_keys);
