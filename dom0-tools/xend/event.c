@@ -21,27 +21,20 @@ static struct event {
 static uint64_t event_count;		/* events so far */
 static struct loop_timer event_timer;
 
-static bool wanted(const struct call *c, const struct event *e)
-{
-	const struct value *classes = value_item(c->params, 1);
-	const struct value *v;
-
-	if (!classes || classes->type != VALUE_ARRAY)
-		return false;
-	for value_each(v, classes)
-		if (v->type == VALUE_STRING && (!strcmp(v->s, "*") ||
-						!strcasecmp(v->s, e->class)))
-			return true;
-	return false;
-}
-
 /* The first event from i on that the call wants; event_count if none. */
 static uint64_t next_wanted(const struct call *c, uint64_t i)
 {
+	const struct value *list = value_item(c->params, 1), *v;
+
+	if (!list || list->type != VALUE_ARRAY)
+		return event_count;
 	if (event_count - i > EVENTS)
 		i = event_count - EVENTS;
-	while (i < event_count && !wanted(c, &events[i % EVENTS]))
-		i++;
+	for (; i < event_count; i++)
+		for value_each(v, list)
+			if (v->type == VALUE_STRING && (!strcmp(v->s, "*") ||
+			    !strcasecmp(v->s, events[i % EVENTS].class)))
+				return i;
 	return i;
 }
 
@@ -56,14 +49,12 @@ static struct value *answer(struct call *c)
 	for (i = next_wanted(c, c->since); i < event_count;
 	     i = next_wanted(c, i + 1)) {
 		e = &events[i % EVENTS];
-		value_append(list, record_of(c, "class", text(c, e->class),
-			"operation", text(c, e->operation),
-			"ref", text(c, e->ref),
-			"timestamp", real(c, e->when), NULL));
+		value_append(list, RECORD("class", STRING(e->class),
+			"operation", STRING(e->operation),
+			"ref", STRING(e->ref), "timestamp", REAL(e->when)));
 	}
-	return record_of(c, "events", list, "token",
-			 value_printf(&c->a, "%llu", (unsigned long long)i),
-			 NULL);
+	return RECORD("events", list, "token",
+		      value_printf(&c->a, "%llu", (unsigned long long)i));
 }
 
 /* Ends the calls that waited for what happened, and one that waited enough. */
@@ -159,13 +150,13 @@ struct value *task_get_record(struct call *c)
 	if (t == tasks + TASKS)
 		return call_fail(c, "HANDLE_INVALID", "task", "no such task");
 	if (t->report.failed) {
-		value_append(error, text(c, t->report.code));
-		value_append(error, text(c, t->report.text));
+		value_append(error, STRING(t->report.code));
+		value_append(error, STRING(t->report.text));
 	}
-	return record_of(c, "uuid", text(c, t->ref + strlen(REF)),
-		"name_label", text(c, "VM.start"),
-		"status", text(c, !t->ended ? "pending" :
+	return RECORD("uuid", STRING(t->ref + strlen(REF)),
+		"name_label", STRING("VM.start"),
+		"status", STRING(!t->ended ? "pending" :
 			       t->report.failed ? "failure" : "success"),
-		"progress", real(c, t->ended ? 1 : t->report.progress),
-		"created", real(c, t->created), "error_info", error, NULL);
+		"progress", REAL(t->ended ? 1 : t->report.progress),
+		"created", REAL(t->created), "error_info", error);
 }

@@ -54,20 +54,16 @@ static void call_free(struct call *c)
 /* --- answers --------------------------------------------------------- */
 static void call_send(struct call *c)
 {
-	ssize_t r;
+	ssize_t r = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
 
-	while (c->out_at < c->out_len) {
-		r = send(c->fd, c->out + c->out_at, c->out_len - c->out_at,
-			 MSG_NOSIGNAL);
-		if (r < 0 && errno == EAGAIN) {
-			loop_want(c->fd, LOOP_OUT);
-			return;
-		}
-		if (r < 0 && errno != EINTR)
-			break;
-		c->out_at += r > 0 ? r : 0;
+	if (r > 0) {
+		c->out += r;
+		c->out_len -= r;
 	}
-	call_free(c);
+	if (!c->out_len || (r < 0 && errno != EAGAIN))
+		call_free(c);
+	else
+		loop_want(c->fd, LOOP_OUT);
 }
 
 static void call_answer(struct call *c, int status, const char *body,
@@ -86,13 +82,12 @@ static void call_answer(struct call *c, int status, const char *body,
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...)
 {
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	c->failure = rpc_failure(&c->a, code, subject, "%s",
+				 arena_vprintf(&c->a, fmt, ap));
 	va_end(ap);
-	c->failure = rpc_failure(&c->a, code, subject, "%s", text);
 	return NULL;
 }
 

@@ -37,7 +37,6 @@ void vms_recover(void);
 struct vm *vm_find(const char *uuid);
 struct vm *vm_by_name(struct arena *a, const char *name);
 const char *vm_name(struct arena *a, const struct vm *vm);
-const char *vm_power_state(const struct vm *vm);
 int vm_define(const char *uuid, const struct value *record);
 void vm_change(struct vm *vm, const char *key, struct value to);
 void vm_set_phase(struct vm *vm, const char *phase);
@@ -89,7 +88,7 @@ struct call {
 	struct loop_timer timer;
 	/* private */
 	char *out;			/* the answer */
-	size_t out_at, out_len;
+	size_t out_len;			/* of it, what is not sent */
 	char *in;			/* the request */
 	size_t used;
 };
@@ -103,10 +102,12 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 struct value *method_call(struct call *c);
 const char *arg_string(const struct call *c, unsigned int i,
 		       const char *otherwise);
-struct value *text(struct call *c, const char *s);
-struct value *number(struct call *c, int64_t i);
-struct value *real(struct call *c, double d);
 struct value *record_of(struct call *c, ...) __attribute__((sentinel));
+/* Parts of the answer to c. */
+#define STRING(s)	value_string(&c->a, s)
+#define INT(i)		value_int(&c->a, i)
+#define REAL(d)		value_double(&c->a, d)
+#define RECORD(...)	record_of(c, __VA_ARGS__, NULL)
 
 /* event.c: what changed, for those who ask. */
 struct task {
