@@ -16,7 +16,6 @@
 static struct event {
 	const char *class, *operation;
 	char ref[REF_CHARS];
-	double when;
 } events[EVENTS];
 static uint64_t event_count;		/* events so far */
 static struct loop_timer event_timer;
@@ -51,7 +50,7 @@ static struct value *answer(struct call *c)
 		e = &events[i % EVENTS];
 		value_append(list, RECORD("class", STRING(e->class),
 			"operation", STRING(e->operation),
-			"ref", STRING(e->ref), "timestamp", REAL(e->when)));
+			"ref", STRING(e->ref)));
 	}
 	return RECORD("events", list, "token",
 		      value_printf(&c->a, "%llu", (unsigned long long)i));
@@ -74,13 +73,10 @@ static void tell(void *enough)
 void event_add(const char *class, const char *operation, const char *ref)
 {
 	struct event *e = &events[event_count++ % EVENTS];
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	e->class = class;
 	e->operation = operation;
 	snprintf(e->ref, sizeof(e->ref), "%s", ref);
-	e->when = now.tv_sec + now.tv_nsec / 1e9;
 	/* Soon, so that what happens together is told together. */
 	event_timer.fn = tell;
 	loop_timer_set(&event_timer, 0);
@@ -125,7 +121,7 @@ struct task *task_new(void)
 	while (*t->ref && !t->ended && ++n < TASKS);
 	if (n == TASKS)
 		return NULL;
-	*t = (struct task){ .ref = REF, .created = time(NULL) };
+	*t = (struct task){ .ref = REF };
 	uuid_new(t->ref + strlen(REF));
 	return t;
 }
@@ -158,5 +154,5 @@ struct value *task_get_record(struct call *c)
 		"status", STRING(!t->ended ? "pending" :
 			       t->report.failed ? "failure" : "success"),
 		"progress", REAL(t->ended ? 1 : t->report.progress),
-		"created", REAL(t->created), "error_info", error);
+		"error_info", error);
 }

@@ -55,18 +55,10 @@ static void domains_changed(void *arg, const char *path)
 	vms_refresh();
 }
 
-/* Workers of a xend before this one may be in the middle of something. */
-static void await_workers(void)
-{
-	int fd = open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0 || flock(fd, LOCK_EX))
-		fatal(WORKERS_LOCK);
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
+	int fd;
+
 	log_open("xend");
 	if (*options_read(argc, argv, "F=foreground,g:=group,p:=pid-file",
 			  usage))
@@ -82,7 +74,11 @@ int main(int argc, char **argv)
 	mkdir("/var/cache", 0755);
 	mkdir(CACHE_DIR, 0700);
 	daemon_single("/run/xend/lock");
-	await_workers();
+	/* Workers of a xend before may be in the middle of something. */
+	fd = open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		fatal(WORKERS_LOCK);
+	close(fd);
 	xend_store = store_open();
 	if (!xend_store)
 		fatalx("xenstored does not run: start it first");

@@ -45,14 +45,13 @@ static struct value *done(struct call *c, const char *what, int rc)
 				  strerror(-rc)) : NULL;
 }
 
-/* A struct of the keys and values up to NULL. */
-struct value *record_of(struct call *c, ...)
+/* Adds the keys and values up to NULL to a struct. */
+struct value *record_of(struct value *v, ...)
 {
-	struct value *v = value_struct(&c->a);
 	const char *key;
 	va_list ap;
 
-	va_start(ap, c);
+	va_start(ap, v);
 	while ((key = va_arg(ap, const char *)))
 		value_set(v, key, va_arg(ap, struct value *));
 	va_end(ap);
@@ -183,7 +182,7 @@ static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
 	return s && *s ? strtoll(s, NULL, 10) : otherwise;
 }
 
-static struct value *running_record(struct call *c)
+static struct value *add_running(struct call *c, struct value *v)
 {
 	const struct xen_domctl_getdomaininfo *i = &c->vm->info;
 	const char *start = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
@@ -191,7 +190,7 @@ static struct value *running_record(struct call *c)
 	uint16_t weight = 0, cap = 0;
 
 	hyper_sched(c->vm->domid, false, &weight, &cap);
-	return RECORD("state", state_flags(c, i->flags),
+	return record_of(v, "state", state_flags(c, i->flags),
 		"memory_actual", INT(kib),
 		"memory_dynamic", INT(store_kib(c, "target", kib)),
 		"memory_static_max", INT(store_kib(c, "static-max", max)),
@@ -205,26 +204,23 @@ static struct value *running_record(struct call *c)
 		"vcpus", vcpu_records(c),
 		"sched", RECORD("weight", INT(weight), "cap", INT(cap)),
 		"disks", device_list(c, "vbd"),
-		"vifs", device_list(c, "vif"));
+		"vifs", device_list(c, "vif"), NULL);
 }
 
 static struct value *vm_get_record(struct call *c)
 {
 	const struct vm *vm = c->vm;
-	struct value *v = vm->domid < 0 ? value_struct(&c->a)
-					: running_record(c);
+	struct value *v = RECORD("uuid", STRING(vm->uuid),
+		"name_label", STRING(vm_name(&c->a, vm)),
+		"domid", INT(vm->domid),
+		"power_state", STRING(vm->domid < 0 ? "Halted" :
+				      vm->info.flags & XEN_DOMINF_paused ?
+				      "Paused" : "Running"),
+		"managed", value_bool(&c->a, vm->record),
+		"other_config", vm->record ? value_copy(&c->a, vm->record)
+					   : value_struct(&c->a));
 
-	value_set(v, "uuid", STRING(vm->uuid));
-	value_set(v, "name_label", STRING(vm_name(&c->a, vm)));
-	value_set(v, "domid", INT(vm->domid));
-	value_set(v, "power_state",
-		  STRING(vm->domid < 0 ? "Halted" :
-			 vm->info.flags & XEN_DOMINF_paused ? "Paused" :
-			 "Running"));
-	value_set(v, "managed", value_bool(&c->a, vm->record));
-	value_set(v, "other_config", vm->record ? value_copy(&c->a, vm->record)
-						: value_struct(&c->a));
-	return v;
+	return vm->domid < 0 ? v : add_running(c, v);
 }
 
 /* --- finding guests -------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
-#include "record.h"
+#include "xend.h"
 
 /* --- small parsers --------------------------------------------------- */
 /* The number of a disk's name (xvda1, sdb, hdc); 0 if it is none. */

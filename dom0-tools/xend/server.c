@@ -52,6 +52,7 @@ static void call_free(struct call *c)
 }
 
 /* --- answers --------------------------------------------------------- */
+/* Ends at once if the client hung up. */
 static void call_send(struct call *c)
 {
 	ssize_t r = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
@@ -69,13 +70,8 @@ static void call_send(struct call *c)
 static void call_answer(struct call *c, int status, const char *body,
 			size_t len)
 {
-	c->out = c->fd < 0 ? NULL :
-		 http_response(&c->a, body ? status : 500, body ? body : "",
-			       body ? len : 0, false, &c->out_len);
-	if (c->out)
-		call_send(c);
-	else
-		call_free(c);
+	c->out = http_response(&c->a, status, body, len, false, &c->out_len);
+	call_send(c);
 }
 
 /* Marks the call as failed; NULL. */

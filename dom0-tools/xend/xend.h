@@ -6,9 +6,10 @@
 #ifndef XEND_H
 #define XEND_H
 
-#include <time.h>
-#include "record.h"
+#include "../lib/rpc.h"
 
+#define RECORD_DIR	"/run/xend/vm"
+#define UUID_CHARS	37
 #define REF		"OpaqueRef:"
 #define REF_CHARS	(sizeof(REF) - 1 + UUID_CHARS)
 #define CACHE_DIR	"/var/cache/xend"
@@ -18,6 +19,19 @@
 extern struct store *xend_store;
 char *node_read(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void uuid_new(char text[UUID_CHARS]);
+
+/*
+ * record.c: a guest's record is what VM.create() was given, under the names of
+ * xl.cfg.  record_check() says whether it may be used; after that all of it is
+ * known to be of the right type, and within bounds.
+ */
+const char *record_check(struct arena *a, struct value *record);
+const char *record_check_disk(struct arena *a, struct value *disk);
+const char *record_check_vif(struct arena *a, struct value *vif);
+unsigned int record_vdev(const char *name);
+bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
+struct value *record_load(struct arena *a, const char *uuid);
+int record_save(const char *uuid, const struct value *record);
 
 /* vm.c: what guests there are. */
 struct vm {
@@ -102,17 +116,16 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 struct value *method_call(struct call *c);
 const char *arg_string(const struct call *c, unsigned int i,
 		       const char *otherwise);
-struct value *record_of(struct call *c, ...) __attribute__((sentinel));
+struct value *record_of(struct value *v, ...) __attribute__((sentinel));
 /* Parts of the answer to c. */
 #define STRING(s)	value_string(&c->a, s)
 #define INT(i)		value_int(&c->a, i)
 #define REAL(d)		value_double(&c->a, d)
-#define RECORD(...)	record_of(c, __VA_ARGS__, NULL)
+#define RECORD(...)	record_of(value_struct(&c->a), __VA_ARGS__, NULL)
 
 /* event.c: what changed, for those who ask. */
 struct task {
 	char ref[REF_CHARS];
-	time_t created;
 	bool ended;
 	struct report report;
 };
