@@ -62,14 +62,14 @@ struct value *record_of(struct value *v, ...)
 static struct value *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
-	bool crash = (f >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
-		     == SHUTDOWN_crash;
+	bool crash = down && (f >> XEN_DOMINF_shutdownshift &
+			      XEN_DOMINF_shutdownmask) == SHUTDOWN_crash;
 
 	return value_printf(&c->a, "%c%c%c%c%c%c",
 			    f & XEN_DOMINF_running ? 'r' : '-',
 			    f & XEN_DOMINF_blocked ? 'b' : '-',
 			    f & XEN_DOMINF_paused ? 'p' : '-',
-			    down ? 's' : '-', down && crash ? 'c' : '-',
+			    down ? 's' : '-', crash ? 'c' : '-',
 			    f & XEN_DOMINF_dying ? 'd' : '-');
 }
 
@@ -144,21 +144,20 @@ static struct value *device_list(struct call *c, const char *kind)
 	};
 	const char *ours = FORMAT("/libxl/%d/device/%s", c->vm->domid, kind);
 	struct value *list = value_array(&c->a), *v;
-	const char *front, *s;
+	const char *front, *back, *s;
 	unsigned int n = 0, i, id;
 	char **ids = store_list(xend_store, &c->a, 0, ours, &n);
 
 	for (; ids && n; n--, ids++) {
 		id = atoi(*ids);
+		ours = FORMAT("/libxl/%d/device/%s/%u", c->vm->domid, kind, id);
+		front = node_read(&c->a, "%s/frontend", ours);
+		back = node_read(&c->a, "%s/backend", ours);
 		v = RECORD("devid", INT(id), "vdev", INT(id), "handle", INT(id),
-			   "backend", STRING(node_read(&c->a, "%s/%s/backend",
-						       ours, *ids)));
-		front = node_read(&c->a, "%s/%s/frontend", ours, *ids);
+			   "backend", STRING(back));
 		for (i = 0; front && i < ARRAY_SIZE(keys); i++) {
-			s = i < NUMBERS ?
-			    node_read(&c->a, "%s/%s", front, keys[i][1]) :
-			    node_read(&c->a, "%s/%s/%s", ours, *ids,
-				      keys[i][1]);
+			s = node_read(&c->a, "%s/%s", i < NUMBERS ? front :
+				      ours, keys[i][1]);
 			if (s)
 				value_set(v, keys[i][0], i < NUMBERS ?
 					  INT(atoi(s)) : STRING(s));
@@ -337,9 +336,9 @@ static struct value *vm_hard_shutdown(struct call *c)
 static struct value *write_node(struct call *c, const char *key,
 				const char *value)
 {
-	return done(c, key, store_write(xend_store, 0,
-			FORMAT("/local/domain/%d/%s", c->vm->domid, key),
-			value, strlen(value)));
+	const char *path = FORMAT("/local/domain/%d/%s", c->vm->domid, key);
+
+	return done(c, key, store_printf(xend_store, 0, path, "%s", value));
 }
 
 static struct value *vm_ask(struct call *c)
@@ -349,9 +348,8 @@ static struct value *vm_ask(struct call *c)
 
 static struct value *vm_pause(struct call *c)
 {
-	int rc = !c->vm->domid ? -EPERM :
-		 c->arg ? hyper_unpause(c->vm->domid) :
-			  hyper_pause(c->vm->domid);
+	int rc = !c->vm->domid ? -EPERM : c->arg ?
+		 hyper_unpause(c->vm->domid) : hyper_pause(c->vm->domid);
 
 	if (rc == -EINVAL)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
@@ -374,8 +372,8 @@ static struct value *vm_set_name(struct call *c)
 				 name);
 	if (c->vm->domid >= 0) {
 		write_node(c, "name", name);
-		store_write(xend_store, 0, FORMAT("/vm/%s/name", c->vm->uuid),
-			    name, strlen(name));
+		store_printf(xend_store, 0, FORMAT("/vm/%s/name", c->vm->uuid),
+			     "%s", name);
 	}
 	vm_change(c->vm, "name", *STRING(name));
 	return NULL;

@@ -98,28 +98,15 @@ void call_end(struct call *c, struct value *result)
 }
 
 /* --- requests -------------------------------------------------------- */
-static void call_request(struct call *c, const char *body, size_t len)
-{
-	struct value *params, *result;
-	const char *why = rpc_parse_call(&c->a, body, len, &c->method, &params);
-
-	if (why) {
-		body = rpc_format_fault(&c->a, -32700, why, &len);
-		call_answer(c, 200, body, len);
-		return;
-	}
-	c->params = params;
-	result = method_call(c);
-	if (!c->later)
-		call_end(c, result);
-}
-
 /* What comes behind a request is dropped: the answer says "close". */
 static void call_event(void *arg, unsigned int events)
 {
 	struct call *c = arg;
+	struct value *result;
 	struct http_head head;
-	ssize_t r = 0;
+	const char *why;
+	size_t len;
+	ssize_t r;
 	int rc;
 
 	(void)events;
@@ -129,9 +116,8 @@ static void call_event(void *arg, unsigned int events)
 	}
 	if (c->method)
 		c->used = 0;
-	if (c->used < REQUEST_MAX)
-		r = recv(c->fd, c->in + c->used, REQUEST_MAX - c->used, 0);
-	if (r < 0 && (errno == EAGAIN || errno == EINTR))
+	r = recv(c->fd, c->in + c->used, REQUEST_MAX - c->used, 0);
+	if (r < 0 && errno == EAGAIN)
 		return;
 	if (r <= 0 && c->later && !c->waiting)
 		call_hangup(c);
@@ -141,14 +127,23 @@ static void call_event(void *arg, unsigned int events)
 		return;
 	c->used += r;
 	rc = http_parse(c->in, c->used, RPC_CALL_MAX, &head);
-	if (rc < 0)
-		call_answer(c, rc == -EMSGSIZE ? 413 : 400, "", 0);
-	else if (!rc || c->used - head.size < head.length)
+	if (!rc || (rc > 0 && c->used - head.size < head.length))
 		return;
-	else if (!head.rpc)
-		call_answer(c, 404, "", 0);
-	else
-		call_request(c, c->in + head.size, head.length);
+	if (rc < 0 || !head.rpc) {
+		call_answer(c, rc == -EMSGSIZE ? 413 : rc < 0 ? 400 : 404, "",
+			    0);
+		return;
+	}
+	why = rpc_parse_call(&c->a, c->in + head.size, head.length, &c->method,
+			     &c->params);
+	if (why) {
+		why = rpc_format_fault(&c->a, -32700, why, &len);
+		call_answer(c, 200, why, len);
+		return;
+	}
+	result = method_call(c);
+	if (!c->later)
+		call_end(c, result);
 }
 
 /* --- connections ----------------------------------------------------- */

@@ -93,7 +93,7 @@ struct call {
 	int fd;				/* -1: the client hung up */
 	const char *method;
 	const char *arg;		/* the table's, for the method */
-	const struct value *params;	/* the session, and arguments */
+	struct value *params;		/* the session, and arguments */
 	struct vm *vm;			/* the guest it is for, or NULL */
 	struct value *failure;
 	bool later;			/* call_end() comes later */
