@@ -70,13 +70,12 @@ static void tell(void *enough)
 }
 
 /* Something happened.  class and operation are literals. */
-void event_add(const char *class, const char *operation, const char *ref)
+void event_add(const char *class, const char *operation, const char *uuid)
 {
 	struct event *e = &events[event_count++ % EVENTS];
 
-	e->class = class;
-	e->operation = operation;
-	snprintf(e->ref, sizeof(e->ref), "%s", ref);
+	*e = (struct event){ .class = class, .operation = operation };
+	snprintf(e->ref, sizeof(e->ref), REF "%s", uuid);
 	/* Soon, so that what happens together is told together. */
 	event_timer.fn = tell;
 	loop_timer_set(&event_timer, 0);
@@ -131,7 +130,7 @@ void task_report(struct task *t, struct report r, bool ended)
 {
 	t->report = r;
 	t->ended = ended;
-	event_add("task", "mod", t->ref);
+	event_add("task", "mod", t->ref + strlen(REF));
 }
 
 struct value *task_get_record(struct call *c)

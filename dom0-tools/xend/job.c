@@ -171,8 +171,7 @@ static void job_step(struct job *job)
 	const struct report *r = &job->failure;
 	bool start = job->kind == JOB_START;
 	struct vm *vm = job->vm;
-	struct call *c;
-	unsigned int i;
+	struct call *c, *next;
 
 	vms_refresh();
 	if (job->kind == JOB_RESTART && !r->failed) {
@@ -200,13 +199,14 @@ static void job_step(struct job *job)
 			vm->domid = -1;
 		vm_forget(vm);
 	}
-	for (i = 0; i < ARRAY_SIZE(job->calls); i++) {
-		c = job->calls[i];
+	for (c = calls; c; c = next) {
+		next = c->next;
+		if (!c->later || c->vm != vm)
+			continue;
 		/* Who asked for the end of a start does not hear it failed. */
-		if (c && r->failed && (i == 0 || job->kind == JOB_DESTROY))
+		if (r->failed && (c == job->call || job->kind == JOB_DESTROY))
 			call_fail(c, r->code, NULL, "%s", r->text);
-		if (c)
-			call_end(c, NULL);
+		call_end(c, NULL);
 	}
 	if (job->task)
 		task_report(job->task, *r, true);
@@ -258,7 +258,7 @@ static void job_run(struct job *job)
 		fatal("event loop");
 }
 
-/* Begins a job for a guest that has none; calls[0], if any, waits for it. */
+/* Begins a job for a guest that has none; its call, if any, waits for it. */
 void job_start(struct job from)
 {
 	struct job *job = malloc(sizeof(*job));
@@ -267,8 +267,8 @@ void job_start(struct job from)
 		fatalx("no memory");
 	*job = from;
 	job->vm->job = job;
-	if (job->calls[0])
-		job->calls[0]->later = true;
+	if (job->call)
+		job->call->later = true;
 	job_run(job);
 }
 
@@ -279,14 +279,9 @@ void job_start(struct job from)
 bool job_interrupt(struct vm *vm, struct call *call)
 {
 	struct job *job = vm->job;
-	unsigned int i;
 
-	for (i = 1; i < ARRAY_SIZE(job->calls) && job->calls[i]; i++)
-		;
-	if ((job->kind != JOB_START && job->kind != JOB_DESTROY) ||
-	    i == ARRAY_SIZE(job->calls))
+	if (job->kind != JOB_START && job->kind != JOB_DESTROY)
 		return false;
-	job->calls[i] = call;
 	call->later = true;
 	if (job->kind == JOB_START && !job->cleaning && job->pid > 0)
 		kill(job->pid, SIGTERM);

@@ -308,7 +308,7 @@ static struct value *vm_start(struct call *c)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
 				 "%s runs already", vm_name(&c->a, c->vm));
 	if (!c->arg)
-		job.calls[0] = c;
+		job.call = c;
 	else if (!(job.task = task_new()))
 		return busy(c);
 	vm_set_phase(c->vm, "running");
@@ -329,7 +329,7 @@ static struct value *vm_hard_shutdown(struct call *c)
 		vm_forget(vm);
 	else
 		job_start((struct job){ .vm = vm, .kind = JOB_DESTROY,
-					.calls = { c } });
+					.call = c });
 	return NULL;
 }
 
@@ -492,7 +492,7 @@ static struct value *device_attach(struct call *c)
 	if (why)
 		return call_fail(c, BAD_VALUE, NULL, "%s", why);
 	job_start((struct job){
-		.vm = c->vm, .kind = JOB_ATTACH, .calls = { c },
+		.vm = c->vm, .kind = JOB_ATTACH, .call = c,
 		.device = c->arg, .what = device,
 		.list = list_with(c, "", device),
 	});
@@ -518,7 +518,7 @@ static struct value *device_detach(struct call *c)
 				 strcmp(c->arg, "vif") ? "block" : "network");
 	what = value_get_string(v, "mac", value_get_string(v, "dev", "-"));
 	job_start((struct job){
-		.vm = c->vm, .kind = JOB_DETACH, .calls = { c },
+		.vm = c->vm, .kind = JOB_DETACH, .call = c,
 		.device = c->arg, .id = value_get_int(v, "devid", 0),
 		.flag = arg_int(c, 3, 0), .list = list_with(c, what, NULL),
 	});
@@ -536,10 +536,10 @@ static struct value *host_get_all(struct call *c)
 
 static const char *version(struct call *c, unsigned int cmd)
 {
-	char s[1025] = "";
+	char *s = arena_alloc(&c->a, 1025);	/* zeros */
 
 	hyper_version(cmd, s, 1024);
-	return FORMAT("%s", s);
+	return s;
 }
 
 /* Names and order are those of xl info. */

@@ -70,13 +70,6 @@ struct vm *vm_by_name(struct arena *a, const char *name)
 	return vm;
 }
 
-static void vm_event(const struct vm *vm, const char *operation)
-{
-	char ref[REF_CHARS] = REF;
-
-	event_add("vm", operation, strcat(ref, vm->uuid));
-}
-
 /* Writes the record to its file, and keeps what the file says. */
 static int vm_redefine(struct vm *vm, const struct value *record)
 {
@@ -120,7 +113,7 @@ int vm_define(const char *uuid, const struct value *record)
 	struct vm *vm = vm_new(uuid);
 	int rc = vm_redefine(vm, record);
 
-	vm_event(vm, "add");
+	event_add("vm", "add", vm->uuid);
 	if (rc)
 		vm_forget(vm);
 	return rc;
@@ -138,7 +131,7 @@ void vm_forget(struct vm *vm)
 	vm->record = NULL;
 	if (vm->domid >= 0)
 		return;
-	vm_event(vm, "del");
+	event_add("vm", "del", vm->uuid);
 	while (*p != vm)
 		p = &(*p)->next;
 	*p = vm->next;
@@ -201,11 +194,11 @@ void vms_refresh(void)
 		vm = vm_find(uuid);
 		if (!vm) {
 			vm = vm_new(uuid);
-			vm_event(vm, "add");
+			event_add("vm", "add", vm->uuid);
 		} else if (vm->domid != info.domain ||
 			   (vm->info.flags ^ info.flags) &
 			   (XEN_DOMINF_paused | XEN_DOMINF_shutdown)) {
-			vm_event(vm, "mod");
+			event_add("vm", "mod", vm->uuid);
 		}
 		vm->handled = vm->handled && vm->domid == info.domain;
 		vm->domid = info.domain;

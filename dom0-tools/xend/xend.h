@@ -69,7 +69,7 @@ struct call;
 struct job {
 	struct vm *vm;
 	enum job_kind kind;
-	struct call *calls[4];		/* who waits for it */
+	struct call *call;		/* who asked for it, or NULL */
 	struct task *task;
 	bool flag;			/* start: paused; detach: by force */
 	const char *device;		/* attach, detach: vbd or vif */
@@ -129,7 +129,7 @@ struct task {
 	bool ended;
 	struct report report;
 };
-void event_add(const char *class, const char *operation, const char *ref);
+void event_add(const char *class, const char *operation, const char *uuid);
 struct value *event_from(struct call *c);
 struct task *task_new(void);
 void task_report(struct task *t, struct report r, bool ended);
