@@ -44,7 +44,6 @@ static const char usage[] =
 "usage: xend [OPTION]...\n"
 "Makes and looks after guests; xm is its command line.\n"
 "  -F, --foreground    stay on the terminal\n"
-"  -g, --group=GROUP   its members may connect, like root\n"
 "  -p, --pid-file=FILE (/run/xend.pid)\n"
 "  -h, --help\n";
 
@@ -60,8 +59,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	log_open("xend");
-	if (*options_read(argc, argv, "F=foreground,g:=group,p:=pid-file",
-			  usage))
+	if (*options_read(argc, argv, "F=foreground,p:=pid-file", usage))
 		fatalx("only options are wanted: see --help");
 	signal(SIGPIPE, SIG_IGN);
 	if (hyper_open())
@@ -87,7 +85,7 @@ int main(int argc, char **argv)
 	    !store_watch(xend_store, "@releaseDomain", domains_changed, NULL))
 		fatal("the store");
 	vms_recover();
-	server_start(opt['g']);
+	server_start();
 	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
 	loop_run();
 	return 0;

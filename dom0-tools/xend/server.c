@@ -2,14 +2,12 @@
 /*
  * XML-RPC by HTTP/1.1 over a Unix socket.
  *
- * Who may connect: root, and members of one group if the operator named it;
- * the kernel says who is at the other end.  A connection is one call: it is
- * closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
+ * Who may connect: root; the kernel says who is at the other end.  A
+ * connection is one call: it is closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
  * are at most CALLS.  A call whose client hung up goes on if it changes
  * something, and its answer is dropped.
  */
 #include <errno.h>
-#include <grp.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +22,6 @@
 
 struct call *calls;
 static unsigned int server_calls;
-static gid_t server_group = -1;		/* -1: nobody's */
 
 static void call_hangup(struct call *c)
 {
@@ -147,34 +144,20 @@ static void call_event(void *arg, unsigned int events)
 }
 
 /* --- connections ----------------------------------------------------- */
-static bool peer_ok(int fd)
-{
-	struct ucred peer;
-	gid_t groups[128];
-	socklen_t len = sizeof(peer), size = sizeof(groups);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return false;
-	if (!peer.uid || server_group == (gid_t)-1)
-		return !peer.uid;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
-		size = 0;
-	for (len = size / sizeof(*groups); len; len--)
-		if (groups[len - 1] == server_group)
-			return true;
-	return peer.gid == server_group;
-}
-
 static void server_accept(void *arg, unsigned int events)
 {
 	int fd = accept4((intptr_t)arg, NULL, NULL,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct call *c;
+	struct call *c = NULL;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
 
 	(void)events;
 	if (fd < 0)
 		return;
-	c = server_calls < CALLS && peer_ok(fd) ? calloc(1, sizeof(*c)) : NULL;
+	if (server_calls < CALLS &&
+	    !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && !peer.uid)
+		c = calloc(1, sizeof(*c));
 	if (!c) {
 		close(fd);
 		return;
@@ -188,18 +171,12 @@ static void server_accept(void *arg, unsigned int events)
 		call_free(c);
 }
 
-/* Listens; group is who may connect beside root, or NULL. */
-void server_start(const char *group)
+/* Listens. */
+void server_start(void)
 {
-	struct group *g = group ? getgrnam(group) : NULL;
-	int fd;
+	int fd = daemon_listen(RPC_SOCKET, 0600);
 
-	if (group && !g)
-		fatalx("no group '%s'", group);
-	fd = daemon_listen(RPC_SOCKET, g ? 0660 : 0600);
-	if (fd < 0 || (g && chown(RPC_SOCKET, 0, g->gr_gid)) ||
+	if (fd < 0 ||
 	    loop_add(fd, LOOP_IN, server_accept, (void *)(intptr_t)fd))
 		fatal(RPC_SOCKET);
-	if (g)
-		server_group = g->gr_gid;
 }

@@ -107,7 +107,7 @@ struct call {
 	size_t used;
 };
 extern struct call *calls;
-void server_start(const char *group);
+void server_start(void);
 void call_end(struct call *c, struct value *result);
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...) PRINTF(4, 5);
