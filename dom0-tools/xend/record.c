@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 #include "xend.h"
@@ -143,14 +142,13 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 	const char *why = check_keys(a, vif);
 	const char *mac = value_get_string(vif, "mac", NULL);
 	unsigned int b[6];
-	uint8_t id[3];
+	uuid_t id;
 	char c;
 
 	if (why)
 		return arena_printf(a, "vif: %s", why);
 	if (!mac) {
-		if (getrandom(id, sizeof(id), 0) != sizeof(id))
-			return "vif: no random numbers for its mac";
+		uuid_generate_random(id);	/* bytes 0 to 5 wholly */
 		value_set(vif, "mac", value_printf(a, "00:16:3e:%02x:%02x:%02x",
 						   id[0] & 0x7f, id[1], id[2]));
 	} else if (strlen(mac) != 17 ||
