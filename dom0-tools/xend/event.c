@@ -13,32 +13,24 @@
 static struct event {
 	const char *class, *operation;
 	char ref[REF_CHARS];
-	double when;
 } events[EVENTS];
 static uint64_t event_count;		/* events so far */
 static struct loop_timer event_timer;
 
-static bool wanted(const struct call *c, const struct event *e)
-{
-	const struct value *classes = value_item(c->params, 1);
-	const struct value *v;
-
-	if (!classes || classes->type != VALUE_ARRAY)
-		return false;
-	for value_each(v, classes)
-		if (v->type == VALUE_STRING && (!strcmp(v->s, "*") ||
-						!strcasecmp(v->s, e->class)))
-			return true;
-	return false;
-}
-
 /* The first event from i on that the call wants; event_count if none. */
 static uint64_t next_wanted(const struct call *c, uint64_t i)
 {
+	const struct value *list = value_item(c->params, 1), *v;
+
+	if (!list || list->type != VALUE_ARRAY)
+		return event_count;
 	if (event_count - i > EVENTS)
 		i = event_count - EVENTS;
-	while (i < event_count && !wanted(c, &events[i % EVENTS]))
-		i++;
+	for (; i < event_count; i++)
+		for value_each(v, list)
+			if (v->type == VALUE_STRING && (!strcmp(v->s, "*") ||
+			    !strcasecmp(v->s, events[i % EVENTS].class)))
+				return i;
 	return i;
 }
 
@@ -53,14 +45,12 @@ static struct value *answer(struct call *c)
 	for (i = next_wanted(c, c->since); i < event_count;
 	     i = next_wanted(c, i + 1)) {
 		e = &events[i % EVENTS];
-		value_append(list, record_of(c, "class", text(c, e->class),
-			"operation", text(c, e->operation),
-			"ref", text(c, e->ref),
-			"timestamp", real(c, e->when), NULL));
+		value_append(list, RECORD("class", STRING(e->class),
+			"operation", STRING(e->operation),
+			"ref", STRING(e->ref)));
 	}
-	return record_of(c, "events", list, "token",
-			 value_printf(&c->a, "%llu", (unsigned long long)i),
-			 NULL);
+	return RECORD("events", list, "token",
+		      value_printf(&c->a, "%llu", (unsigned long long)i));
 }
 
 /* Ends the calls that waited for what happened, and one that waited enough. */
@@ -77,16 +67,12 @@ static void tell(void *enough)
 }
 
 /* Something happened.  class and operation are literals. */
-void event_add(const char *class, const char *operation, const char *ref)
+void event_add(const char *class, const char *operation, const char *uuid)
 {
 	struct event *e = &events[event_count++ % EVENTS];
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	e->class = class;
-	e->operation = operation;
-	snprintf(e->ref, sizeof(e->ref), "%s", ref);
-	e->when = now.tv_sec + now.tv_nsec / 1e9;
+	*e = (struct event){ .class = class, .operation = operation };
+	snprintf(e->ref, sizeof(e->ref), REF "%s", uuid);
 	/* Soon, so that what happens together is told together. */
 	event_timer.fn = tell;
 	loop_timer_set(&event_timer, 0);
@@ -131,7 +117,7 @@ struct task *task_new(void)
 	while (*t->ref && !t->ended && ++n < TASKS);
 	if (n == TASKS)
 		return NULL;
-	*t = (struct task){ .ref = REF, .created = time(NULL) };
+	*t = (struct task){ .ref = REF };
 	uuid_new(t->ref + strlen(REF));
 	return t;
 }
@@ -141,7 +127,7 @@ void task_report(struct task *t, struct report r, bool ended)
 {
 	t->report = r;
 	t->ended = ended;
-	event_add("task", "mod", t->ref);
+	event_add("task", "mod", t->ref + strlen(REF));
 }
 
 struct value *task_get_record(struct call *c)
@@ -156,13 +142,13 @@ struct value *task_get_record(struct call *c)
 	if (t == tasks + TASKS)
 		return call_fail(c, "HANDLE_INVALID", "task", "no such task");
 	if (t->report.failed) {
-		value_append(error, text(c, t->report.code));
-		value_append(error, text(c, t->report.text));
+		value_append(error, STRING(t->report.code));
+		value_append(error, STRING(t->report.text));
 	}
-	return record_of(c, "uuid", text(c, t->ref + strlen(REF)),
-		"name_label", text(c, "VM.start"),
-		"status", text(c, !t->ended ? "pending" :
+	return RECORD("uuid", STRING(t->ref + strlen(REF)),
+		"name_label", STRING("VM.start"),
+		"status", STRING(!t->ended ? "pending" :
 			       t->report.failed ? "failure" : "success"),
-		"progress", real(c, t->ended ? 1 : t->report.progress),
-		"created", real(c, t->created), "error_info", error, NULL);
+		"progress", REAL(t->ended ? 1 : t->report.progress),
+		"error_info", error);
 }

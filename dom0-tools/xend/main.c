@@ -39,7 +39,6 @@ static const char usage[] =
 "usage: xend [OPTION]...\n"
 "Makes and looks after guests; xm is its command line.\n"
 "  -F, --foreground    stay on the terminal\n"
-"  -g, --group=GROUP   its members may connect, like root\n"
 "  -p, --pid-file=FILE (/run/xend.pid)\n"
 "  -h, --help\n";
 
@@ -49,21 +48,12 @@ static void domains_changed(void *arg)
 	vms_refresh();
 }
 
-/* Workers of a xend before this one may be in the middle of something. */
-static void await_workers(void)
-{
-	int fd = open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0 || flock(fd, LOCK_EX))
-		fatal(WORKERS_LOCK);
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
+	int fd;
+
 	log_open("xend");
-	if (*options_read(argc, argv, "F=foreground,g:=group,p:=pid-file",
-			  usage))
+	if (*options_read(argc, argv, "F=foreground,p:=pid-file", usage))
 		fatalx("only options are wanted: see --help");
 	signal(SIGPIPE, SIG_IGN);
 	if (hyper_open())
@@ -76,7 +66,11 @@ int main(int argc, char **argv)
 	mkdir("/var/cache", 0755);
 	mkdir(CACHE_DIR, 0700);
 	daemon_single("/run/xend/lock");
-	await_workers();
+	/* Workers of a xend before may be in the middle of something. */
+	fd = open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		fatal(WORKERS_LOCK);
+	close(fd);
 	xend_store = store_open();
 	if (!xend_store)
 		fatalx("xenstored does not run: start it first");
@@ -85,7 +79,7 @@ int main(int argc, char **argv)
 	    !store_watch(xend_store, "@releaseDomain", domains_changed, NULL))
 		fatal("the store");
 	vms_recover();
-	server_start(opt['g']);
+	server_start();
 	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
 	loop_run();
 	return 0;

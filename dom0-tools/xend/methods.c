@@ -13,37 +13,24 @@
 
 #define LOG_MAX		(1u << 20)
 #define BAD_VALUE	"VALUE_NOT_SUPPORTED"
+#define FORMAT(...)	arena_printf(&c->a, __VA_ARGS__)
 
 /* --- arguments and small answers ------------------------------------- */
 /* Argument i, counted from 1, if it is of that type. */
-static const struct value *arg(const struct call *c, unsigned int i,
-			       enum value_type type)
-{
-	const struct value *v = value_item(c->params, i);
-
-	return v && v->type == type ? v : NULL;
-}
-
 const char *arg_string(const struct call *c, unsigned int i,
 		       const char *otherwise)
 {
-	const struct value *v = arg(c, i, VALUE_STRING);
+	const struct value *v = value_item(c->params, i);
 
-	return v ? v->s : otherwise;
+	return v && v->type == VALUE_STRING ? v->s : otherwise;
 }
 
 static int64_t arg_int(const struct call *c, unsigned int i, int64_t otherwise)
 {
-	const struct value *v = arg(c, i, VALUE_INT);
+	const struct value *v = value_item(c->params, i);
 
-	return v ? v->i : otherwise;
-}
-
-static bool arg_bool(const struct call *c, unsigned int i)
-{
-	const struct value *v = arg(c, i, VALUE_BOOL);
-
-	return v ? v->b : arg_int(c, i, 0);
+	return v && v->type == VALUE_INT ? v->i :
+	       v && v->type == VALUE_BOOL ? v->b : otherwise;
 }
 
 /* What a hypercall or the store said is the answer. */
@@ -53,52 +40,31 @@ static struct value *done(struct call *c, const char *what, int rc)
 				  strerror(-rc)) : NULL;
 }
 
-struct value *text(struct call *c, const char *s)
+/* Adds the keys and values up to NULL to a struct. */
+struct value *record_of(struct value *v, ...)
 {
-	return value_string(&c->a, s);
-}
-
-struct value *number(struct call *c, int64_t i)
-{
-	return value_int(&c->a, i);
-}
-
-struct value *real(struct call *c, double d)
-{
-	return value_double(&c->a, d);
-}
-
-/* A struct of the keys and values up to NULL. */
-struct value *record_of(struct call *c, ...)
-{
-	struct value *v = value_struct(&c->a);
 	const char *key;
 	va_list ap;
 
-	va_start(ap, c);
+	va_start(ap, v);
 	while ((key = va_arg(ap, const char *)))
 		value_set(v, key, va_arg(ap, struct value *));
 	va_end(ap);
 	return v;
 }
 
-static struct value *vm_ref(struct call *c, const struct vm *vm)
-{
-	return value_printf(&c->a, REF "%s", vm->uuid);
-}
-
 /* --- what is known of a guest ---------------------------------------- */
 static struct value *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
-	bool crash = (f >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask)
-		     == SHUTDOWN_crash;
+	bool crash = down && (f >> XEN_DOMINF_shutdownshift &
+			      XEN_DOMINF_shutdownmask) == SHUTDOWN_crash;
 
 	return value_printf(&c->a, "%c%c%c%c%c%c",
 			    f & XEN_DOMINF_running ? 'r' : '-',
 			    f & XEN_DOMINF_blocked ? 'b' : '-',
 			    f & XEN_DOMINF_paused ? 'p' : '-',
-			    down ? 's' : '-', down && crash ? 'c' : '-',
+			    down ? 's' : '-', crash ? 'c' : '-',
 			    f & XEN_DOMINF_dying ? 'd' : '-');
 }
 
@@ -118,7 +84,7 @@ static struct value *mask_text(struct call *c, uint64_t mask)
 	unsigned int i, first;
 
 	if ((mask & all) == all)
-		return text(c, "all");
+		return STRING("all");
 	for (i = 0; i < 64; i++) {
 		if (!(mask >> i & 1))
 			continue;
@@ -128,7 +94,7 @@ static struct value *mask_text(struct call *c, uint64_t mask)
 		if (i > first)
 			p += sprintf(p, "-%u", i);
 	}
-	return text(c, list);
+	return STRING(list);
 }
 
 static struct value *vcpu_records(struct call *c)
@@ -143,24 +109,23 @@ static struct value *vcpu_records(struct call *c)
 			continue;
 		hard = soft = 0;
 		hyper_affinity(c->vm->domid, n, false, &hard, &soft);
-		value_append(list, record_of(c, "vcpu", number(c, n),
+		value_append(list, RECORD("vcpu", INT(n),
 			"online", value_bool(&c->a, i.online),
-			"cpu", number(c, i.online ? (int64_t)i.cpu : -1),
-			"state", text(c, !i.online ? "--p" : i.running ? "r--" :
-				      i.blocked ? "-b-" : "---"),
-			"time", real(c, i.cpu_time / 1e9),
+			"cpu", INT(i.online ? (int64_t)i.cpu : -1),
+			"state", STRING(!i.online ? "--p" : i.running ? "r--" :
+					i.blocked ? "-b-" : "---"),
+			"time", REAL(i.cpu_time / 1e9),
 			"affinity_hard", mask_text(c, hard),
-			"affinity_soft", mask_text(c, soft), NULL));
+			"affinity_soft", mask_text(c, soft)));
 	}
 	return list;
 }
 
 /*
- * What a device's nodes say, under the names that clients know: the first
- * NUMBERS of them are numbers that the frontend's folder has.
+ * What the nodes of such devices say, under the names that clients know: the
+ * first NUMBERS of them are numbers that the frontend's folder has.
  */
-static struct value *device_record(struct call *c, const char *ours,
-				   const char *id)
+static struct value *device_list(struct call *c, const char *kind)
 {
 	enum { NUMBERS = 6 };
 	static const char *const keys[][2] = {
@@ -172,34 +137,28 @@ static struct value *device_record(struct call *c, const char *ours,
 		{ "mac", "mac" }, { "bridge", "bridge" },
 		{ "script", "script" },
 	};
-	const char *front = node_read(&c->a, "%s/frontend", ours), *s;
-	struct value *v = record_of(c, "devid", number(c, atoi(id)),
-		"vdev", number(c, atoi(id)), "handle", number(c, atoi(id)),
-		"backend", text(c, node_read(&c->a, "%s/backend", ours)), NULL);
-	unsigned int i;
+	const char *ours = FORMAT("/libxl/%d/device/%s", c->vm->domid, kind);
+	struct value *list = value_array(&c->a), *v;
+	const char *front, *back, *s;
+	unsigned int n = 0, i, id;
+	char **ids = store_list(xend_store, &c->a, 0, ours, &n);
 
-	for (i = 0; front && i < ARRAY_SIZE(keys); i++) {
-		s = node_read(&c->a, "%s/%s", i < NUMBERS ? front : ours,
-			      keys[i][1]);
-		if (s)
-			value_set(v, keys[i][0], i < NUMBERS ?
-				  number(c, atoi(s)) : text(c, s));
+	for (; ids && n; n--, ids++) {
+		id = atoi(*ids);
+		ours = FORMAT("/libxl/%d/device/%s/%u", c->vm->domid, kind, id);
+		front = node_read(&c->a, "%s/frontend", ours);
+		back = node_read(&c->a, "%s/backend", ours);
+		v = RECORD("devid", INT(id), "vdev", INT(id), "handle", INT(id),
+			   "backend", STRING(back));
+		for (i = 0; front && i < ARRAY_SIZE(keys); i++) {
+			s = node_read(&c->a, "%s/%s", i < NUMBERS ? front :
+				      ours, keys[i][1]);
+			if (s)
+				value_set(v, keys[i][0], i < NUMBERS ?
+					  INT(atoi(s)) : STRING(s));
+		}
+		value_append(list, v);
 	}
-	return v;
-}
-
-static struct value *device_list(struct call *c, const char *kind)
-{
-	char *path = arena_printf(&c->a, "/libxl/%d/device/%s", c->vm->domid,
-				  kind);
-	struct value *list = value_array(&c->a);
-	unsigned int n = 0, i;
-	char **ids = path ? store_list(xend_store, &c->a, 0, path, &n) : NULL;
-
-	for (i = 0; ids && i < n; i++)
-		value_append(list, device_record(c,
-			     arena_printf(&c->a, "%s/%s", path, ids[i]),
-			     ids[i]));
 	return list;
 }
 
@@ -208,13 +167,7 @@ static struct value *devices(struct call *c)
 	return device_list(c, c->arg);
 }
 
-static struct value *start_time(struct call *c)
-{
-	const char *s = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
-
-	return number(c, s ? strtoll(s, NULL, 10) : 0);
-}
-
+/* What the store says of its memory. */
 static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
 {
 	const char *s = node_read(&c->a, "/local/domain/%d/memory/%s",
@@ -223,27 +176,27 @@ static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
 	return s && *s ? strtoll(s, NULL, 10) : otherwise;
 }
 
-static struct value *running_record(struct call *c)
+static struct value *add_running(struct call *c, struct value *v)
 {
 	const struct xen_domctl_getdomaininfo *i = &c->vm->info;
+	const char *start = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
 	int64_t kib = i->tot_pages << 2, max = i->max_pages << 2;
 	uint16_t weight = 0, cap = 0;
 
 	hyper_sched(c->vm->domid, false, &weight, &cap);
-	return record_of(c, "state", state_flags(c, i->flags),
-		"memory_actual", number(c, kib),
-		"memory_dynamic", number(c, store_kib(c, "target", kib)),
-		"memory_static_max", number(c, store_kib(c, "static-max", max)),
-		"vcpus_online", number(c, i->nr_online_vcpus),
-		"vcpus_max", number(c, i->max_vcpu_id + 1),
-		"cpu_time", real(c, i->cpu_time / 1e9),
-		"start_time", start_time(c),
+	return record_of(v, "state", state_flags(c, i->flags),
+		"memory_actual", INT(kib),
+		"memory_dynamic", INT(store_kib(c, "target", kib)),
+		"memory_static_max", INT(store_kib(c, "static-max", max)),
+		"vcpus_online", INT(i->nr_online_vcpus),
+		"vcpus_max", INT(i->max_vcpu_id + 1),
+		"cpu_time", REAL(i->cpu_time / 1e9),
+		"start_time", INT(start ? strtoll(start, NULL, 10) : 0),
 		"console_tty",
-		text(c, node_read(&c->a, "/local/domain/%d/console/tty",
-				  c->vm->domid)),
+		STRING(node_read(&c->a, "/local/domain/%d/console/tty",
+				 c->vm->domid)),
 		"vcpus", vcpu_records(c),
-		"sched", record_of(c, "weight", number(c, weight),
-				   "cap", number(c, cap), NULL),
+		"sched", RECORD("weight", INT(weight), "cap", INT(cap)),
 		"disks", device_list(c, "vbd"),
 		"vifs", device_list(c, "vif"), NULL);
 }
@@ -251,40 +204,30 @@ static struct value *running_record(struct call *c)
 static struct value *vm_get_record(struct call *c)
 {
 	const struct vm *vm = c->vm;
-	struct value *v = vm->domid < 0 ? value_struct(&c->a)
-					: running_record(c);
+	struct value *v = RECORD("uuid", STRING(vm->uuid),
+		"name_label", STRING(vm_name(&c->a, vm)),
+		"domid", INT(vm->domid),
+		"power_state", STRING(vm->domid < 0 ? "Halted" :
+				      vm->info.flags & XEN_DOMINF_paused ?
+				      "Paused" : "Running"),
+		"managed", value_bool(&c->a, vm->record),
+		"other_config", vm->record ? value_copy(&c->a, vm->record)
+					   : value_struct(&c->a));
 
-	value_set(v, "uuid", text(c, vm->uuid));
-	value_set(v, "name_label", text(c, vm_name(&c->a, vm)));
-	value_set(v, "domid", number(c, vm->domid));
-	value_set(v, "power_state", text(c, vm_power_state(vm)));
-	value_set(v, "managed", value_bool(&c->a, vm->record));
-	value_set(v, "other_config", vm->record ? value_copy(&c->a, vm->record)
-						: value_struct(&c->a));
-	return v;
-}
-
-static struct value *vm_metrics(struct call *c)
-{
-	static const struct xen_domctl_getdomaininfo none;
-	const struct xen_domctl_getdomaininfo *i =
-		c->vm->domid < 0 ? &none : &c->vm->info;
-
-	return record_of(c, "memory_actual", number(c, i->tot_pages << 12),
-		"VCPUs_number", number(c, i->nr_online_vcpus),
-		"cpu_time", real(c, i->cpu_time / 1e9),
-		"start_time", start_time(c),
-		"state", text(c, vm_power_state(c->vm)), NULL);
+	return vm->domid < 0 ? v : add_running(c, v);
 }
 
 /* --- finding guests -------------------------------------------------- */
 static struct value *vm_get_all(struct call *c)
 {
+	const char *name = c->arg ? arg_string(c, 1, "") : NULL;
 	struct value *list = value_array(&c->a);
 	struct vm *vm;
 
 	for (vm = vms; vm; vm = vm->next)
-		value_append(list, vm_ref(c, vm));
+		if (!name || !strcmp(vm_name(&c->a, vm), name))
+			value_append(list, value_printf(&c->a, REF "%s",
+							vm->uuid));
 	return list;
 }
 
@@ -293,19 +236,9 @@ static struct value *vm_get_all_records(struct call *c)
 	struct value *all = value_struct(&c->a);
 
 	for (c->vm = vms; c->vm; c->vm = c->vm->next)
-		value_set(all, arena_printf(&c->a, REF "%s", c->vm->uuid),
+		value_set(all, FORMAT(REF "%s", c->vm->uuid),
 			  vm_get_record(c));
 	return all;
-}
-
-static struct value *vm_get_by_name(struct call *c)
-{
-	struct vm *vm = vm_by_name(&c->a, arg_string(c, 1, ""));
-	struct value *list = value_array(&c->a);
-
-	if (vm)
-		value_append(list, vm_ref(c, vm));
-	return list;
 }
 
 static struct value *vm_get_by(struct call *c)
@@ -317,7 +250,7 @@ static struct value *vm_get_by(struct call *c)
 	for (vm = vms; vm; vm = vm->next)
 		if (!strcmp(c->arg, "uuid") ? !strcmp(vm->uuid, uuid) :
 		    vm->domid >= 0 && vm->domid == domid)
-			return vm_ref(c, vm);
+			return value_printf(&c->a, REF "%s", vm->uuid);
 	return call_fail(c, "HANDLE_INVALID", NULL, "no guest has this %s",
 			 c->arg);
 }
@@ -340,7 +273,7 @@ static struct value *vm_create(struct call *c)
 
 	uuid_new(uuid);
 	if (r && r->type == VALUE_STRUCT && !value_get(r, "uuid"))
-		value_set(r, "uuid", text(c, uuid));
+		value_set(r, "uuid", STRING(uuid));
 	why = record_check(&c->a, r);
 	if (why)
 		return call_fail(c, BAD_VALUE, NULL, "%s", why);
@@ -363,19 +296,19 @@ static struct value *vm_create(struct call *c)
 static struct value *vm_start(struct call *c)
 {
 	struct job job = {
-		.vm = c->vm, .kind = JOB_START, .flag = arg_bool(c, 2),
+		.vm = c->vm, .kind = JOB_START, .flag = arg_int(c, 2, 0),
 	};
 
 	if (c->vm->domid >= 0)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
 				 "%s runs already", vm_name(&c->a, c->vm));
 	if (!c->arg)
-		job.calls[0] = c;
+		job.call = c;
 	else if (!(job.task = task_new()))
 		return busy(c);
 	vm_set_phase(c->vm, "running");
 	job_start(job);
-	return job.task ? text(c, job.task->ref) : NULL;
+	return job.task ? STRING(job.task->ref) : NULL;
 }
 
 static struct value *vm_hard_shutdown(struct call *c)
@@ -391,18 +324,16 @@ static struct value *vm_hard_shutdown(struct call *c)
 		vm_forget(vm);
 	else
 		job_start((struct job){ .vm = vm, .kind = JOB_DESTROY,
-					.calls = { c } });
+					.call = c });
 	return NULL;
 }
 
 static struct value *write_node(struct call *c, const char *key,
 				const char *value)
 {
-	char path[128];
+	const char *path = FORMAT("/local/domain/%d/%s", c->vm->domid, key);
 
-	snprintf(path, sizeof(path), "/local/domain/%d/%s", c->vm->domid, key);
-	return done(c, key, store_write(xend_store, 0, path, value,
-					strlen(value)));
+	return done(c, key, store_printf(xend_store, 0, path, "%s", value));
 }
 
 static struct value *vm_ask(struct call *c)
@@ -412,9 +343,8 @@ static struct value *vm_ask(struct call *c)
 
 static struct value *vm_pause(struct call *c)
 {
-	int rc = !c->vm->domid ? -EPERM :
-		 c->arg ? hyper_unpause(c->vm->domid) :
-			  hyper_pause(c->vm->domid);
+	int rc = !c->vm->domid ? -EPERM : c->arg ?
+		 hyper_unpause(c->vm->domid) : hyper_pause(c->vm->domid);
 
 	if (rc == -EINVAL)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
@@ -428,7 +358,6 @@ static struct value *vm_set_name(struct call *c)
 {
 	const char *name = arg_string(c, 2, "");
 	struct vm *other = vm_by_name(&c->a, name);
-	char path[64];
 
 	if (!*name || strlen(name) > 99)
 		return call_fail(c, BAD_VALUE, "name",
@@ -438,17 +367,11 @@ static struct value *vm_set_name(struct call *c)
 				 name);
 	if (c->vm->domid >= 0) {
 		write_node(c, "name", name);
-		snprintf(path, sizeof(path), "/vm/%s/name", c->vm->uuid);
-		store_write(xend_store, 0, path, name, strlen(name));
+		store_printf(xend_store, 0, FORMAT("/vm/%s/name", c->vm->uuid),
+			     "%s", name);
 	}
-	vm_change(c->vm, "name",
-		  (struct value){ .type = VALUE_STRING, .s = name });
+	vm_change(c->vm, "name", *STRING(name));
 	return NULL;
-}
-
-static void change_int(struct call *c, const char *key, int64_t i)
-{
-	vm_change(c->vm, key, (struct value){ .type = VALUE_INT, .i = i });
 }
 
 /* memory: what the guest shall come to; maxmem: what it may have at most. */
@@ -468,25 +391,23 @@ static struct value *vm_set_memory(struct call *c)
 	rc = hyper_max_mem(c->vm->domid, kib + MAXMEM_SLACK);
 	if (rc)
 		return done(c, "memory limit", rc);
-	change_int(c, c->arg, kib >> 10);
+	vm_change(c->vm, c->arg, *INT(kib >> 10));
 	return write_node(c, limit ? "memory/static-max" : "memory/target",
-			  arena_printf(&c->a, "%lld", (long long)kib));
+			  FORMAT("%lld", (long long)kib));
 }
 
 static struct value *vm_set_vcpus(struct call *c)
 {
 	int64_t n = arg_int(c, 2, 0), max = c->vm->info.max_vcpu_id + 1, i;
-	char key[32];
 
 	if (n < 1 || n > max)
 		return call_fail(c, BAD_VALUE, "vcpus",
 				 "vcpus: from 1 to %lld (maxvcpus)",
 				 (long long)max);
-	for (i = 0; i < max && !c->failure; i++) {
-		snprintf(key, sizeof(key), "cpu/%d/availability", (int)i);
-		write_node(c, key, i < n ? "online" : "offline");
-	}
-	change_int(c, "vcpus", n);
+	for (i = 0; i < max && !c->failure; i++)
+		write_node(c, FORMAT("cpu/%d/availability", (int)i),
+			   i < n ? "online" : "offline");
+	vm_change(c->vm, "vcpus", *INT(n));
 	return NULL;
 }
 
@@ -566,7 +487,7 @@ static struct value *device_attach(struct call *c)
 	if (why)
 		return call_fail(c, BAD_VALUE, NULL, "%s", why);
 	job_start((struct job){
-		.vm = c->vm, .kind = JOB_ATTACH, .calls = { c },
+		.vm = c->vm, .kind = JOB_ATTACH, .call = c,
 		.device = c->arg, .what = device,
 		.list = list_with(c, "", device),
 	});
@@ -592,9 +513,9 @@ static struct value *device_detach(struct call *c)
 				 strcmp(c->arg, "vif") ? "block" : "network");
 	what = value_get_string(v, "mac", value_get_string(v, "dev", "-"));
 	job_start((struct job){
-		.vm = c->vm, .kind = JOB_DETACH, .calls = { c },
+		.vm = c->vm, .kind = JOB_DETACH, .call = c,
 		.device = c->arg, .id = value_get_int(v, "devid", 0),
-		.flag = arg_bool(c, 3), .list = list_with(c, what, NULL),
+		.flag = arg_int(c, 3, 0), .list = list_with(c, what, NULL),
 	});
 	return NULL;
 }
@@ -604,16 +525,16 @@ static struct value *host_get_all(struct call *c)
 {
 	struct value *list = value_array(&c->a);
 
-	value_append(list, text(c, REF "host"));
+	value_append(list, STRING(REF "host"));
 	return list;
 }
 
 static const char *version(struct call *c, unsigned int cmd)
 {
-	char s[1025] = "";
+	char *s = arena_alloc(&c->a, 1025);	/* zeros */
 
 	hyper_version(cmd, s, 1024);
-	return arena_printf(&c->a, "%s", s);
+	return s;
 }
 
 /* Names and order are those of xl info. */
@@ -632,40 +553,40 @@ static struct value *host_get_record(struct call *c)
 		return done(c, "physinfo", rc ? rc : -errno);
 	hyper_version(XENVER_platform_parameters, &p, sizeof(p));
 	hyper_version(XENVER_compile_info, &cc, sizeof(cc));
-	return record_of(c, "host", text(c, u.nodename),
-		"release", text(c, u.release), "version", text(c, u.version),
-		"machine", text(c, u.machine),
-		"nr_cpus", number(c, i.nr_cpus),
-		"max_cpu_id", number(c, i.max_cpu_id),
-		"nr_nodes", number(c, i.nr_nodes),
-		"cores_per_socket", number(c, i.cores_per_socket),
-		"threads_per_core", number(c, i.threads_per_core),
+	return RECORD("host", STRING(u.nodename),
+		"release", STRING(u.release), "version", STRING(u.version),
+		"machine", STRING(u.machine),
+		"nr_cpus", INT(i.nr_cpus),
+		"max_cpu_id", INT(i.max_cpu_id),
+		"nr_nodes", INT(i.nr_nodes),
+		"cores_per_socket", INT(i.cores_per_socket),
+		"threads_per_core", INT(i.threads_per_core),
 		"cpu_mhz", value_printf(&c->a, "%u.%03u", i.cpu_khz / 1000,
 					i.cpu_khz % 1000),
 		"hw_caps",
 		value_printf(&c->a, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x",
 			     h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]),
 		"virt_caps",
-		text(c, i.capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : ""),
-		"total_memory", number(c, i.total_pages >> 8),
-		"free_memory", number(c, i.free_pages >> 8),
-		"xen_major", number(c, xen >> 16),
-		"xen_minor", number(c, xen & 0xffff),
-		"xen_extra", text(c, extra),
+		STRING(i.capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : ""),
+		"total_memory", INT(i.total_pages >> 8),
+		"free_memory", INT(i.free_pages >> 8),
+		"xen_major", INT(xen >> 16),
+		"xen_minor", INT(xen & 0xffff),
+		"xen_extra", STRING(extra),
 		"xen_version", value_printf(&c->a, "%ld.%ld%s", xen >> 16,
 					    xen & 0xffff, extra),
-		"xen_caps", text(c, version(c, XENVER_capabilities)),
-		"xen_scheduler", text(c, "credit"),
-		"xen_pagesize", number(c, 4096),
+		"xen_caps", STRING(version(c, XENVER_capabilities)),
+		"xen_scheduler", STRING("credit"),
+		"xen_pagesize", INT(4096),
 		"platform_params",
 		value_printf(&c->a, "virt_start=0x%llx",
 			     (unsigned long long)p.virt_start),
-		"xen_changeset", text(c, version(c, XENVER_changeset)),
-		"xen_commandline", text(c, version(c, XENVER_commandline)),
-		"cc_compiler", text(c, cc.compiler),
-		"cc_compile_by", text(c, cc.compile_by),
-		"cc_compile_domain", text(c, cc.compile_domain),
-		"cc_compile_date", text(c, cc.compile_date), NULL);
+		"xen_changeset", STRING(version(c, XENVER_changeset)),
+		"xen_commandline", STRING(version(c, XENVER_commandline)),
+		"cc_compiler", STRING(cc.compiler),
+		"cc_compile_by", STRING(cc.compile_by),
+		"cc_compile_domain", STRING(cc.compile_domain),
+		"cc_compile_date", STRING(cc.compile_date));
 }
 
 static struct value *host_dmesg(struct call *c)
@@ -679,9 +600,9 @@ static struct value *host_dmesg(struct call *c)
 		return done(c, "the hypervisor's log", n);
 	op.u.readconsole.clear = op.u.readconsole.incremental = 1;
 	op.u.readconsole.index = index;		/* up to what was read */
-	if (arg_bool(c, 2))
+	if (arg_int(c, 2, 0))
 		hyper_sysctl(&op);
-	return text(c, log);
+	return STRING(log);
 }
 
 static struct value *host_debug_keys(struct call *c)
@@ -698,7 +619,7 @@ static char session[REF_CHARS] = REF;
 
 static struct value *session_login(struct call *c)
 {
-	return c->arg ? text(c, session) : NULL;
+	return c->arg ? STRING(session) : NULL;
 }
 
 enum needs {
@@ -720,7 +641,7 @@ static const struct {
 	{ "host.send_debug_keys", A_SESSION, host_debug_keys, NULL },
 	{ "VM.get_all", A_SESSION, vm_get_all, NULL },
 	{ "VM.get_all_records", A_SESSION, vm_get_all_records, NULL },
-	{ "VM.get_by_name_label", A_SESSION, vm_get_by_name, NULL },
+	{ "VM.get_by_name_label", A_SESSION, vm_get_all, "name" },
 	{ "VM.get_by_uuid", A_SESSION, vm_get_by, "uuid" },
 	{ "VM.get_by_domid", A_SESSION, vm_get_by, "domid" },
 	{ "VM.get_record", A_GUEST, vm_get_record, NULL },
@@ -740,7 +661,6 @@ static const struct {
 	{ "VM.pin_vcpu", A_DOMAIN, vm_pin_vcpu, NULL },
 	{ "VM.set_sched", A_DOMAIN, vm_set_sched, NULL },
 	{ "VM.send_sysrq", A_DOMAIN, vm_send_sysrq, NULL },
-	{ "VM_metrics.get_record", A_GUEST, vm_metrics, NULL },
 	{ "VBD.attach", A_DOMAIN | IDLE, device_attach, "vbd" },
 	{ "VBD.detach", A_DOMAIN | IDLE, device_detach, "vbd" },
 	{ "VBD.list", A_DOMAIN, devices, "vbd" },

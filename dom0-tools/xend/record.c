@@ -5,9 +5,8 @@
  * guests.
  */
 #include <ctype.h>
-#include <sys/random.h>
 #include <uuid/uuid.h>
-#include "record.h"
+#include "xend.h"
 
 /* --- small parsers --------------------------------------------------- */
 /* The number of a disk's name (xvda1, sdb, hdc); 0 if it is none. */
@@ -62,76 +61,56 @@ bool record_cpus(const char *text, uint64_t online, uint64_t *mask)
 }
 
 /* --- checks ---------------------------------------------------------- */
-struct key {
+#define POLICIES	" destroy restart preserve rename-restart " \
+			"coredump-destroy coredump-restart "
+
+static const struct key {
 	const char *name;
 	int64_t low, high;		/* of a number; high 0: a string */
 	const char *words;		/* those that it may be, or NULL */
-};
-
-#define POLICIES	"destroy restart preserve rename-restart " \
-			"coredump-destroy coredump-restart"
-
-static const struct key record_keys[] = {
+} keys[] = {
 	{ "memory", 4, 1 << 24, NULL }, { "maxmem", 4, 1 << 24, NULL },
 	{ "vcpus", 1, 64, NULL }, { "maxvcpus", 1, 64, NULL },
 	{ "cpu_weight", 1, 65535, NULL }, { "cap", 0, 6400, NULL },
 	{ "max_grant_frames", 1, 65535, NULL },
 	{ "max_event_channels", 5, 4095, NULL },
-	{ "name", 0, 0, NULL }, { "uuid", 0, 0, NULL },
-	{ "kernel", 0, 0, NULL }, { "ramdisk", 0, 0, NULL },
-	{ "cmdline", 0, 0, NULL }, { "cpus", 0, 0, NULL },
 	{ "on_poweroff", 0, 0, POLICIES }, { "on_reboot", 0, 0, POLICIES },
 	{ "on_crash", 0, 0, POLICIES }, { "on_watchdog", 0, 0, POLICIES },
-	{ NULL, 0, 0, NULL },
-}, disk_keys[] = {
-	{ "vdev", 0, 0, NULL }, { "target", 0, 0, NULL },
-	{ "script", 0, 0, NULL }, { "format", 0, 0, "raw" },
-	{ "access", 0, 0, "rw w r ro" }, { "backendtype", 0, 0, "phy" },
-	{ NULL, 0, 0, NULL },
-}, vif_keys[] = {
-	{ "mac", 0, 0, NULL }, { "bridge", 0, 0, NULL },
-	{ "script", 0, 0, NULL }, { "ip", 0, 0, NULL },
-	{ "rate", 0, 0, NULL }, { "vifname", 0, 0, NULL },
-	{ "gatewaydev", 0, 0, NULL }, { NULL, 0, 0, NULL },
+	{ "format", 0, 0, " raw " }, { "access", 0, 0, " rw w r ro " },
+	{ "backendtype", 0, 0, " phy " },
+	{ NULL, 0, 0, NULL },		/* any other */
 };
 
-/* "" counts as one of the words: it is the same as no value. */
-static bool is_word(const char *s, const char *words)
-{
-	size_t n = strlen(s);
-
-	for (; *words; words += strspn(words, " ")) {
-		if (strcspn(words, " ") == n && !strncmp(words, s, n))
-			return true;
-		words += strcspn(words, " ");
-	}
-	return !n;
-}
-
-/* Strings go into the store as they are, and to shell scripts. */
-static const char *check_keys(struct arena *a, const struct value *r,
-			      const struct key *k)
+/*
+ * Strings go into the store as they are, and to shell scripts: all have to be
+ * one line, whatever their names.  "" is the same as no value.
+ */
+static const char *check_keys(struct arena *a, const struct value *r)
 {
 	const struct value *v;
+	const struct key *k;
 	const char *p;
 
 	if (!r || r->type != VALUE_STRUCT)
 		return "a struct is needed";
-	for (; k->name; k++) {
-		v = value_get(r, k->name);
-		if (v && k->high && (v->type != VALUE_INT || v->i < k->low ||
-				     v->i > k->high))
+	for value_each(v, r) {
+		for (k = keys; k->name && strcmp(k->name, v->name); k++)
+			;
+		if (k->high && (v->type != VALUE_INT || v->i < k->low ||
+				v->i > k->high))
 			return arena_printf(a, "%s: a number from %lld to %lld",
-					    k->name, (long long)k->low,
+					    v->name, (long long)k->low,
 					    (long long)k->high);
-		if (!v || k->high)
-			continue;
+		if (k->high || !strcmp(v->name, "disk") ||
+		    !strcmp(v->name, "vif"))
+			continue;	/* check_devices() has the lists */
 		for (p = v->type == VALUE_STRING ? v->s : "\n"; *p; p++)
 			if ((unsigned char)*p < ' ' || p - v->s == 1023)
 				return arena_printf(a, "%s: has to be one line of text",
-						    k->name);
-		if (k->words && !is_word(v->s, k->words))
-			return arena_printf(a, "%s: one of %s, not %s", k->name,
+						    v->name);
+		if (k->words && *v->s && (strchr(v->s, ' ') ||
+		    !strstr(k->words, arena_printf(a, " %s ", v->s))))
+			return arena_printf(a, "%s: one of%s(not %s)", v->name,
 					    k->words, v->s);
 	}
 	return NULL;
@@ -140,7 +119,7 @@ static const char *check_keys(struct arena *a, const struct value *r,
 /* One disk's part of a record. */
 const char *record_check_disk(struct arena *a, struct value *disk)
 {
-	const char *why = check_keys(a, disk, disk_keys);
+	const char *why = check_keys(a, disk);
 	const char *vdev = value_get_string(disk, "vdev", "missing");
 
 	if (why)
@@ -155,17 +134,16 @@ const char *record_check_disk(struct arena *a, struct value *disk)
 /* One interface's; it gets an address if it has none. */
 const char *record_check_vif(struct arena *a, struct value *vif)
 {
-	const char *why = check_keys(a, vif, vif_keys);
+	const char *why = check_keys(a, vif);
 	const char *mac = value_get_string(vif, "mac", NULL);
 	unsigned int b[6];
-	uint8_t id[3];
+	uuid_t id;
 	char c;
 
 	if (why)
 		return arena_printf(a, "vif: %s", why);
 	if (!mac) {
-		if (getrandom(id, sizeof(id), 0) != sizeof(id))
-			return "vif: no random numbers for its mac";
+		uuid_generate_random(id);	/* bytes 0 to 5 wholly */
 		value_set(vif, "mac", value_printf(a, "00:16:3e:%02x:%02x:%02x",
 						   id[0] & 0x7f, id[1], id[2]));
 	} else if (strlen(mac) != 17 ||
@@ -177,15 +155,16 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 	return NULL;
 }
 
-static const char *check_devices(struct arena *a, const struct value *r,
+static const char *check_devices(struct arena *a, struct value *r,
 				 const char *key,
 				 const char *(*check)(struct arena *a,
 						      struct value *device))
 {
-	const struct value *list = value_get(r, key), *other;
+	struct value *list = value_get(r, key), *v, *other;
 	const char *why, *vdev;
-	struct value *v;
 
+	if (!list)
+		value_set(r, key, value_array(a));
 	if (list && list->type != VALUE_ARRAY)
 		return "disk, vif: have to be lists";
 	for (v = list ? list->first : NULL; v; v = v->next) {
@@ -202,10 +181,13 @@ static const char *check_devices(struct arena *a, const struct value *r,
 	return NULL;
 }
 
-/* NULL, or which key is wrong and what it should be. */
+/*
+ * NULL, or which key is wrong and what it should be.  Lists that are missing
+ * are there after it.
+ */
 const char *record_check(struct arena *a, struct value *r)
 {
-	const char *why = check_keys(a, r, record_keys);
+	const char *why = check_keys(a, r);
 	const char *name = value_get_string(r, "name", ""), *p;
 	uint64_t mask;
 	uuid_t uuid;
@@ -237,11 +219,11 @@ const char *record_check(struct arena *a, struct value *r)
 /* NULL if there is none that can be read. */
 struct value *record_load(struct arena *a, const char *uuid)
 {
-	char *path = arena_printf(a, RECORD_DIR "/%s", uuid), *text = NULL;
+	FILE *f = fopen(arena_printf(a, RECORD_DIR "/%s", uuid), "re");
 	struct value *params = NULL;
 	const char *method;
+	char *text = NULL;
 	size_t len = 0;
-	FILE *f = path ? fopen(path, "re") : NULL;
 
 	if (!f)
 		return NULL;
@@ -257,21 +239,17 @@ struct value *record_load(struct arena *a, const char *uuid)
 int record_save(const char *uuid, const struct value *record)
 {
 	struct arena a = { 0 };
-	char *path = arena_printf(&a, RECORD_DIR "/%s", uuid);
 	char *temp = arena_printf(&a, RECORD_DIR "/.%s", uuid), *text;
-	struct value *params = value_array(&a), copy = *record;
-	int rc = -ENOMEM;
+	struct value *params = value_array(&a);
+	FILE *f = fopen(temp, "we");
 	size_t len;
-	FILE *f;
+	int rc;
 
-	copy.next = NULL;
-	value_append(params, &copy);
+	value_append(params, value_copy(&a, record));
 	text = rpc_format_call(&a, "record", params, &len);
-	if (path && temp && text) {
-		f = fopen(temp, "we");
-		rc = f && fwrite(text, 1, len, f) == len && !fclose(f) &&
-		     !rename(temp, path) ? 0 : -errno;
-	}
+	rc = f && fwrite(text, 1, len, f) == len && !fclose(f) &&
+	     !rename(temp, arena_printf(&a, RECORD_DIR "/%s", uuid)) ? 0 :
+	     -errno;
 	arena_release(&a);
 	return rc;
 }

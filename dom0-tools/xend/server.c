@@ -2,13 +2,11 @@
 /*
  * XML-RPC by HTTP/1.1 over a Unix socket.
  *
- * Who may connect: root, and members of one group if the operator named it;
- * the kernel says who is at the other end.  A connection is one call: it is
- * closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
+ * Who may connect: root; the kernel says who is at the other end.  A
+ * connection is one call: it is closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
  * are at most CALLS.  A call whose client hung up goes on if it changes
  * something, and its answer is dropped.
  */
-#include <grp.h>
 #include <malloc.h>
 #include <sys/socket.h>
 #include "xend.h"
@@ -18,7 +16,6 @@
 
 struct call *calls;
 static unsigned int server_calls;
-static gid_t server_group = -1;		/* -1: nobody's */
 
 static void call_hangup(struct call *c)
 {
@@ -46,47 +43,38 @@ static void call_free(struct call *c)
 }
 
 /* --- answers --------------------------------------------------------- */
+/* Ends at once if the client hung up. */
 static void call_send(struct call *c)
 {
-	ssize_t r;
+	ssize_t r = send(c->fd, c->out, c->out_len, MSG_NOSIGNAL);
 
-	while (c->out_at < c->out_len) {
-		r = send(c->fd, c->out + c->out_at, c->out_len - c->out_at,
-			 MSG_NOSIGNAL);
-		if (r < 0 && errno == EAGAIN) {
-			loop_want(c->fd, LOOP_OUT);
-			return;
-		}
-		if (r < 0 && errno != EINTR)
-			break;
-		c->out_at += r > 0 ? r : 0;
+	if (r > 0) {
+		c->out += r;
+		c->out_len -= r;
 	}
-	call_free(c);
+	if (!c->out_len || (r < 0 && errno != EAGAIN))
+		call_free(c);
+	else
+		loop_want(c->fd, LOOP_OUT);
 }
 
 static void call_answer(struct call *c, int status, const char *body,
 			size_t len)
 {
-	c->out = c->fd < 0 ? NULL :
-		 http_response(&c->a, body ? status : 500, body ? body : "",
-			       body ? len : 0, false, &c->out_len);
-	if (c->out)
-		call_send(c);
-	else
-		call_free(c);
+	c->out = http_response(&c->a, status, body, len, false, &c->out_len);
+	call_send(c);
 }
 
 /* Marks the call as failed; NULL. */
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...)
 {
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	c->failure = rpc_failure(&c->a, code, subject, "%s",
+				 arena_vprintf(&c->a, fmt, ap));
 	va_end(ap);
-	c->failure = rpc_failure(&c->a, code, subject, "%s", text);
 	return NULL;
 }
 
@@ -101,28 +89,15 @@ void call_end(struct call *c, struct value *result)
 }
 
 /* --- requests -------------------------------------------------------- */
-static void call_request(struct call *c, const char *body, size_t len)
-{
-	struct value *params, *result;
-	const char *why = rpc_parse_call(&c->a, body, len, &c->method, &params);
-
-	if (why) {
-		body = rpc_format_fault(&c->a, -32700, why, &len);
-		call_answer(c, 200, body, len);
-		return;
-	}
-	c->params = params;
-	result = method_call(c);
-	if (!c->later)
-		call_end(c, result);
-}
-
 /* What comes behind a request is dropped: the answer says "close". */
 static void call_event(void *arg, unsigned int events)
 {
 	struct call *c = arg;
+	struct value *result;
 	struct http_head head;
-	ssize_t r = 0;
+	const char *why;
+	size_t len;
+	ssize_t r;
 	int rc;
 
 	(void)events;
@@ -132,9 +107,8 @@ static void call_event(void *arg, unsigned int events)
 	}
 	if (c->method)
 		c->used = 0;
-	if (c->used < REQUEST_MAX)
-		r = recv(c->fd, c->in + c->used, REQUEST_MAX - c->used, 0);
-	if (r < 0 && (errno == EAGAIN || errno == EINTR))
+	r = recv(c->fd, c->in + c->used, REQUEST_MAX - c->used, 0);
+	if (r < 0 && errno == EAGAIN)
 		return;
 	if (r <= 0 && c->later && !c->waiting)
 		call_hangup(c);
@@ -144,45 +118,40 @@ static void call_event(void *arg, unsigned int events)
 		return;
 	c->used += r;
 	rc = http_parse(c->in, c->used, RPC_CALL_MAX, &head);
-	if (rc < 0)
-		call_answer(c, rc == -EMSGSIZE ? 413 : 400, "", 0);
-	else if (!rc || c->used - head.size < head.length)
+	if (!rc || (rc > 0 && c->used - head.size < head.length))
 		return;
-	else if (!head.rpc)
-		call_answer(c, 404, "", 0);
-	else
-		call_request(c, c->in + head.size, head.length);
+	if (rc < 0 || !head.rpc) {
+		call_answer(c, rc == -EMSGSIZE ? 413 : rc < 0 ? 400 : 404, "",
+			    0);
+		return;
+	}
+	why = rpc_parse_call(&c->a, c->in + head.size, head.length, &c->method,
+			     &c->params);
+	if (why) {
+		why = rpc_format_fault(&c->a, -32700, why, &len);
+		call_answer(c, 200, why, len);
+		return;
+	}
+	result = method_call(c);
+	if (!c->later)
+		call_end(c, result);
 }
 
 /* --- connections ----------------------------------------------------- */
-static bool peer_ok(int fd)
-{
-	struct ucred peer;
-	gid_t groups[128];
-	socklen_t len = sizeof(peer), size = sizeof(groups);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return false;
-	if (!peer.uid || server_group == (gid_t)-1)
-		return !peer.uid;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
-		size = 0;
-	for (len = size / sizeof(*groups); len; len--)
-		if (groups[len - 1] == server_group)
-			return true;
-	return peer.gid == server_group;
-}
-
 static void server_accept(void *arg, unsigned int events)
 {
 	int fd = accept4((intptr_t)arg, NULL, NULL,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct call *c;
+	struct call *c = NULL;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
 
 	(void)events;
 	if (fd < 0)
 		return;
-	c = server_calls < CALLS && peer_ok(fd) ? calloc(1, sizeof(*c)) : NULL;
+	if (server_calls < CALLS &&
+	    !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && !peer.uid)
+		c = calloc(1, sizeof(*c));
 	if (!c) {
 		close(fd);
 		return;
@@ -196,18 +165,12 @@ static void server_accept(void *arg, unsigned int events)
 		call_free(c);
 }
 
-/* Listens; group is who may connect beside root, or NULL. */
-void server_start(const char *group)
+/* Listens. */
+void server_start(void)
 {
-	struct group *g = group ? getgrnam(group) : NULL;
-	int fd;
+	int fd = daemon_listen(RPC_SOCKET, 0600);
 
-	if (group && !g)
-		fatalx("no group '%s'", group);
-	fd = daemon_listen(RPC_SOCKET, g ? 0660 : 0600);
-	if (fd < 0 || (g && chown(RPC_SOCKET, 0, g->gr_gid)) ||
+	if (fd < 0 ||
 	    loop_add(fd, LOOP_IN, server_accept, (void *)(intptr_t)fd))
 		fatal(RPC_SOCKET);
-	if (g)
-		server_group = g->gr_gid;
 }

@@ -65,20 +65,6 @@ struct vm *vm_by_name(struct arena *a, const char *name)
 	return vm;
 }
 
-/* As XenAPI calls it. */
-const char *vm_power_state(const struct vm *vm)
-{
-	return vm->domid < 0 ? "Halted" :
-	       vm->info.flags & XEN_DOMINF_paused ? "Paused" : "Running";
-}
-
-static void vm_event(const struct vm *vm, const char *operation)
-{
-	char ref[REF_CHARS] = REF;
-
-	event_add("vm", operation, strcat(ref, vm->uuid));
-}
-
 /* Writes the record to its file, and keeps what the file says. */
 static int vm_redefine(struct vm *vm, const struct value *record)
 {
@@ -122,7 +108,7 @@ int vm_define(const char *uuid, const struct value *record)
 	struct vm *vm = vm_new(uuid);
 	int rc = vm_redefine(vm, record);
 
-	vm_event(vm, "add");
+	event_add("vm", "add", vm->uuid);
 	if (rc)
 		vm_forget(vm);
 	return rc;
@@ -140,7 +126,7 @@ void vm_forget(struct vm *vm)
 	vm->record = NULL;
 	if (vm->domid >= 0)
 		return;
-	vm_event(vm, "del");
+	event_add("vm", "del", vm->uuid);
 	while (*p != vm)
 		p = &(*p)->next;
 	*p = vm->next;
@@ -148,31 +134,6 @@ void vm_forget(struct vm *vm)
 }
 
 /* --- what the hypervisor says ---------------------------------------- */
-static void vm_seen(const struct xen_domctl_getdomaininfo *info)
-{
-	char uuid[UUID_CHARS];
-	struct vm *vm;
-
-	/* A dying domain may still be there while its successor runs. */
-	if (info->flags & XEN_DOMINF_dying)
-		return;
-	uuid_unparse_lower(info->handle, uuid);
-	vm = vm_find(uuid);
-	if (!vm) {
-		vm = vm_new(uuid);
-		vm_event(vm, "add");
-	} else if (vm->domid != info->domain ||
-		   (vm->info.flags ^ info->flags) &
-		   (XEN_DOMINF_paused | XEN_DOMINF_shutdown)) {
-		vm_event(vm, "mod");
-	}
-	if (vm->domid != info->domain)
-		vm->handled = false;
-	vm->domid = info->domain;
-	vm->info = *info;
-	vm->seen = true;
-}
-
 static void vm_ended(struct vm *vm)
 {
 	static const char *const keys[] = {
@@ -213,14 +174,32 @@ static void vm_ended(struct vm *vm)
 void vms_refresh(void)
 {
 	struct xen_domctl_getdomaininfo info;
+	char uuid[UUID_CHARS];
 	struct vm *vm, *next;
 	unsigned int id;
 
 	for (vm = vms; vm; vm = vm->next)
 		vm->seen = false;
 	for (id = 0; id < DOMID_FIRST_RESERVED &&
-	     !hyper_next_domain(id, &info); id = info.domain + 1)
-		vm_seen(&info);
+	     !hyper_next_domain(id, &info); id = info.domain + 1) {
+		/* A dying one may be there while its successor runs. */
+		if (info.flags & XEN_DOMINF_dying)
+			continue;
+		uuid_unparse_lower(info.handle, uuid);
+		vm = vm_find(uuid);
+		if (!vm) {
+			vm = vm_new(uuid);
+			event_add("vm", "add", vm->uuid);
+		} else if (vm->domid != info.domain ||
+			   (vm->info.flags ^ info.flags) &
+			   (XEN_DOMINF_paused | XEN_DOMINF_shutdown)) {
+			event_add("vm", "mod", vm->uuid);
+		}
+		vm->handled = vm->handled && vm->domid == info.domain;
+		vm->domid = info.domain;
+		vm->info = info;
+		vm->seen = true;
+	}
 	for (vm = vms; vm; vm = next) {
 		next = vm->next;
 		if (vm->job || vm->domid < 0)
@@ -240,21 +219,6 @@ void vms_refresh(void)
 }
 
 /* --- after a kill ---------------------------------------------------- */
-static void vm_load(const char *uuid)
-{
-	struct vm *vm = vm_find(uuid);
-	uuid_t id;
-
-	if (uuid_parse(uuid, id))
-		return;
-	vm = vm ? vm : vm_new(uuid);
-	vm->record = record_load(&vm->a, uuid);
-	if (!vm->record || record_check(&vm->a, vm->record)) {
-		log_warn("%s: record damaged, guest is left alone", uuid);
-		vm_forget(vm);
-	}
-}
-
 /* One of ours: is it as it should be? */
 static void vm_check(struct vm *vm)
 {
@@ -285,9 +249,18 @@ void vms_recover(void)
 	DIR *dir = opendir(RECORD_DIR);
 	struct vm *vm, *next;
 	struct dirent *e;
+	uuid_t id;
 
-	while (dir && (e = readdir(dir)))
-		vm_load(e->d_name);
+	while (dir && (e = readdir(dir))) {
+		if (uuid_parse(e->d_name, id))
+			continue;
+		vm = vm_new(e->d_name);
+		vm->record = record_load(&vm->a, vm->uuid);
+		if (vm->record && !record_check(&vm->a, vm->record))
+			continue;
+		log_warn("%s: record damaged, guest is left alone", vm->uuid);
+		vm_forget(vm);
+	}
 	if (dir)
 		closedir(dir);
 	vms_refresh();

@@ -6,9 +6,10 @@
 #ifndef XEND_H
 #define XEND_H
 
-#include <time.h>
-#include "record.h"
+#include "../lib/rpc.h"
 
+#define RECORD_DIR	"/run/xend/vm"
+#define UUID_CHARS	37
 #define REF		"OpaqueRef:"
 #define REF_CHARS	(sizeof(REF) - 1 + UUID_CHARS)
 #define CACHE_DIR	"/var/cache/xend"
@@ -18,6 +19,19 @@
 extern struct store *xend_store;
 char *node_read(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void uuid_new(char text[UUID_CHARS]);
+
+/*
+ * record.c: a guest's record is what VM.create() was given, under the names of
+ * xl.cfg.  record_check() says whether it may be used; after that all of it is
+ * known to be of the right type, and within bounds.
+ */
+const char *record_check(struct arena *a, struct value *record);
+const char *record_check_disk(struct arena *a, struct value *disk);
+const char *record_check_vif(struct arena *a, struct value *vif);
+unsigned int record_vdev(const char *name);
+bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
+struct value *record_load(struct arena *a, const char *uuid);
+int record_save(const char *uuid, const struct value *record);
 
 /* vm.c: what guests there are. */
 struct vm {
@@ -37,7 +51,6 @@ void vms_recover(void);
 struct vm *vm_find(const char *uuid);
 struct vm *vm_by_name(struct arena *a, const char *name);
 const char *vm_name(struct arena *a, const struct vm *vm);
-const char *vm_power_state(const struct vm *vm);
 int vm_define(const char *uuid, const struct value *record);
 void vm_change(struct vm *vm, const char *key, struct value to);
 void vm_set_phase(struct vm *vm, const char *phase);
@@ -56,7 +69,7 @@ struct call;
 struct job {
 	struct vm *vm;
 	enum job_kind kind;
-	struct call *calls[4];		/* who waits for it */
+	struct call *call;		/* who asked for it, or NULL */
 	struct task *task;
 	bool flag;			/* start: paused; detach: by force */
 	const char *device;		/* attach, detach: vbd or vif */
@@ -80,7 +93,7 @@ struct call {
 	int fd;				/* -1: the client hung up */
 	const char *method;
 	const char *arg;		/* the table's, for the method */
-	const struct value *params;	/* the session, and arguments */
+	struct value *params;		/* the session, and arguments */
 	struct vm *vm;			/* the guest it is for, or NULL */
 	struct value *failure;
 	bool later;			/* call_end() comes later */
@@ -89,12 +102,12 @@ struct call {
 	struct loop_timer timer;
 	/* private */
 	char *out;			/* the answer */
-	size_t out_at, out_len;
+	size_t out_len;			/* of it, what is not sent */
 	char *in;			/* the request */
 	size_t used;
 };
 extern struct call *calls;
-void server_start(const char *group);
+void server_start(void);
 void call_end(struct call *c, struct value *result);
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...) PRINTF(4, 5);
@@ -103,19 +116,20 @@ struct value *call_fail(struct call *c, const char *code, const char *subject,
 struct value *method_call(struct call *c);
 const char *arg_string(const struct call *c, unsigned int i,
 		       const char *otherwise);
-struct value *text(struct call *c, const char *s);
-struct value *number(struct call *c, int64_t i);
-struct value *real(struct call *c, double d);
-struct value *record_of(struct call *c, ...) __attribute__((sentinel));
+struct value *record_of(struct value *v, ...) __attribute__((sentinel));
+/* Parts of the answer to c. */
+#define STRING(s)	value_string(&c->a, s)
+#define INT(i)		value_int(&c->a, i)
+#define REAL(d)		value_double(&c->a, d)
+#define RECORD(...)	record_of(value_struct(&c->a), __VA_ARGS__, NULL)
 
 /* event.c: what changed, for those who ask. */
 struct task {
 	char ref[REF_CHARS];
-	time_t created;
 	bool ended;
 	struct report report;
 };
-void event_add(const char *class, const char *operation, const char *ref);
+void event_add(const char *class, const char *operation, const char *uuid);
 struct value *event_from(struct call *c);
 struct task *task_new(void);
 void task_report(struct task *t, struct report r, bool ended);

@@ -12,7 +12,7 @@
 #include "../host/test.h"
 #undef strtoull
 #include "../../dom0-tools/builder/builder.h"
-#include "../../dom0-tools/xend/record.h"
+#include "../../dom0-tools/xend/xend.h"
 
 #define BASE	0xffffffff80000000ull
 #define P2M	0x8000000000ull
