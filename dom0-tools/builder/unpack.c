@@ -108,31 +108,6 @@ static const struct {
 	{ "\002\041\114\030", 4, unpack_lz4 },
 };
 
-static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
-				  uint64_t *out_size)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(formats); i++)
-		if (size > 16 && !memcmp(p, formats[i].magic,
-					 formats[i].length))
-			break;
-	if (i == ARRAY_SIZE(formats))
-		return "is packed in another way than xz, zstd, gzip or lz4";
-	/* Every format Linux uses has the unpacked size at its end. */
-	*out_size = load32(p + size - 4);
-	if (!*out_size || *out_size > KERNEL_MAX)
-		return "has a payload whose size makes no sense";
-	*out = malloc(*out_size);
-	if (!*out)
-		return "is too large to unpack: no memory";
-	if (formats[i].unpack(p, size, *out, *out_size))
-		return NULL;
-	free(*out);
-	*out = NULL;
-	return "is damaged: its payload does not unpack";
-}
-
 /*
  * The ELF file in a kernel file.  A bzImage's is unpacked to *out, to be
  * freed; for any other file *out becomes NULL.
@@ -140,7 +115,9 @@ static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
 const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 			  uint64_t *out_size)
 {
+	const uint8_t *p;
 	uint64_t at, len;
+	unsigned int i;
 
 	*out = NULL;
 	if (size < 0x250 || memcmp(file + 0x202, "HdrS", 4))
@@ -151,7 +128,24 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 	len = load32(file + 0x24c);
 	if (at > size || len > size - at)
 		return "is cut short";
-	return unpack_payload(file + at, len, out, out_size);
+	p = file + at;
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
+		if (len > 16 && !memcmp(p, formats[i].magic, formats[i].length))
+			break;
+	if (i == ARRAY_SIZE(formats))
+		return "is packed in another way than xz, zstd, gzip or lz4";
+	/* Every format Linux uses has the unpacked size at its end. */
+	*out_size = load32(p + len - 4);
+	if (!*out_size || *out_size > KERNEL_MAX)
+		return "has a payload whose size makes no sense";
+	*out = malloc(*out_size);
+	if (!*out)
+		return "is too large to unpack: no memory";
+	if (formats[i].unpack(p, len, *out, *out_size))
+		return NULL;
+	free(*out);
+	*out = NULL;
+	return "is damaged: its payload does not unpack";
 }
 
 /* --- files ----------------------------------------------------------- */
