@@ -100,8 +100,8 @@ static bool matches(const char *s, const char *pattern)
 #define ACTION	0, 99, "^((coredump-)?(destroy|restart)|rename-restart|preserve)$", \
 		"destroy, restart, rename-restart, preserve, " \
 		"coredump-destroy or coredump-restart"
-/* Only PV guests are built. */
-#define TYPE	0, 99, "^(pv|generic|linux)$", \
+/* Only PV guests are built; libvirt calls them "linux" or "xen". */
+#define TYPE	0, 99, "^(pv|generic|linux|xen)$", \
 		"\"pv\", since only PV guests can run here,"
 
 static const struct key {

@@ -270,7 +270,7 @@ accepted("libvirt", XML, {
     "vif": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0"}]},
     file="g.xml", note="device 'graphics' ignored")
 for name, old, new, want in (
-        ("xml hvm", "linux", "hvm", "g.xml:8: type 'hvm'"),
+        ("xml hvm", "linux", "hvm", "g.xml:8: type: \"pv\", since only PV"),
         ("xml vdev", "'xvdb'", "'foo'", "g.xml:15: disk: vdev"),
         ("xml memory", ">256<", ">lots<", "g.xml:4: memory"),
         ("xml cut", "</domain>", "", "g.xml:"),
