@@ -123,6 +123,13 @@ TESTS = {
     "multiboot1": multiboot1,
     "uefi": uefi,
     "poweroff": poweroff,
+    "cycles": lambda t: t.script("cycles", timeout=1800),
+    "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
+                                   hv_args="dom0_mem=1536M,max:1536M"),
+    "tools": lambda t: t.script("tools", timeout=1200,
+                                kernel_args="tools=own"),
+    "kill-daemons": lambda t: t.script("kill", timeout=1800,
+                                       kernel_args="tools=own"),
     "disk-ahci": disk("ahci"),
     "disk-nvme": disk("nvme"),
     "disk-virtio": disk("virtio"),
@@ -141,16 +148,4 @@ TESTS = {
     "own-daemons": lambda t: t.script("own", timeout=900,
                                       kernel_args="tools=own"),
     "xl-more": lambda t: t.script("xl-more", timeout=900),
-}
-
-# Not proven yet: run only when named (tests/run system/NAME).  They move up
-# as soon as they have passed.
-UNPROVEN = {
-    "kill-daemons": lambda t: t.script("kill", timeout=1800,
-                                       kernel_args="tools=own"),
-    "cycles": lambda t: t.script("cycles", timeout=1500),
-    "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
-                                   hv_args="dom0_mem=1536M,max:1536M"),
-    "tools": lambda t: t.script("tools", timeout=900,
-                                kernel_args="tools=own"),
 }
