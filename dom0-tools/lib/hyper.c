@@ -6,8 +6,8 @@
  *
  * The hypervisor reads and writes hypercall arguments while it cannot wait
  * for a page fault, so they must lie in pages that are present and stay so:
- * /dev/xen/hypercall gives such pages.  Small structures are bounced through
- * one that is kept for the purpose.
+ * /dev/xen/hypercall gives such pages.  Small structures, and small things
+ * they point to, are bounced through two that are kept for the purpose.
  */
 #include <errno.h>
 #include <fcntl.h>
