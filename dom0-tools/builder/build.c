@@ -27,7 +27,7 @@ struct work {
 	struct layout l;
 	struct guest_facts facts;
 	uint64_t *p2m;
-	int initrd;		/* file, or -1 */
+	FILE *initrd;		/* or NULL */
 };
 
 /* Before anything is allocated. */
@@ -40,13 +40,13 @@ static const char *plan(struct work *w)
 	if (why)
 		return why;
 	if (b->ramdisk) {
-		w->initrd = open(b->ramdisk, O_RDONLY | O_CLOEXEC);
-		if (w->initrd < 0 || fstat(w->initrd, &st) ||
+		w->initrd = fopen(b->ramdisk, "re");
+		if (!w->initrd || fstat(fileno(w->initrd), &st) ||
 		    !S_ISREG(st.st_mode) || !st.st_size ||
 		    st.st_size > (off_t)INITRD_MAX)
 			return arena_printf(w->a, "%s: %s", b->ramdisk,
-					    w->initrd < 0 ? strerror(errno) :
-					    "is no initrd");
+					    w->initrd ? "is no initrd" :
+					    strerror(errno));
 	}
 	w->facts.initrd_size = st.st_size;
 	w->facts.nr_pages = b->memory_kib >> 2;
@@ -118,20 +118,28 @@ static const char *populate(struct work *w)
 			    "0)", ((nr - pfn) >> 8) + 1);
 }
 
-/* Puts a part into frames of the guest, as far into the first as it says. */
+/*
+ * Puts a part into frames of the guest, as far into the first as it says; one
+ * without data is the initrd, read straight into them.
+ */
 static const char *put(const struct work *w, const char *what,
 		       const uint64_t *frames, struct image_part part)
 {
 	uint64_t offset = part.va & ~PAGE_MASK, n = PAGES(offset + part.size);
 	uint8_t *p = hyper_map(w->b->domid, frames, n, PROT_READ | PROT_WRITE);
+	bool ok = true;
 
 	if (!p)
 		return arena_printf(w->a, "cannot map its %s: %s", what,
 				    strerror(errno));
-	memcpy(p + offset, part.data, part.file_size);
+	if (part.data)
+		memcpy(p + offset, part.data, part.file_size);
+	else
+		ok = fread(p, 1, part.file_size, w->initrd) == part.file_size;
 	memset(p + offset + part.file_size, 0, part.size - part.file_size);
 	hyper_unmap(p, n);
-	return NULL;
+	return ok ? NULL :
+	       arena_printf(w->a, "%s: cannot be read", w->b->ramdisk);
 }
 
 static const char *load_kernel(struct work *w)
@@ -152,26 +160,12 @@ static const char *load_kernel(struct work *w)
 		  : why;
 }
 
-/* Read straight into the guest. */
 static const char *load_initrd(struct work *w)
 {
-	uint64_t size = w->facts.initrd_size, done = 0;
-	ssize_t r = 1;
-	uint8_t *p;
-
-	if (!size)
-		return NULL;
-	p = hyper_map(w->b->domid, w->p2m + w->l.initrd_pfn,
-		      w->l.initrd_pages, PROT_READ | PROT_WRITE);
-	if (!p)
-		return arena_printf(w->a, "cannot map its ramdisk: %s",
-				    strerror(errno));
-	for (; done < size && r > 0; done += r > 0 ? r : 0)
-		r = read(w->initrd, p + done, size - done);
-	memset(p + done, 0, (w->l.initrd_pages << PAGE_SHIFT) - done);
-	hyper_unmap(p, w->l.initrd_pages);
-	return done == size ? NULL :
-	       arena_printf(w->a, "%s: cannot be read", w->b->ramdisk);
+	return !w->initrd ? NULL :
+	       put(w, "ramdisk", w->p2m + w->l.initrd_pfn, (struct image_part){
+		NULL, w->facts.initrd_size, 0,
+		w->l.initrd_pages << PAGE_SHIFT });
 }
 
 static const char *write_p2m(struct work *w)
@@ -277,7 +271,7 @@ const char *build_guest(struct arena *a, struct build *b)
 		write_tables, write_start_info, write_shared_info,
 		write_grants, start_vcpu,
 	};
-	struct work w = { .a = a, .b = b, .initrd = -1 };
+	struct work w = { .a = a, .b = b };
 	const char *why = NULL;
 	unsigned int i;
 
@@ -287,8 +281,8 @@ const char *build_guest(struct arena *a, struct build *b)
 			b->progress((i + 1) / (ARRAY_SIZE(steps) + 1.0));
 	}
 	kernel_close(&w.kernel);
-	if (w.initrd >= 0)
-		close(w.initrd);
+	if (w.initrd)
+		fclose(w.initrd);
 	free(w.p2m);
 	return why;
 }

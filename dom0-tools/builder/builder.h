@@ -49,8 +49,6 @@ const char *kernel_open(struct arena *a, const char *path, const char *cache,
 void kernel_close(struct kernel_file *k);
 const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 			  uint64_t *out_size);
-#define DIGEST_SIZE	32
-bool digest(const void *data, size_t size, uint8_t out[DIGEST_SIZE]);
 
 /* layout.c: who lies where; tables and start_info.  No I/O. */
 struct layout {

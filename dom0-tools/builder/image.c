@@ -78,20 +78,6 @@ static bool segment(const struct image *im, unsigned int i, Elf64_Phdr *s)
 	return true;
 }
 
-static const char *check_notes(const struct image *im)
-{
-	if (im->entry == NO_ADDRESS)
-		return "has no Xen notes: not a kernel for PV guests";
-	if (!im->abi_ok)
-		return "is for another ABI (note XEN_VERSION)";
-	if (im->virt_base & ~PAGE_MASK || im->paddr_offset & ~PAGE_MASK ||
-	    im->virt_base + MAX_EXTENT < im->virt_base)
-		return "has an odd address in its note VIRT_BASE";
-	if (im->init_p2m != NO_ADDRESS && im->init_p2m & ~PAGE_MASK)
-		return "has an odd address in its note INIT_P2M";
-	return NULL;
-}
-
 static const char *check_segments(struct image *im)
 {
 	unsigned int i;
@@ -128,7 +114,6 @@ static const char *check_segments(struct image *im)
 /* Reads headers and notes; the data has to stay as long as *im is used. */
 const char *image_parse(struct image *im, const uint8_t *data, uint64_t size)
 {
-	const char *why;
 	unsigned int i;
 	Elf64_Phdr s;
 	Elf64_Ehdr h;
@@ -150,8 +135,16 @@ const char *image_parse(struct image *im, const uint8_t *data, uint64_t size)
 	for (i = 0; segment(im, i, &s); i++)
 		if (s.p_type == PT_NOTE)
 			take_notes(im, s.p_offset, s.p_filesz);
-	why = check_notes(im);
-	return why ? why : check_segments(im);
+	if (im->entry == NO_ADDRESS)
+		return "has no Xen notes: not a kernel for PV guests";
+	if (!im->abi_ok)
+		return "is for another ABI (note XEN_VERSION)";
+	if (im->virt_base & ~PAGE_MASK || im->paddr_offset & ~PAGE_MASK ||
+	    im->virt_base + MAX_EXTENT < im->virt_base)
+		return "has an odd address in its note VIRT_BASE";
+	if (im->init_p2m != NO_ADDRESS && im->init_p2m & ~PAGE_MASK)
+		return "has an odd address in its note INIT_P2M";
+	return check_segments(im);
 }
 
 /*

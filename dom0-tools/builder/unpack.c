@@ -5,13 +5,12 @@
  *
  * Unpacking takes far longer than everything else in building a guest, so
  * the result is kept in a folder that only root may write.  An entry's name
- * is the digest of the packed file, and it ends with a checksum of itself: an
- * entry for another kernel is never found, and a damaged one never used.
- * Links lead from files that did not change to their entries.
+ * says which file it was, and when that last changed, and it ends with a
+ * checksum of itself: an entry is not found for a kernel that changed since,
+ * and a damaged one never used.
  */
 #include <dirent.h>
 #include <endian.h>
-#include <limits.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <sys/mman.h>
@@ -24,12 +23,6 @@
 #define KERNEL_MAX	(512ull << 20)	/* a file, and unpacked */
 #define CACHE_MAX	4		/* kernels */
 #define LZ4_BLOCK	(8u << 20)	/* of the legacy format */
-
-/* What fails here only costs time. */
-static void ignore(int r)
-{
-	(void)r;
-}
 
 static uint32_t load32(const uint8_t *p)
 {
@@ -109,36 +102,6 @@ static const struct {
 	{ "\002\041\114\030", 4, unpack_lz4 },
 };
 
-static const char *unpack_payload(const uint8_t *p, size_t size, uint8_t **out,
-				  uint64_t *out_size)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(formats); i++)
-		if (size > 16 && !memcmp(p, formats[i].magic,
-					 formats[i].length))
-			break;
-	if (i == ARRAY_SIZE(formats))
-		return "is packed in another way than xz, zstd, gzip or lz4";
-	/* Every format Linux uses has the unpacked size at its end. */
-	*out_size = load32(p + size - 4);
-	if (!*out_size || *out_size > KERNEL_MAX)
-		return "has a payload whose size makes no sense";
-	*out = malloc(*out_size);
-	if (!*out)
-		return "is too large to unpack: no memory";
-	if (formats[i].unpack(p, size, *out, *out_size))
-		return NULL;
-	free(*out);
-	*out = NULL;
-	return "is damaged: its payload does not unpack";
-}
-
-static bool is_bzimage(const uint8_t *file, uint64_t size)
-{
-	return size >= 0x250 && !memcmp(file + 0x202, "HdrS", 4);
-}
-
 /*
  * The ELF file in a kernel file.  A bzImage's is unpacked to *out, to be
  * freed; for any other file *out becomes NULL.
@@ -146,10 +109,12 @@ static bool is_bzimage(const uint8_t *file, uint64_t size)
 const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 			  uint64_t *out_size)
 {
+	const uint8_t *p;
 	uint64_t at, len;
+	unsigned int i;
 
 	*out = NULL;
-	if (!is_bzimage(file, size))
+	if (size < 0x250 || memcmp(file + 0x202, "HdrS", 4))
 		return NULL;
 	if ((file[0x206] | file[0x207] << 8) < 0x208)
 		return "is a bzImage older than boot protocol 2.08";
@@ -157,7 +122,24 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 	len = load32(file + 0x24c);
 	if (at > size || len > size - at)
 		return "is cut short";
-	return unpack_payload(file + at, len, out, out_size);
+	p = file + at;
+	for (i = 0; i < ARRAY_SIZE(formats); i++)
+		if (len > 16 && !memcmp(p, formats[i].magic, formats[i].length))
+			break;
+	if (i == ARRAY_SIZE(formats))
+		return "is packed in another way than xz, zstd, gzip or lz4";
+	/* Every format Linux uses has the unpacked size at its end. */
+	*out_size = load32(p + len - 4);
+	if (!*out_size || *out_size > KERNEL_MAX)
+		return "has a payload whose size makes no sense";
+	*out = malloc(*out_size);
+	if (!*out)
+		return "is too large to unpack: no memory";
+	if (formats[i].unpack(p, len, *out, *out_size))
+		return NULL;
+	free(*out);
+	*out = NULL;
+	return "is damaged: its payload does not unpack";
 }
 
 /* --- files ----------------------------------------------------------- */
@@ -194,20 +176,6 @@ static const char *file_read(struct arena *a, const char *path, uint8_t **data,
 }
 
 /* --- the cache ------------------------------------------------------- */
-/* SHA-256, as liblzma makes it for a block that it packs. */
-bool digest(const void *data, size_t size, uint8_t out[DIGEST_SIZE])
-{
-	lzma_block block = { .check = LZMA_CHECK_SHA256 };
-	size_t room = lzma_block_buffer_bound(size), at = 0;
-	uint8_t *packed = malloc(room);
-	bool ok = packed && lzma_block_uncomp_encode(&block, data, size, packed,
-						     &at, room) == LZMA_OK;
-
-	memcpy(out, block.raw_check, DIGEST_SIZE);
-	free(packed);
-	return ok;
-}
-
 static bool cache_get(const char *name, struct kernel_file *k)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -231,22 +199,22 @@ static bool cache_get(const char *name, struct kernel_file *k)
 	}
 	k->map = NULL;
 	log_warn("%s: damaged, removed", name);
-	ignore(truncate(name, 0));
+	unlink(name);
 	return false;
 }
 
 /*
- * A link to the entry of a file that is still as it was when it was unpacked:
- * a change gives it another ctime.  NULL if it changed just now, since then it
- * may do so again within the clock's tick.
+ * The entry of a file that is still as it was when it was unpacked: a change
+ * gives it another ctime.  NULL if it changed just now, since then it may do
+ * so again within the clock's tick.
  */
-static char *cache_link(struct arena *a, const char *cache, const char *path)
+static char *cache_name(struct arena *a, const char *cache, const char *path)
 {
 	struct stat st;
 
 	if (!cache || stat(path, &st) || st.st_ctim.tv_sec + 2 > time(NULL))
 		return NULL;
-	return arena_printf(a, "%s/of-%lx-%lx-%lx-%lx.%lx", cache, st.st_dev,
+	return arena_printf(a, "%s/%lx-%lx-%lx-%lx.%lx", cache, st.st_dev,
 			    st.st_ino, st.st_size, st.st_ctim.tv_sec,
 			    st.st_ctim.tv_nsec);
 }
@@ -261,7 +229,7 @@ static void cache_prune(const char *cache)
 	if (!dir)
 		return;
 	while ((e = readdir(dir)))
-		n += e->d_type == DT_REG;
+		n += *e->d_name != '.';
 	rewinddir(dir);
 	while (n >= CACHE_MAX && (e = readdir(dir)))
 		unlinkat(dirfd(dir), e->d_name, 0);
@@ -292,40 +260,29 @@ static void cache_put(struct arena *a, const char *name,
 const char *kernel_open(struct arena *a, const char *path, const char *cache,
 			struct kernel_file *k)
 {
-	char *link = cache_link(a, cache, path), *name = NULL;
-	uint8_t *file, *out, d[DIGEST_SIZE];
+	char *name = cache_name(a, cache, path);
+	uint8_t *file, *out;
 	const char *why;
-	uint64_t size;
-	int i;
 
 	memset(k, 0, sizeof(*k));
-	if (link && cache_get(link, k))
+	if (name && cache_get(name, k))
 		return NULL;
-	why = file_read(a, path, &file, &size);
+	why = file_read(a, path, &file, &k->size);
 	if (why)
 		return why;
 	k->buffer = file;
-	if (cache && is_bzimage(file, size) && digest(file, size, d)) {
-		name = arena_printf(a, "%s/", cache);
-		for (i = 0; i < DIGEST_SIZE; i++)
-			name = arena_printf(a, "%s%02x", name, d[i]);
+	why = kernel_unpack(file, k->size, &out, &k->size);
+	if (why)
+		return arena_printf(a, "%s: %s", path, why);
+	if (out) {
+		free(file);
+		k->buffer = out;
 	}
-	if (!name || !cache_get(name, k)) {
-		why = kernel_unpack(file, size, &out, &k->size);
-		if (why)
-			return arena_printf(a, "%s: %s", path, why);
-		if (out)
-			free(file);
-		k->buffer = out ? out : file;
-		k->size = out ? k->size : size;
-		k->elf = k->buffer;
-		if (name) {
-			cache_prune(cache);
-			cache_put(a, name, k);
-		}
+	k->elf = k->buffer;
+	if (name && out) {
+		cache_prune(cache);
+		cache_put(a, name, k);
 	}
-	if (name && link)
-		ignore(symlink(strrchr(name, '/') + 1, link));
 	return NULL;
 }
 

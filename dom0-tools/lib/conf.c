@@ -92,10 +92,11 @@ static bool matches(const char *s, const char *pattern)
 }
 
 #define ANY	0, CONF_FILE_MAX, ""
-#define ACTION	0, 99, "^(coredump-)?(destroy|(rename-)?restart|preserve)$", \
-		"one of destroy, restart, rename-restart, preserve"
-/* Only PV guests are built. */
-#define TYPE	0, 99, "^(pv|generic|linux)$", \
+#define ACTION	0, 99, "^((coredump-)?(destroy|restart)|rename-restart|preserve)$", \
+		"destroy, restart, rename-restart, preserve, " \
+		"coredump-destroy or coredump-restart"
+/* Only PV guests are built; libvirt calls them "linux" or "xen". */
+#define TYPE	0, 99, "^(pv|generic|linux|xen)$", \
 		"\"pv\", since only PV guests can run here,"
 
 static const struct key {
@@ -183,10 +184,6 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 		return conf_wrong(c, "%s: %s is wanted", key, k->wanted);
 	if (k->kind == PATH)
 		s = whole_path(c, s, NULL);
-	if (!strncmp(key, "on_", 3) && !strncmp(s, "coredump-", 9)) {
-		conf_note(c, "%s: no core is dumped", key);
-		s += 9;
-	}
 	if (!strcmp(key, "root"))
 		c->root = s;
 	else if (!strcmp(key, "extra"))

@@ -68,15 +68,6 @@ static bool take_vcpu(struct conf *c, xmlNode *n, const char *key)
 	       set(c, "maxvcpus", max) && set(c, key, current ? current : max);
 }
 
-static bool take_type(struct conf *c, xmlNode *n, const char *key)
-{
-	const char *s = text(c, n);
-
-	return !strcmp(s, "linux") || !strcmp(s, "xen") ||
-	       conf_wrong(c, "%s '%s': only PV guests can run here (type "
-			  "linux)", key, s);
-}
-
 static xmlNode *child(xmlNode *n, const char *name)
 {
 	for (n = xmlFirstElementChild(n); n && !is(n, name);)
@@ -135,7 +126,7 @@ static const struct rule {
 	{ "domain", "vcpu", take_vcpu, "vcpus" },
 	{ "domain", "os", take_children, "os" },
 	{ "domain", "devices", take_children, "device" },
-	{ "os", "type", take_type, "type" },
+	{ "os", "type", take_text, "type" },
 	{ "os", "kernel", take_text, "kernel" },
 	{ "os", "initrd", take_text, "ramdisk" },
 	{ "os", "cmdline", take_text, "cmdline" },

@@ -6,8 +6,8 @@
  *
  * The hypervisor reads and writes hypercall arguments while it cannot wait
  * for a page fault, so they must lie in pages that are present and stay so:
- * /dev/xen/hypercall gives such pages.  Small structures are bounced through
- * one that is kept for the purpose.
+ * /dev/xen/hypercall gives such pages.  Small structures, and small things
+ * they point to, are bounced through two that are kept for the purpose.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -22,27 +22,16 @@
 
 static int hyper_fd = -1, hyper_buf_fd = -1;
 static void *hyper_bounce;	/* one page */
+static void *hyper_data;	/* and one behind it, for what that points to */
 
 /* To be called once, before anything else here; and anew after a fork(). */
 int hyper_open(void)
 {
 	hyper_fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	hyper_buf_fd = open("/dev/xen/hypercall", O_RDWR | O_CLOEXEC);
-	hyper_bounce = hyper_alloc(PAGE);
+	hyper_bounce = hyper_alloc(2 * PAGE);
+	hyper_data = (uint8_t *)hyper_bounce + PAGE;
 	return hyper_fd >= 0 && hyper_bounce ? 0 : -errno;
-}
-
-/* One hypercall; pointers among the arguments come from hyper_alloc(). */
-static long hyper_call(unsigned int op, uint64_t a0, uint64_t a1, uint64_t a2,
-		       uint64_t a3)
-{
-	struct privcmd_hypercall call = {
-		.op = op,
-		.arg = { a0, a1, a2, a3 },
-	};
-	long r = ioctl(hyper_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
-
-	return r < 0 ? -errno : r;
 }
 
 /* Zeroed pages that a hypercall may use; NULL with errno. */
@@ -61,32 +50,32 @@ void hyper_free(void *p, size_t size)
 		munmap(p, size);
 }
 
-/* A call op(cmd, arg), or op(arg); arg is in and out and at most a page. */
-#define NO_CMD	~0u
-static long hyper_op(unsigned int op, unsigned int cmd, void *arg, size_t size)
+/* One hypercall; arg, in and out and at most a page, is where ARG stands. */
+#define ARG	((uintptr_t)hyper_bounce)
+static long hyper_call(void *arg, size_t size, struct privcmd_hypercall call)
 {
-	uintptr_t p = (uintptr_t)hyper_bounce;
 	long r;
 
 	memcpy(hyper_bounce, arg, size);
-	r = cmd == NO_CMD ? hyper_call(op, p, 0, 0, 0) :
-		hyper_call(op, cmd, p, 0, 0);
+	r = ioctl(hyper_fd, IOCTL_PRIVCMD_HYPERCALL, &call);
 	memcpy(arg, hyper_bounce, size);
-	return r;
+	return r < 0 ? -errno : r;
 }
 
 /* One domctl.  Fills in the version; op is updated as the hypervisor says. */
 static int hyper_domctl(struct xen_domctl *op)
 {
 	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	return hyper_op(__HYPERVISOR_domctl, NO_CMD, op, sizeof(*op));
+	return hyper_call(op, sizeof(*op), (struct privcmd_hypercall){
+		__HYPERVISOR_domctl, { ARG } });
 }
 
 /* One sysctl, in the same way. */
 int hyper_sysctl(struct xen_sysctl *op)
 {
 	op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-	return hyper_op(__HYPERVISOR_sysctl, NO_CMD, op, sizeof(*op));
+	return hyper_call(op, sizeof(*op), (struct privcmd_hypercall){
+		__HYPERVISOR_sysctl, { ARG } });
 }
 
 /* The domain with the lowest id not below first; -ESRCH past the last. */
@@ -275,7 +264,7 @@ int hyper_vcpu_info(domid_t domid, unsigned int vcpu,
 int hyper_affinity(domid_t domid, unsigned int vcpu, bool set, uint64_t *hard,
 		   uint64_t *soft)
 {
-	uint64_t *maps = hyper_alloc(2 * sizeof(*maps));
+	uint64_t *maps = hyper_data;
 	struct xen_domctl op = {
 		.cmd = set ? XEN_DOMCTL_setvcpuaffinity
 			   : XEN_DOMCTL_getvcpuaffinity,
@@ -290,8 +279,6 @@ int hyper_affinity(domid_t domid, unsigned int vcpu, bool set, uint64_t *hard,
 	};
 	int rc;
 
-	if (!maps)
-		return -ENOMEM;
 	maps[0] = hard ? *hard : 0;
 	maps[1] = soft ? *soft : 0;
 	rc = hyper_domctl(&op);
@@ -299,7 +286,6 @@ int hyper_affinity(domid_t domid, unsigned int vcpu, bool set, uint64_t *hard,
 		*hard = maps[0];
 	if (soft)
 		*soft = maps[1];
-	hyper_free(maps, 2 * sizeof(*maps));
 	return rc;
 }
 
@@ -330,8 +316,9 @@ int hyper_alloc_port(domid_t domid, domid_t remote)
 	struct evtchn_alloc_unbound arg = {
 		.dom = domid, .remote_dom = remote,
 	};
-	int rc = hyper_op(__HYPERVISOR_event_channel_op,
-			  EVTCHNOP_alloc_unbound, &arg, sizeof(arg));
+	int rc = hyper_call(&arg, sizeof(arg), (struct privcmd_hypercall){
+		__HYPERVISOR_event_channel_op,
+		{ EVTCHNOP_alloc_unbound, ARG } });
 
 	return rc ? rc : (int)arg.port;
 }
@@ -348,36 +335,37 @@ long hyper_populate(domid_t domid, uint64_t *extents, uint64_t n,
 		.extent_order = order, .domid = domid,
 	};
 
-	return hyper_op(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r,
-			sizeof(r));
+	return hyper_call(&r, sizeof(r), (struct privcmd_hypercall){
+		__HYPERVISOR_memory_op, { XENMEM_populate_physmap, ARG } });
 }
 
 /* A frame of domid becomes a top-level page table. */
 int hyper_pin_l4(domid_t domid, uint64_t frame)
 {
-	struct mmuext_op *op = hyper_bounce;
+	struct mmuext_op op = {
+		.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = frame,
+	};
 
-	memset(op, 0, sizeof(*op));
-	op->cmd = MMUEXT_PIN_L4_TABLE;
-	op->arg1.mfn = frame;
-	return hyper_call(__HYPERVISOR_mmuext_op, (uintptr_t)op, 1, 0, domid);
+	return hyper_call(&op, sizeof(op), (struct privcmd_hypercall){
+		__HYPERVISOR_mmuext_op, { ARG, 1, 0, domid } });
 }
 
 /* The first frame of its grant table; hyper_unmap(p, 1).  NULL with errno. */
 void *hyper_map_grants(domid_t domid)
 {
-	struct { struct gnttab_setup_table op; uint64_t frame; } *t;
-
-	t = hyper_bounce;
-	t->op = (struct gnttab_setup_table){
+	struct gnttab_setup_table op = {
 		.dom = domid, .nr_frames = 1,
-		.frame_list = (uintptr_t)&t->frame,
+		.frame_list = (uintptr_t)hyper_data,
 	};
-	errno = ENOMEM;
-	if (hyper_call(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table,
-		       (uintptr_t)t, 1, 0) || t->op.status != GNTST_okay)
+
+	if (hyper_call(&op, sizeof(op), (struct privcmd_hypercall){
+			__HYPERVISOR_grant_table_op,
+			{ GNTTABOP_setup_table, ARG, 1 } }) ||
+	    op.status != GNTST_okay) {
+		errno = ENOMEM;
 		return NULL;
-	return hyper_map(domid, &t->frame, 1, PROT_READ | PROT_WRITE);
+	}
+	return hyper_map(domid, hyper_data, 1, PROT_READ | PROT_WRITE);
 }
 
 /* What the machine has, and what is free. */
@@ -393,31 +381,20 @@ int hyper_physinfo(struct xen_sysctl_physinfo *info)
 /* One answer of xen_version(), up to size bytes; negative or its result. */
 long hyper_version(unsigned int cmd, void *to, size_t size)
 {
-	long r;
-
-	memset(hyper_bounce, 0, PAGE);
-	r = hyper_call(__HYPERVISOR_xen_version, cmd, (uintptr_t)hyper_bounce,
-		       0, 0);
-	if (r >= 0 && size)
-		memcpy(to, hyper_bounce, size);
-	return r;
+	memset(to, 0, size);
+	return hyper_call(to, size, (struct privcmd_hypercall){
+		__HYPERVISOR_xen_version, { cmd, ARG } });
 }
 
 /* As if typed on the hypervisor's console. */
 int hyper_debug_keys(const char *keys)
 {
-	size_t n = strlen(keys);
-	char *p = hyper_alloc(n + 1);
+	size_t n = strnlen(keys, PAGE);
 	struct xen_sysctl op = {
 		.cmd = XEN_SYSCTL_debug_keys,
-		.u.debug_keys = { .keys = (uintptr_t)p, .nr_keys = n },
+		.u.debug_keys = { .keys = (uintptr_t)hyper_data, .nr_keys = n },
 	};
-	int rc = -ENOMEM;
 
-	if (p) {
-		memcpy(p, keys, n);
-		rc = hyper_sysctl(&op);
-	}
-	hyper_free(p, n + 1);
-	return rc;
+	memcpy(hyper_data, keys, n);
+	return hyper_sysctl(&op);
 }

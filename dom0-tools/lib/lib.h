@@ -65,8 +65,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void arena_release(struct arena *a);
 
 /* loop.c: the process's one event loop. */
-#define LOOP_IN		1u
-#define LOOP_OUT	2u
+#define LOOP_IN		1u	/* EPOLLIN */
+#define LOOP_OUT	4u	/* EPOLLOUT */
 typedef void loop_fn(void *arg, unsigned int events);
 struct loop_timer {
 	void (*fn)(void *arg);

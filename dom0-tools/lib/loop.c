@@ -39,8 +39,7 @@ uint64_t loop_now(void)
 int loop_want(int fd, unsigned int events)
 {
 	struct epoll_event ev = {
-		.events = (events & LOOP_IN ? EPOLLIN : 0) |
-			  (events & LOOP_OUT ? EPOLLOUT : 0),
+		.events = events,
 		.data.u64 = (uint64_t)loop_slots[fd].generation << 32 |
 			    (uint32_t)fd,
 	};
@@ -126,25 +125,11 @@ void loop_forked(void)
 	loop_timers = NULL;
 }
 
-static void loop_dispatch(const struct epoll_event *ev)
-{
-	int fd = (int)(uint32_t)ev->data.u64;
-	struct loop_slot *s = &loop_slots[fd];
-	unsigned int events = 0;
-
-	if (!s->fn || s->generation != ev->data.u64 >> 32)
-		return;
-	if (ev->events & EPOLLOUT)
-		events |= LOOP_OUT;
-	if (ev->events & ~(uint32_t)EPOLLOUT)
-		events |= LOOP_IN;
-	s->fn(s->arg, events);
-}
-
 /* Runs until loop_stop(). */
 void loop_run(void)
 {
 	struct epoll_event ev[32];
+	struct loop_slot *s;
 	struct loop_timer *t;
 	bool more = true;
 	uint64_t now;
@@ -160,8 +145,12 @@ void loop_run(void)
 		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");
-		for (i = 0; i < n; i++)
-			loop_dispatch(&ev[i]);
+		for (i = 0; i < n; i++) {
+			s = &loop_slots[(uint32_t)ev[i].data.u64];
+			if (s->fn && s->generation == ev[i].data.u64 >> 32)
+				s->fn(s->arg, (ev[i].events & LOOP_OUT) |
+				      (ev[i].events & ~LOOP_OUT ? LOOP_IN : 0));
+		}
 		loop_batch = loop_now();
 		while ((t = loop_timers) && t->due <= loop_batch) {
 			loop_timer_clear(t);

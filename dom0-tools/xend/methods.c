@@ -333,7 +333,8 @@ static struct value *write_node(struct call *c, const char *key,
 {
 	const char *path = FORMAT("/local/domain/%d/%s", c->vm->domid, key);
 
-	return done(c, key, store_printf(xend_store, 0, path, "%s", value));
+	return done(c, key, store_write(xend_store, 0, path, value,
+					  strlen(value)));
 }
 
 static struct value *vm_ask(struct call *c)
@@ -367,8 +368,8 @@ static struct value *vm_set_name(struct call *c)
 				 name);
 	if (c->vm->domid >= 0) {
 		write_node(c, "name", name);
-		store_printf(xend_store, 0, FORMAT("/vm/%s/name", c->vm->uuid),
-			     "%s", name);
+		store_write(xend_store, 0, FORMAT("/vm/%s/name", c->vm->uuid),
+			    name, strlen(name));
 	}
 	vm_change(c->vm, "name", *STRING(name));
 	return NULL;

@@ -3,10 +3,13 @@
  * The domain builder's pure parts: kernels as files, the layout of a guest,
  * its page tables; and the parsers of records.
  */
+#include <dirent.h>
 #include <elf.h>
 #include <lz4hc.h>
 #include <lzma.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 #include "../host/test.h"
@@ -224,27 +227,49 @@ static void codecs(void)
 	CHECK(strstr(kernel_unpack(packed, n, &out, &size), "xz, zstd"));
 }
 
-static void digests(void)
+/* An unpacked kernel is found again, and a damaged one is not used. */
+static void cache(void)
 {
-	static const char *const cases[][2] = {
-		{ "", "e3b0c44298fc1c149afbf4c8996fb924"
-		      "27ae41e4649b934ca495991b7852b855" },
-		{ "abc", "ba7816bf8f01cfea414140de5dae2223"
-			 "b00361a396177a9cb410ff61f20015ad" },
-		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		  "248d6a61d20638b8e5c026930c3e6039"
-		  "a33ce45964ff2167f6ecedd419db06c1" },
-	};
-	uint8_t d[DIGEST_SIZE];
-	char hex[65];
-	unsigned int i, j;
+	char folder[] = "/tmp/cache-XXXXXX", *path, *entry = NULL;
+	struct arena a = { 0 };
+	struct kernel_file k;
+	struct dirent *e;
+	unsigned int i;
+	DIR *dir;
+	FILE *f;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		digest(cases[i][0], strlen(cases[i][0]), d);
-		for (j = 0; j < DIGEST_SIZE; j++)
-			sprintf(hex + 2 * j, "%02x", d[j]);
-		CHECK(!strcmp(hex, cases[i][1]));
+	CHECK(mkdtemp(folder));
+	path = arena_printf(&a, "%s/.kernel", folder);
+	f = fopen(path, "w");
+	fwrite(packed, 1, make_bzimage(0), f);
+	fclose(f);
+	CHECK(!kernel_open(&a, path, folder, &k) && !k.map);	/* too new */
+	kernel_close(&k);
+	sleep(3);
+	for (i = 0; i < 4; i++) {
+		CHECK(!kernel_open(&a, path, folder, &k));
+		CHECK(!k.map == !(i & 1) && k.size == PLAIN &&
+		      !memcmp(k.elf, plain, PLAIN));
+		kernel_close(&k);
+		dir = opendir(folder);
+		while ((e = readdir(dir)))
+			if (*e->d_name != '.')
+				entry = arena_printf(&a, "%s/%s", folder,
+						     e->d_name);
+		closedir(dir);
+		f = i == 1 ? fopen(entry, "r+") : NULL;
+		if (f) {
+			fputs("damage", f);
+			fclose(f);
+		}
 	}
+	chmod(path, 0600);		/* which changes its ctime */
+	CHECK(!kernel_open(&a, path, folder, &k) && !k.map);
+	kernel_close(&k);
+	unlink(entry);
+	unlink(path);
+	rmdir(folder);
+	arena_release(&a);
 }
 
 /* --- layout -------------------------------------------------------------------- */
@@ -395,7 +420,7 @@ int main(void)
 	RUN(broken_images);
 	RUN(refusals);
 	RUN(codecs);
-	RUN(digests);
+	RUN(cache);
 	RUN(layouts);
 	RUN(bad_layouts);
 	RUN(disk_names);

@@ -204,7 +204,7 @@ accepted("vif", BASE + "vif=['mac=00:16:3e:00:00:01, bridge=xenbr0','']",
 accepted("vif key", BASE + "vif=['model=e1000']", {"vif": [{}]},
          note="d.cfg:3: vif: unknown key 'model' ignored")
 accepted("actions", BASE + "on_crash='coredump-restart'\non_reboot='restart'",
-         {"on_crash": "restart", "on_reboot": "restart"}, note="no core")
+         {"on_crash": "coredump-restart", "on_reboot": "restart"})
 accepted("pv", BASE + "type='pv'\nbuilder='generic'", {"name": "g"})
 for name, text, want in (
         ("no name", "kernel='/k'", "d.cfg: no name"),
@@ -270,7 +270,7 @@ accepted("libvirt", XML, {
     "vif": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0"}]},
     file="g.xml", note="device 'graphics' ignored")
 for name, old, new, want in (
-        ("xml hvm", "linux", "hvm", "g.xml:8: type 'hvm'"),
+        ("xml hvm", "linux", "hvm", "g.xml:8: type: \"pv\", since only PV"),
         ("xml vdev", "'xvdb'", "'foo'", "g.xml:15: disk: vdev"),
         ("xml memory", ">256<", ">lots<", "g.xml:4: memory"),
         ("xml cut", "</domain>", "", "g.xml:"),
