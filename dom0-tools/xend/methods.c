@@ -646,6 +646,7 @@ static const struct {
 	{ "VM.get_by_uuid", A_SESSION, vm_get_by, "uuid" },
 	{ "VM.get_by_domid", A_SESSION, vm_get_by, "domid" },
 	{ "VM.get_record", A_GUEST, vm_get_record, NULL },
+	{ "VM_metrics.get_record", A_GUEST, vm_get_record, NULL },
 	{ "VM.create", A_SESSION, vm_create, NULL },
 	{ "VM.start", A_GUEST | IDLE, vm_start, NULL },
 	{ "Async.VM.start", A_GUEST | IDLE, vm_start, "async" },

@@ -249,7 +249,7 @@ def a_life():
     assert call("VM.get_by_domid", domid) == ref
     assert call("VM.get_by_uuid", r["uuid"]) == ref
     call("VM.pause", ref)
-    assert call("VM.get_record", ref)["power_state"] == "Paused"
+    assert call("VM_metrics.get_record", ref)["power_state"] == "Paused"
     call("VM.unpause", ref)
     call("VM.clean_shutdown", ref)
     assert read(f"/local/domain/{domid}/control/shutdown") == "poweroff"
