@@ -712,7 +712,8 @@ script("/run/failing", "exit 1")
 script("/run/slow-one", 'touch /run/is-slow; sleep 2')
 os.environ["XENSTORED_SOCKET"] = STORE
 LOG = open("/run/xend.log", "wb")
-subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"], stderr=LOG)
+STORED = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
+                          stderr=LOG)
 for _ in range(500):
     if os.path.exists(STORE):
         break
@@ -736,6 +737,7 @@ for case in CASES:
         traceback.print_exc(file=sys.stdout)
 BACKENDS.stop = True
 PROCESS.kill()
+STORED.kill()
 if failed:
     with open("/run/xend.log") as f:
         print(f.read()[-4000:])
