@@ -181,9 +181,40 @@ static const char *console_socket(const struct console *c)
 	return path;
 }
 
+static char *console_node(struct console *c, struct arena *a, uint32_t tx,
+			  const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", c->domid, name);
+	return store_read(store, a, tx, path, NULL);
+}
+
+/* Names the pty in the store, unless the tools removed the domain's nodes
+ * meanwhile: these must not come back. */
+static int console_tell_tty(struct console *c, const char *tty)
+{
+	struct arena a = { 0 };
+	char path[64];
+	uint32_t tx;
+	int rc, end;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
+	do {
+		rc = store_begin(store, &tx);
+		if (rc)
+			break;
+		rc = console_node(c, &a, tx, "console/port") ?
+		     store_write(store, tx, path, tty, strlen(tty)) : -errno;
+		end = store_end(store, tx, !rc);
+		rc = rc ? rc : end;
+	} while (rc == -EAGAIN);
+	arena_release(&a);
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int console_make_pty(struct console *c)
 {
-	char path[64], *name;
 	struct termios t;
 	int master;
 
@@ -195,9 +226,7 @@ static int console_make_pty(struct console *c)
 	tcsetattr(c->pty_slave, TCSANOW, &t);
 	if (!viewer_new(c, &c->viewers, master, c->backlog.start))
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
-	name = ptsname(master);
-	return store_write(store, 0, path, name, strlen(name));
+	return console_tell_tty(c, ptsname(master));
 }
 
 static void console_disconnect(struct console *c)
@@ -242,22 +271,13 @@ static int console_connect(struct console *c)
 	return rc;
 }
 
-static char *console_node(struct console *c, struct arena *a,
-			  const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/local/domain/%u/%s", c->domid, name);
-	return store_read(store, a, 0, path, NULL);
-}
-
 static void console_changed(void *arg)
 {
 	struct console *c = arg;
 	struct arena a = { 0 };
-	char *port = console_node(c, &a, "console/port");
-	char *type = console_node(c, &a, "console/type");
-	char *name = console_node(c, &a, "name"), *slash;
+	char *port = console_node(c, &a, 0, "console/port");
+	char *type = console_node(c, &a, 0, "console/type");
+	char *name = console_node(c, &a, 0, "name"), *slash;
 	uint32_t n = 0;
 	int rc = 0;
 
