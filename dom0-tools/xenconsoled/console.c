@@ -7,14 +7,15 @@
  * anything at any time: our own indices are kept here and only written there,
  * the guest's are read once and checked.
  *
- * A guest that floods is drained at RATE_BYTES per RATE_MS and its event port
- * stays masked in between: it waits, nothing is lost, and the control domain
- * has time for others.
+ * A guest that floods is drained at RATE_BYTES per RATE_MS, where an event
+ * counts as EVENT_BYTES, and its event port stays masked in between: it waits,
+ * nothing is lost, and the control domain has time for others.
  *
  * A killed daemon leaves the ring as it is.  The next one goes on with the
  * indices in the page, binds the port that the store names and makes a new
  * pty; who had the old one open finds the new name in console/tty.
  */
+#include <poll.h>
 #include <pty.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 
 #define RATE_MS		100
 #define RATE_BYTES	65536
+#define EVENT_BYTES	1024
 #define BACKLOG_ROOM	65536
 
 struct console {
@@ -92,15 +94,16 @@ static unsigned int console_drain(struct console *c)
 /* Drains within the rate; leaves the port masked if that is used up. */
 static void console_work(struct console *c)
 {
-	unsigned int before = c->drained, n;
+	XENCONS_RING_IDX before = c->out_cons;
+	unsigned int n;
 
+	c->drained += EVENT_BYTES;
 	while (c->drained < RATE_BYTES && (n = console_drain(c)))
 		c->drained += n;
-	if (c->drained != before) {
+	if (c->out_cons != before)
 		evtchn_notify(console_evtchn, c->port);
-		if (!c->period.armed)
-			loop_timer_set(&c->period, RATE_MS);
-	}
+	if (!c->period.armed)
+		loop_timer_set(&c->period, RATE_MS);
 	if (c->drained < RATE_BYTES)
 		evtchn_unmask(console_evtchn, c->port);
 	console_show(c);
@@ -136,11 +139,13 @@ static bool console_type(struct console *c, int fd)
 {
 	struct xencons_interface *p = c->page;
 	unsigned int room = console_room(c), i;
+	struct pollfd who = { .fd = fd };
 	char buf[256];
 	ssize_t n;
 
+	/* A hang-up is told even if nothing is to be heard. */
 	if (!room)
-		return true;
+		return poll(&who, 1, 0) <= 0;
 	n = read(fd, buf, MIN(room, sizeof(buf)));
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
