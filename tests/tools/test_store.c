@@ -327,6 +327,38 @@ static void sixteen_writers(void)
 	teardown();
 }
 
+/* A guest's snapshot does not keep others' old versions for ever. */
+static void old_snapshots(void)
+{
+	struct node *base;
+	char value[2000];
+	uint32_t t, of_tool;
+	int i;
+
+	setup();
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	put(tool, 0, "/local/domain/2", "");
+	set_perms(tool, 0, "/local/domain/2", "n2");
+	of_tool = begin(tool);
+	t = begin(d1);
+	base = d1->txns->base;
+	CHECK_EQ(put(tool, of_tool, "/a", "x"), 0);
+	CHECK_EQ(put(d1, t, "a", "x"), 0);
+	for (i = 0; i < 5000; i++)
+		CHECK_EQ(put(d2, 0, "b", value), 0);
+	CHECK(d1->txns->base != base);
+	CHECK(tool->txns->base == base);
+	CHECK_EQ(put(d1, t, "c", "y"), 0);
+	CHECK_EQ(end(d1, t, true), EAGAIN);
+	STR(get(d1, 0, "c"), "ENOENT");
+	CHECK_EQ(end(tool, of_tool, true), 0);
+	t = begin(d1);
+	CHECK_EQ(put(d1, t, "c", "y"), 0);
+	CHECK_EQ(end(d1, t, true), 0);
+	teardown();
+}
+
 static void watches(void)
 {
 	uint32_t t;
@@ -779,6 +811,7 @@ int main(void)
 	RUN(privileged_requests);
 	RUN(transactions);
 	RUN(sixteen_writers);
+	RUN(old_snapshots);
 	RUN(watches);
 	RUN(watch_permissions);
 	RUN(quota_limits);
