@@ -3,6 +3,8 @@
  * The store's requests, one property a function.
  */
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "world.h"
 
 static struct conn *tool, *d1, *d2;
@@ -750,6 +752,30 @@ static void cut_journal(void)
 	}
 }
 
+/* While the journal cannot be written anew the old one is good enough. */
+static void no_new_journal(void)
+{
+	char path[64], value[2000];
+	int i;
+
+	setup();
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	snprintf(path, sizeof(path), "/dev/shm/test-store-state.%d.new",
+		 (int)getpid());
+	CHECK_EQ(mkdir(path, 0700), 0);
+	for (i = 0; i < 800; i++) {
+		value[0] = 'a' + i % 26;
+		CHECK_EQ(put(tool, 0, "/big", value), 0);
+		world_commit();
+	}
+	CHECK_EQ(rmdir(path), 0);
+	CHECK(world_restart());
+	tool = world_tool();
+	STR(get(tool, 0, "/big"), value);
+	teardown();
+}
+
 /* Whatever allocation fails, a request happens or does not. */
 static void no_memory(void)
 {
@@ -821,6 +847,7 @@ int main(void)
 	RUN(release);
 	RUN(killed);
 	RUN(cut_journal);
+	RUN(no_new_journal);
 	RUN(no_memory);
 	return test_done();
 }
