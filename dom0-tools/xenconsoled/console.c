@@ -7,14 +7,15 @@
  * anything at any time: our own indices are kept here and only written there,
  * the guest's are read once and checked.
  *
- * A guest that floods is drained at RATE_BYTES per RATE_MS and its event port
- * stays masked in between: it waits, nothing is lost, and the control domain
- * has time for others.
+ * A guest that floods is drained at RATE_BYTES per RATE_MS, where an event
+ * counts as EVENT_BYTES, and its event port stays masked in between: it waits,
+ * nothing is lost, and the control domain has time for others.
  *
  * A killed daemon leaves the ring as it is.  The next one goes on with the
  * indices in the page, binds the port that the store names and makes a new
  * pty; who had the old one open finds the new name in console/tty.
  */
+#include <poll.h>
 #include <pty.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 
 #define RATE_MS		100
 #define RATE_BYTES	65536
+#define EVENT_BYTES	1024
 #define BACKLOG_ROOM	65536
 
 struct console {
@@ -92,15 +94,16 @@ static unsigned int console_drain(struct console *c)
 /* Drains within the rate; leaves the port masked if that is used up. */
 static void console_work(struct console *c)
 {
-	unsigned int before = c->drained, n;
+	XENCONS_RING_IDX before = c->out_cons;
+	unsigned int n;
 
+	c->drained += EVENT_BYTES;
 	while (c->drained < RATE_BYTES && (n = console_drain(c)))
 		c->drained += n;
-	if (c->drained != before) {
+	if (c->out_cons != before)
 		evtchn_notify(console_evtchn, c->port);
-		if (!c->period.armed)
-			loop_timer_set(&c->period, RATE_MS);
-	}
+	if (!c->period.armed)
+		loop_timer_set(&c->period, RATE_MS);
 	if (c->drained < RATE_BYTES)
 		evtchn_unmask(console_evtchn, c->port);
 	console_show(c);
@@ -136,11 +139,13 @@ static bool console_type(struct console *c, int fd)
 {
 	struct xencons_interface *p = c->page;
 	unsigned int room = console_room(c), i;
+	struct pollfd who = { .fd = fd };
 	char buf[256];
 	ssize_t n;
 
+	/* A hang-up is told even if nothing is to be heard. */
 	if (!room)
-		return true;
+		return poll(&who, 1, 0) <= 0;
 	n = read(fd, buf, MIN(room, sizeof(buf)));
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -181,9 +186,40 @@ static const char *console_socket(const struct console *c)
 	return path;
 }
 
+static char *console_node(struct console *c, struct arena *a, uint32_t tx,
+			  const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", c->domid, name);
+	return store_read(store, a, tx, path, NULL);
+}
+
+/* Names the pty in the store, unless the tools removed the domain's nodes
+ * meanwhile: these must not come back. */
+static int console_tell_tty(struct console *c, const char *tty)
+{
+	struct arena a = { 0 };
+	char path[64];
+	uint32_t tx;
+	int rc, end;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
+	do {
+		rc = store_begin(store, &tx);
+		if (rc)
+			break;
+		rc = console_node(c, &a, tx, "console/port") ?
+		     store_write(store, tx, path, tty, strlen(tty)) : -errno;
+		end = store_end(store, tx, !rc);
+		rc = rc ? rc : end;
+	} while (rc == -EAGAIN);
+	arena_release(&a);
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int console_make_pty(struct console *c)
 {
-	char path[64], *name;
 	struct termios t;
 	int master;
 
@@ -195,9 +231,7 @@ static int console_make_pty(struct console *c)
 	tcsetattr(c->pty_slave, TCSANOW, &t);
 	if (!viewer_new(c, &c->viewers, master, c->backlog.start))
 		return -ENOMEM;
-	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", c->domid);
-	name = ptsname(master);
-	return store_write(store, 0, path, name, strlen(name));
+	return console_tell_tty(c, ptsname(master));
 }
 
 static void console_disconnect(struct console *c)
@@ -242,22 +276,13 @@ static int console_connect(struct console *c)
 	return rc;
 }
 
-static char *console_node(struct console *c, struct arena *a,
-			  const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/local/domain/%u/%s", c->domid, name);
-	return store_read(store, a, 0, path, NULL);
-}
-
 static void console_changed(void *arg)
 {
 	struct console *c = arg;
 	struct arena a = { 0 };
-	char *port = console_node(c, &a, "console/port");
-	char *type = console_node(c, &a, "console/type");
-	char *name = console_node(c, &a, "name"), *slash;
+	char *port = console_node(c, &a, 0, "console/port");
+	char *type = console_node(c, &a, 0, "console/type");
+	char *name = console_node(c, &a, 0, "name"), *slash;
 	uint32_t n = 0;
 	int rc = 0;
 

@@ -42,21 +42,23 @@ static bool round_robin(void)
 	return more;
 }
 
-/* Goes on with the rings that an earlier daemon served. */
+/* Goes on with the rings that an earlier daemon served.  Without the control
+ * domain's there is no going on, and the journal stays as it is. */
 static void start_domains(void)
 {
 	unsigned int i;
 
 	ring_start();
-	for (i = 0; i < domains_end; i++) {
+	if (domains[0] && domains[0]->conn ? ring_attach(domains[0])
+					   : domain_introduce(0, 0))
+		fatal("the ring of the control domain's kernel");
+	for (i = 1; i < domains_end; i++) {
 		if (!domains[i] || !domains[i]->conn ||
 		    !ring_attach(domains[i]))
 			continue;
 		log_warn("domain %u: its ring is gone", i);
 		domain_release(i);
 	}
-	if ((!domains[0] || !domains[0]->conn) && domain_introduce(0, 0))
-		fatal("the ring of the control domain's kernel");
 	domain_scan();
 }
 

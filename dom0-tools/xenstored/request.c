@@ -542,4 +542,5 @@ void request_handle(struct conn *c)
 		conn_error(c, rc);
 	else if (!rc)
 		conn_reply(c, c->in.hdr.type, "OK", 3);
+	txn_bound();
 }

@@ -179,31 +179,40 @@ static bool state_seal(void)
 }
 
 /*
- * Writes the file anew.  If it cannot be written, the daemon goes on without,
- * says so, and tries again.
+ * Writes the file anew.  If it cannot be written, the daemon goes on with the
+ * old one as long as that is whole, then without, says so, and tries again.
  */
 static bool state_rewrite(void)
 {
+	FILE *old = state_file;
+	size_t old_size = state_size;
 	char path[256];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s.new", state_path);
-	if (state_file)
-		fclose(state_file);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	state_file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (state_file) {
 		state_dump();
-		state_limit = state_size * 4 + STATE_MIN;
-		if (state_seal() && !rename(path, state_path))
+		state_limit = state_size * 2 + STATE_MIN;
+		if (state_seal() && !rename(path, state_path)) {
+			if (old)
+				fclose(old);
 			return true;
+		}
 		fclose(state_file);
+	}
+	log_warn("%s: %s", path, strerror(errno));
+	unlink(path);
+	state_file = old;
+	state_size = old_size;
+	state_limit = old_size + STATE_MIN;
+	if (old && ferror(old)) {
+		log_warn("%s: a restart would lose changes", state_path);
+		fclose(old);
+		unlink(state_path);
 		state_file = NULL;
 	}
-	log_warn("%s: %s; a restart would lose changes", path,
-		 strerror(errno));
-	unlink(path);
-	unlink(state_path);
 	state_retry_at = loop_now() + STATE_RETRY;
 	return false;
 }

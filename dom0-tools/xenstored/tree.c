@@ -36,6 +36,9 @@ struct tree tree_main;
  */
 uint64_t tree_clock;
 
+/* How many bytes of nodes and blobs were made; see txn_bound(). */
+unsigned long tree_made;
+
 /* A blob with one reference; NULL if no memory. */
 struct blob *blob_new(const void *data, unsigned int len)
 {
@@ -43,6 +46,7 @@ struct blob *blob_new(const void *data, unsigned int len)
 
 	if (!b)
 		return NULL;
+	tree_made += sizeof(*b) + len;
 	b->refs = 1;
 	b->len = len;
 	memcpy(b->data, data, len);
@@ -145,6 +149,7 @@ static struct node *node_new(const char *name, size_t len, struct blob *perms)
 
 	if (!n)
 		return NULL;
+	tree_made += sizeof(*n) + len;
 	n->refs = 1;
 	n->perms = blob_get(perms);
 	n->value_gen = n->perms_gen = n->list_gen = ++tree_clock;
@@ -168,6 +173,7 @@ static struct node *node_clone(const struct node *from)
 		free(n);
 		return NULL;
 	}
+	tree_made += size + list;
 	n->refs = 1;
 	blob_get(n->perms);
 	blob_get(n->value);

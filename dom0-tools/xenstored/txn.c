@@ -16,8 +16,15 @@
  * tree is that snapshot already.
  *
  * One that only read always succeeds: it saw one moment's state.
+ *
+ * A snapshot keeps what is no longer in the tree and so in nobody's quota.
+ * Each time TXN_WINDOW bytes of new nodes and values were made, all snapshots
+ * of guests are given up: together they keep no more than that beside one old
+ * version of the tree, for however long and by however many.
  */
 #include "xenstored.h"
+
+#define TXN_WINDOW	(8u << 20)
 
 /* What a transaction has to do with one path. */
 struct access {
@@ -239,4 +246,24 @@ int txn_commit(struct txn *t)
 	txn_publish(t, old_root);
 	node_put(old_root);
 	return 0;
+}
+
+/* Between requests: ends the guests' snapshots if they may keep too much.  The
+ * transactions go on from the present tree and end in EAGAIN. */
+void txn_bound(void)
+{
+	struct conn *c;
+	struct txn *t;
+
+	if (tree_made < TXN_WINDOW)
+		return;
+	tree_made = 0;
+	for (c = conns; c; c = c->next)
+		for (t = c->txns; t && !c->who.privileged; t = t->next) {
+			t->retry = true;
+			node_put(t->base);
+			tree_destroy(&t->tree);
+			t->base = node_get(tree_main.root);
+			t->tree.root = node_get(tree_main.root);
+		}
 }

@@ -73,6 +73,7 @@ struct tree {
 typedef bool tree_fn(void *arg, const char *path, const struct node *n);
 extern struct tree tree_main;
 extern uint64_t tree_clock;
+extern unsigned long tree_made;
 struct blob *blob_new(const void *data, unsigned int len);
 struct blob *blob_get(struct blob *b);
 void blob_put(struct blob *b);
@@ -204,6 +205,7 @@ int txn_note(struct txn *t, const char *path, size_t len,
 	     unsigned int flags);
 int txn_commit(struct txn *t);
 void txn_end(struct txn *t);
+void txn_bound(void);
 
 /* domain.c */
 enum domain_fate { DOMAIN_RUNS, DOMAIN_SHUTDOWN, DOMAIN_DYING, DOMAIN_GONE };

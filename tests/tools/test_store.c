@@ -3,6 +3,8 @@
  * The store's requests, one property a function.
  */
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "world.h"
 
 static struct conn *tool, *d1, *d2;
@@ -324,6 +326,38 @@ static void sixteen_writers(void)
 		for (i = 0; i < 16; i++)
 			CHECK_EQ(end(c[i], t[i], true), 0);
 	}
+	teardown();
+}
+
+/* A guest's snapshot does not keep others' old versions for ever. */
+static void old_snapshots(void)
+{
+	struct node *base;
+	char value[2000];
+	uint32_t t, of_tool;
+	int i;
+
+	setup();
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	put(tool, 0, "/local/domain/2", "");
+	set_perms(tool, 0, "/local/domain/2", "n2");
+	of_tool = begin(tool);
+	t = begin(d1);
+	base = d1->txns->base;
+	CHECK_EQ(put(tool, of_tool, "/a", "x"), 0);
+	CHECK_EQ(put(d1, t, "a", "x"), 0);
+	for (i = 0; i < 5000; i++)
+		CHECK_EQ(put(d2, 0, "b", value), 0);
+	CHECK(d1->txns->base != base);
+	CHECK(tool->txns->base == base);
+	CHECK_EQ(put(d1, t, "c", "y"), 0);
+	CHECK_EQ(end(d1, t, true), EAGAIN);
+	STR(get(d1, 0, "c"), "ENOENT");
+	CHECK_EQ(end(tool, of_tool, true), 0);
+	t = begin(d1);
+	CHECK_EQ(put(d1, t, "c", "y"), 0);
+	CHECK_EQ(end(d1, t, true), 0);
 	teardown();
 }
 
@@ -718,6 +752,30 @@ static void cut_journal(void)
 	}
 }
 
+/* While the journal cannot be written anew the old one is good enough. */
+static void no_new_journal(void)
+{
+	char path[64], value[2000];
+	int i;
+
+	setup();
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = 0;
+	snprintf(path, sizeof(path), "/dev/shm/test-store-state.%d.new",
+		 (int)getpid());
+	CHECK_EQ(mkdir(path, 0700), 0);
+	for (i = 0; i < 800; i++) {
+		value[0] = 'a' + i % 26;
+		CHECK_EQ(put(tool, 0, "/big", value), 0);
+		world_commit();
+	}
+	CHECK_EQ(rmdir(path), 0);
+	CHECK(world_restart());
+	tool = world_tool();
+	STR(get(tool, 0, "/big"), value);
+	teardown();
+}
+
 /* Whatever allocation fails, a request happens or does not. */
 static void no_memory(void)
 {
@@ -779,6 +837,7 @@ int main(void)
 	RUN(privileged_requests);
 	RUN(transactions);
 	RUN(sixteen_writers);
+	RUN(old_snapshots);
 	RUN(watches);
 	RUN(watch_permissions);
 	RUN(quota_limits);
@@ -788,6 +847,7 @@ int main(void)
 	RUN(release);
 	RUN(killed);
 	RUN(cut_journal);
+	RUN(no_new_journal);
 	RUN(no_memory);
 	return test_done();
 }
