@@ -53,20 +53,6 @@ void conf_note(struct conf *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Puts a checked value in the record, in place of an earlier one. */
-static void put(struct conf *c, const char *key, struct value *v)
-{
-	struct value *old = value_get(c->domain, key);
-
-	if (old) {
-		v->name = key;
-		v->next = old->next;
-		*old = *v;
-	} else {
-		value_set(c->domain, key, v);
-	}
-}
-
 /* s as a whole path: a relative one starts in folder, NULL for where we are. */
 static const char *whole_path(struct conf *c, const char *s,
 			      const char *folder)
@@ -140,7 +126,8 @@ static bool set_list(struct conf *c, const struct key *k, struct value *list)
 {
 	struct value *item;
 
-	put(c, k->name, k->kind == CPUS ? list : value_array(c->arena));
+	value_put(c->domain, k->name,
+		  k->kind == CPUS ? list : value_array(c->arena));
 	for value_each(item, list) {
 		if (item->type != VALUE_STRING)
 			return conf_wrong(c, "%s: strings are wanted in the "
@@ -175,7 +162,7 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 			return conf_wrong(c, "%s: %s is no number from %lld to "
 					  "%lld", key, s, (long long)k->min,
 					  (long long)k->max);
-		put(c, k->name, value_int(c->arena, n));
+		value_put(c->domain, k->name, value_int(c->arena, n));
 		return true;
 	}
 	if (!s || k->kind == NUMBER || k->kind == DEVICES ||
@@ -189,7 +176,7 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 	else if (!strcmp(key, "extra"))
 		c->extra = s;
 	else if (k->kind != IGNORED)
-		put(c, k->name, value_string(c->arena, s));
+		value_put(c->domain, k->name, value_string(c->arena, s));
 	return true;
 }
 
@@ -325,7 +312,7 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 	if (disk && !disk_finish(c, v))
 		return false;
 	if (!value_get(c->domain, key))
-		put(c, key, value_array(c->arena));
+		value_put(c->domain, key, value_array(c->arena));
 	value_append(value_get(c->domain, key), v);
 	return true;
 }
@@ -469,13 +456,14 @@ bool conf_finish(struct conf *c)
 	if (value_get(d, "cmdline") && (c->root || c->extra))
 		conf_note(c, "root and extra ignored: cmdline is given");
 	else if (c->root || c->extra)
-		put(c, "cmdline",
-		    value_printf(c->arena, "%s%s%s%s", c->root ? "root=" : "",
-				 c->root ? c->root : "", both ? " " : "",
-				 c->extra ? c->extra : ""));
+		value_put(c->domain, "cmdline",
+			  value_printf(c->arena, "%s%s%s%s",
+				       c->root ? "root=" : "",
+				       c->root ? c->root : "", both ? " " : "",
+				       c->extra ? c->extra : ""));
 	if (!value_get(d, "memory"))
-		put(c, "memory", value_int(c->arena,
-					   value_get_int(d, "maxmem", 128)));
+		value_put(c->domain, "memory", value_int(c->arena,
+			  value_get_int(d, "maxmem", 128)));
 	if (!value_get(d, "name"))
 		conf_wrong(c, "no name = \"...\"");
 	if (!value_get(d, "kernel"))

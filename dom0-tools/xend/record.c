@@ -155,6 +155,16 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 	return NULL;
 }
 
+/* No number, and xm and the store can do with it. */
+bool record_name_ok(const char *name)
+{
+	const char *p = name;
+
+	while (isalnum((unsigned char)*p) || (*p && strchr("-_.+:@", *p)))
+		p++;
+	return !*p && p - name < 100 && name[strspn(name, "0123456789")];
+}
+
 static const char *check_devices(struct arena *a, struct value *r,
 				 const char *key,
 				 const char *(*check)(struct arena *a,
@@ -188,17 +198,13 @@ static const char *check_devices(struct arena *a, struct value *r,
 const char *record_check(struct arena *a, struct value *r)
 {
 	const char *why = check_keys(a, r);
-	const char *name = value_get_string(r, "name", ""), *p;
 	uint64_t mask;
 	uuid_t uuid;
 
 	if (why)
 		return why;
-	for (p = name; isalnum((unsigned char)*p) ||
-	     (*p && strchr("-_.+:@ ", *p)); p++)
-		;
-	if (*p || p == name || p - name > 99)
-		return "name: missing, too long, or with odd characters";
+	if (!record_name_ok(value_get_string(r, "name", "")))
+		return "name: " NAME_WANTED;
 	if (!value_get(r, "kernel"))
 		return "kernel: missing";
 	if (!value_get(r, "memory"))

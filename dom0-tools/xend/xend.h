@@ -28,6 +28,8 @@ void uuid_new(char text[UUID_CHARS]);
 const char *record_check(struct arena *a, struct value *record);
 const char *record_check_disk(struct arena *a, struct value *disk);
 const char *record_check_vif(struct arena *a, struct value *vif);
+#define NAME_WANTED	"up to 99 letters, digits and -_.+:@, and no number"
+bool record_name_ok(const char *name);
 unsigned int record_vdev(const char *name);
 bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
 struct value *record_load(struct arena *a, const char *uuid);
@@ -43,6 +45,7 @@ struct vm {
 	struct value *record;		/* NULL: another tool's guest */
 	struct job *job;		/* being worked on */
 	bool handled;			/* its end was acted upon */
+	uint64_t worked;		/* when its last job ended */
 	bool seen;			/* private */
 };
 extern struct vm *vms;
@@ -72,6 +75,7 @@ struct job {
 	struct call *call;		/* who asked for it, or NULL */
 	struct task *task;
 	bool flag;			/* start: paused; detach: by force */
+	unsigned int delay;		/* restart: seconds before it */
 	const char *device;		/* attach, detach: vbd or vif */
 	unsigned int id;		/* detach */
 	const struct value *what;	/* attach */
@@ -107,7 +111,7 @@ struct call {
 	size_t used;
 };
 extern struct call *calls;
-void server_start(void);
+void server_start(const char *group);
 void call_end(struct call *c, struct value *result);
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...) PRINTF(4, 5);
