@@ -9,6 +9,7 @@
 #include <uuid/uuid.h>
 #include <hypercall-abi/sched.h>
 #include <hypercall-abi/version.h>
+#include "../lib/conf.h"
 #include "xend.h"
 
 #define LOG_MAX		(1u << 20)
@@ -358,10 +359,11 @@ static struct value *vm_pause(struct call *c)
 static struct value *vm_set_name(struct call *c)
 {
 	const char *name = arg_string(c, 2, "");
+	const char *why = key_wrong(&c->a, key_find("", "name"), STRING(name));
 	struct vm *other = vm_by_name(&c->a, name);
 
-	if (!record_name_ok(name))
-		return call_fail(c, BAD_VALUE, "name", "name: " NAME_WANTED);
+	if (why)
+		return call_fail(c, BAD_VALUE, "name", "%s", why);
 	if (other && other != c->vm)
 		return call_fail(c, "NAME_TAKEN", name, "name '%s' is taken",
 				 name);

@@ -28,8 +28,6 @@ void uuid_new(char text[UUID_CHARS]);
 const char *record_check(struct arena *a, struct value *record);
 const char *record_check_disk(struct arena *a, struct value *disk);
 const char *record_check_vif(struct arena *a, struct value *vif);
-#define NAME_WANTED	"up to 99 letters, digits and -_.+:@, and no number"
-bool record_name_ok(const char *name);
 unsigned int record_vdev(const char *name);
 bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
 struct value *record_load(struct arena *a, const char *uuid);
