@@ -371,6 +371,7 @@ bool conf_finish(struct conf *c)
 {
 	struct value *d = c->domain;
 	bool both = c->root && c->extra;
+	const char *why;
 
 	c->line = 0;
 	if (value_get(d, "cmdline") && (c->root || c->extra))
@@ -384,14 +385,6 @@ bool conf_finish(struct conf *c)
 	if (!value_get(d, "memory"))
 		value_put(c->domain, "memory", value_int(c->arena,
 			  value_get_int(d, "maxmem", 128)));
-	if (!value_get(d, "name"))
-		conf_wrong(c, "no name = \"...\"");
-	if (!value_get(d, "kernel"))
-		conf_wrong(c, "no kernel = \"FILE\"");
-	if (value_get_int(d, "maxmem", INT_MAX) < value_get_int(d, "memory", 0))
-		conf_wrong(c, "maxmem is less than memory");
-	if (value_get_int(d, "maxvcpus", INT_MAX) <
-	    value_get_int(d, "vcpus", 1))
-		conf_wrong(c, "maxvcpus is less than vcpus");
-	return !c->error;
+	why = keys_wrong(d);
+	return !why || conf_wrong(c, "%s", why);
 }

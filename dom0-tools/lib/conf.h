@@ -40,6 +40,7 @@ struct key {
 const struct key *key_find(const char *device, const char *name);
 const char *key_wrong(struct arena *a, const struct key *k,
 		      const struct value *v);
+const char *keys_wrong(const struct value *record);
 
 /* conf.c */
 void conf_init(struct conf *c, struct arena *a);

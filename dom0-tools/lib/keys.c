@@ -109,3 +109,18 @@ const char *key_wrong(struct arena *a, const struct key *k,
 	       arena_printf(a, "%s: %s is no number from %lld to %lld", name, s,
 			    (long long)k->min, (long long)k->max);
 }
+
+/* NULL, or what is wrong with a record whose keys are right one by one. */
+const char *keys_wrong(const struct value *r)
+{
+	int64_t memory = value_get_int(r, "memory", 0);
+	int64_t vcpus = value_get_int(r, "vcpus", 1);
+
+	return !value_get(r, "name") ? "no name = \"...\"" :
+	       !value_get(r, "kernel") ? "no kernel = \"FILE\"" :
+	       !memory ? "no memory = MIB" :
+	       value_get_int(r, "maxmem", memory) < memory ?
+	       "maxmem is less than memory" :
+	       value_get_int(r, "maxvcpus", vcpus) < vcpus ?
+	       "maxvcpus is less than vcpus" : NULL;
+}

@@ -145,18 +145,9 @@ const char *record_check(struct arena *a, struct value *r)
 	const char *why = check_keys(a, "", r);
 	uint64_t mask;
 
+	why = why ? why : keys_wrong(r);
 	if (why)
 		return why;
-	if (!value_get(r, "name"))
-		return "name: missing";
-	if (!value_get(r, "kernel"))
-		return "kernel: missing";
-	if (!value_get(r, "memory"))
-		return "memory: missing";
-	if (value_get_int(r, "maxmem", 1 << 24) < value_get_int(r, "memory", 0))
-		return "maxmem: is less than memory";
-	if (value_get_int(r, "maxvcpus", 64) < value_get_int(r, "vcpus", 1))
-		return "maxvcpus: is less than vcpus";
 	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
 		return "cpus: has to be like 0-2,^1";
 	why = check_devices(a, r, "disk", record_check_disk);
