@@ -36,11 +36,13 @@ static const char *plan(struct work *w)
 	struct build *b = w->b;
 	const char *why = kernel_open(w->a, b->kernel, b->cache, &w->kernel);
 	struct stat st = { 0 };
+	int fd;
 
 	if (why)
 		return why;
 	if (b->ramdisk) {
-		w->initrd = fopen(b->ramdisk, "re");
+		fd = open(b->ramdisk, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		w->initrd = fd < 0 ? NULL : fdopen(fd, "r");
 		if (!w->initrd || fstat(fileno(w->initrd), &st) ||
 		    !S_ISREG(st.st_mode) || !st.st_size ||
 		    st.st_size > (off_t)INITRD_MAX)

@@ -78,7 +78,9 @@ static void lay_out_mapping(struct layout *l, const struct image *im)
 		l->v_stack = l->v_tables + (l->nr_tables << PAGE_SHIFT);
 		l->v_end = ROUND_UP(l->v_stack + PAGE_SIZE + MIN_SLACK,
 				    MAP_ROUND);
-	} while (l->nr_tables < 1 + tables_for(l->virt_base, l->v_end));
+		/* An end that went beyond 2^64 is for range_ok() to refuse. */
+	} while (l->v_end > l->virt_base &&
+		 l->nr_tables < 1 + tables_for(l->virt_base, l->v_end));
 }
 
 /* For a guest of nr_pages.  Whether fixed_pages fit into it is for the

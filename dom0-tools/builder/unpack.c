@@ -150,7 +150,7 @@ const char *kernel_unpack(const uint8_t *file, uint64_t size, uint8_t **out,
 static const char *file_read(struct arena *a, const char *path, uint8_t **data,
 			     uint64_t *size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *why = NULL;
 	struct stat st;
 

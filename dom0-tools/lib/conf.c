@@ -9,7 +9,6 @@
  */
 #include <ctype.h>
 #include <limits.h>
-#include <regex.h>
 #include "conf.h"
 
 #define CONF_FILE_MAX	(1u << 20)
@@ -53,20 +52,6 @@ void conf_note(struct conf *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Puts a checked value in the record, in place of an earlier one. */
-static void put(struct conf *c, const char *key, struct value *v)
-{
-	struct value *old = value_get(c->domain, key);
-
-	if (old) {
-		v->name = key;
-		v->next = old->next;
-		*old = *v;
-	} else {
-		value_set(c->domain, key, v);
-	}
-}
-
 /* s as a whole path: a relative one starts in folder, NULL for where we are. */
 static const char *whole_path(struct conf *c, const char *s,
 			      const char *folder)
@@ -79,68 +64,13 @@ static const char *whole_path(struct conf *c, const char *s,
 		arena_printf(c->arena, "%s/%s", folder, s);
 }
 
-static bool matches(const char *s, const char *pattern)
-{
-	regex_t re;
-	bool ok;
-
-	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
-		fatalx("memory");
-	ok = !regexec(&re, s, 0, NULL, 0);
-	regfree(&re);
-	return ok;
-}
-
-#define ANY	0, CONF_FILE_MAX, ""
-#define ACTION	0, 99, "^((coredump-)?(destroy|restart)|rename-restart|preserve)$", \
-		"destroy, restart, rename-restart, preserve, " \
-		"coredump-destroy or coredump-restart"
-/* Only PV guests are built; libvirt calls them "linux" or "xen". */
-#define TYPE	0, 99, "^(pv|generic|linux|xen)$", \
-		"\"pv\", since only PV guests can run here,"
-
-static const struct key {
-	const char *name;
-	enum { NUMBER, TEXT, PATH, CPUS, DEVICES, IGNORED } kind;
-	int64_t min, max;	/* of a number, or of the length of a text */
-	const char *pattern;	/* of a text */
-	const char *wanted;
-} keys[] = {
-	{ "name", TEXT, 1, 128, "^[^/[:space:]]*[^/[:space:]0-9]"
-	  "[^/[:space:]]*$", "a word of at most 128 characters, without '/' "
-	  "and not a number," },
-	{ "uuid", TEXT, 36, 36, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-"
-	  "[0-9a-fA-F]{12}$", "01234567-89ab-cdef-0123-456789abcdef" },
-	{ "memory", NUMBER, 4, 1 << 24, NULL, "a number" },
-	{ "maxmem", NUMBER, 4, 1 << 24, NULL, "a number" },
-	{ "vcpus", NUMBER, 1, 64, NULL, "a number" },
-	{ "maxvcpus", NUMBER, 1, 64, NULL, "a number" },
-	{ "cpus", CPUS, ANY, "a string, or a list" },
-	{ "cpu_weight", NUMBER, 1, 65535, NULL, "a number" },
-	{ "cap", NUMBER, 0, 6400, NULL, "a number" },
-	{ "kernel", PATH, 1, PATH_MAX, "", "a path" },
-	{ "ramdisk", PATH, 1, PATH_MAX, "", "a path" },
-	{ "cmdline", TEXT, ANY, "a string" },
-	{ "extra", TEXT, ANY, "a string" },
-	{ "root", TEXT, ANY, "a string" },
-	{ "disk", DEVICES, ANY, "a list, [ '...' ]," },
-	{ "vif", DEVICES, ANY, "a list, [ '...' ]," },
-	{ "on_poweroff", TEXT, ACTION },
-	{ "on_reboot", TEXT, ACTION },
-	{ "on_crash", TEXT, ACTION },
-	{ "on_watchdog", TEXT, ACTION },
-	{ "max_grant_frames", NUMBER, 1, 1 << 16, NULL, "a number" },
-	{ "max_event_channels", NUMBER, 16, 1 << 17, NULL, "a number" },
-	{ "type", IGNORED, TYPE },
-	{ "builder", IGNORED, TYPE },
-};
-
 /* A list of strings: disks, interfaces, or CPUs of one vcpu after another. */
 static bool set_list(struct conf *c, const struct key *k, struct value *list)
 {
 	struct value *item;
 
-	put(c, k->name, k->kind == CPUS ? list : value_array(c->arena));
+	value_put(c->domain, k->name,
+		  k->kind == CPUS ? list : value_array(c->arena));
 	for value_each(item, list) {
 		if (item->type != VALUE_STRING)
 			return conf_wrong(c, "%s: strings are wanted in the "
@@ -155,13 +85,12 @@ static bool set_list(struct conf *c, const struct key *k, struct value *list)
 bool conf_set(struct conf *c, const char *key, struct value *v)
 {
 	const char *s = v->type == VALUE_STRING ? v->s : NULL;
-	const struct key *k = keys, *last = keys + ARRAY_SIZE(keys);
+	const struct key *k = key_find("", key);
+	const char *why;
 	int64_t n;
 	char *end;
 
-	while (k < last && strcmp(k->name, key))
-		k++;
-	if (k == last) {
+	if (!k) {
 		conf_note(c, "unknown key '%s' ignored", key);
 		return true;
 	}
@@ -171,65 +100,40 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 		return set_list(c, k, v);
 	if (s && k->kind == NUMBER) {
 		n = strtoll(s, &end, 0);
-		if (end == s || *end || n < k->min || n > k->max)
-			return conf_wrong(c, "%s: %s is no number from %lld to "
-					  "%lld", key, s, (long long)k->min,
-					  (long long)k->max);
-		put(c, k->name, value_int(c->arena, n));
-		return true;
+		v = *s && !*end ? value_int(c->arena, n) : v;
+	} else if (s) {
+		v = value_string(c->arena, s);
 	}
-	if (!s || k->kind == NUMBER || k->kind == DEVICES ||
-	    (int64_t)strlen(s) < k->min || (int64_t)strlen(s) > k->max ||
-	    !matches(s, k->pattern))
-		return conf_wrong(c, "%s: %s is wanted", key, k->wanted);
-	if (k->kind == PATH)
-		s = whole_path(c, s, NULL);
+	why = key_wrong(c->arena, k, v);
+	if (why)
+		return conf_wrong(c, "%s", why);
+	if (k->kind == PATH && *s)
+		v->s = whole_path(c, s, NULL);
 	if (!strcmp(key, "root"))
 		c->root = s;
 	else if (!strcmp(key, "extra"))
 		c->extra = s;
 	else if (k->kind != IGNORED)
-		put(c, k->name, value_string(c->arena, s));
+		value_put(c->domain, k->name, v);
 	return true;
 }
 
 /* Disks and network interfaces. */
 
-static const struct part {
-	const char *device, *key, *pattern, *wanted;
-} parts[] = {
-	/* The first four: see conf_add(). */
-	{ "disk", "target", "", "" },
-	{ "disk", "format", "^(raw)?$", "raw, an image or block device," },
-	{ "disk", "vdev", "^(xv|s|h)d[a-z]{1,2}[0-9]{0,2}$", "one like xvda" },
-	{ "disk", "access", "^(r|ro|w|rw)$", "rw or ro" },
-	{ "disk", "backendtype", "^phy$", "phy" },
-	{ "disk", "script", "", "" },
-	/* The first byte of a single machine's address is even. */
-	{ "vif", "mac", "^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$",
-	  "one like 00:16:3e:00:00:01" },
-	{ "vif", "bridge", "", "" },
-	{ "vif", "script", "", "" },
-	{ "vif", "ip", "", "" },
-	{ "vif", "vifname", "", "" },
-	{ "vif", "rate", "", "" },
-};
-
 static bool part_set(struct conf *c, const char *device, struct value *v,
 		     const char *key, const char *s)
 {
-	const struct part *p = parts, *last = parts + ARRAY_SIZE(parts);
+	const struct key *k = key_find(device, key);
 	bool phy = !strncmp(s, "phy:", 4);
+	const char *why;
 
-	while (p < last && (strcmp(p->device, device) || strcmp(p->key, key)))
-		p++;
-	if (p == last) {
+	if (!k) {
 		conf_note(c, "%s: unknown key '%s' ignored", device, key);
 		return true;
 	}
-	if (!matches(s, p->pattern))
-		return conf_wrong(c, "%s: %s '%s': %s is wanted", device, key,
-				  s, p->wanted);
+	why = key_wrong(c->arena, k, value_string(c->arena, s));
+	if (why)
+		return conf_wrong(c, "%s: %s", device, why);
 	if (!strcmp(key, "target")) {
 		if (phy || !strncmp(s, "file:", 5)) {
 			s += phy ? 4 : 5;
@@ -243,7 +147,7 @@ static bool part_set(struct conf *c, const char *device, struct value *v,
 	} else if (!strcmp(key, "access")) {
 		s = strchr(s, 'w') ? "rw" : "ro";
 	}
-	value_set(v, p->key, value_string(c->arena, s));
+	value_set(v, k->name, value_string(c->arena, s));
 	return true;
 }
 
@@ -287,10 +191,13 @@ char *conf_trimmed(char *s)
  */
 bool conf_add(struct conf *c, const char *key, const char *spec)
 {
+	static const char *const places[] = {
+		"target", "format", "vdev", "access", NULL,
+	};
 	struct value *v = value_struct(c->arena);
 	char *s = arena_copy(c->arena, spec, strlen(spec)), *word, *value;
 	bool disk = !strcmp(key, "disk");
-	const struct part *place = parts;
+	const char *const *place = places;
 	const char *name;
 	size_t n;
 
@@ -308,13 +215,13 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 			name = conf_trimmed(word);
 			value = conf_trimmed(word + n + 1);
 		} else {
-			while (value_get(v, place->key))
+			while (*place && value_get(v, *place))
 				place++;
-			name = place->key;
+			name = *place;
 			value = conf_trimmed(word);
 			if (!disk && !*value)
 				continue;
-			if (!disk || place > parts + 3)
+			if (!disk || !name)
 				return conf_wrong(c, "%s: '%s' is one too many"
 						  ", or not KEY=VALUE", key,
 						  value);
@@ -325,7 +232,7 @@ bool conf_add(struct conf *c, const char *key, const char *spec)
 	if (disk && !disk_finish(c, v))
 		return false;
 	if (!value_get(c->domain, key))
-		put(c, key, value_array(c->arena));
+		value_put(c->domain, key, value_array(c->arena));
 	value_append(value_get(c->domain, key), v);
 	return true;
 }
@@ -464,26 +371,20 @@ bool conf_finish(struct conf *c)
 {
 	struct value *d = c->domain;
 	bool both = c->root && c->extra;
+	const char *why;
 
 	c->line = 0;
 	if (value_get(d, "cmdline") && (c->root || c->extra))
 		conf_note(c, "root and extra ignored: cmdline is given");
 	else if (c->root || c->extra)
-		put(c, "cmdline",
-		    value_printf(c->arena, "%s%s%s%s", c->root ? "root=" : "",
-				 c->root ? c->root : "", both ? " " : "",
-				 c->extra ? c->extra : ""));
+		value_put(c->domain, "cmdline",
+			  value_printf(c->arena, "%s%s%s%s",
+				       c->root ? "root=" : "",
+				       c->root ? c->root : "", both ? " " : "",
+				       c->extra ? c->extra : ""));
 	if (!value_get(d, "memory"))
-		put(c, "memory", value_int(c->arena,
-					   value_get_int(d, "maxmem", 128)));
-	if (!value_get(d, "name"))
-		conf_wrong(c, "no name = \"...\"");
-	if (!value_get(d, "kernel"))
-		conf_wrong(c, "no kernel = \"FILE\"");
-	if (value_get_int(d, "maxmem", INT_MAX) < value_get_int(d, "memory", 0))
-		conf_wrong(c, "maxmem is less than memory");
-	if (value_get_int(d, "maxvcpus", INT_MAX) <
-	    value_get_int(d, "vcpus", 1))
-		conf_wrong(c, "maxvcpus is less than vcpus");
-	return !c->error;
+		value_put(c->domain, "memory", value_int(c->arena,
+			  value_get_int(d, "maxmem", 128)));
+	why = keys_wrong(d);
+	return !why || conf_wrong(c, "%s", why);
 }

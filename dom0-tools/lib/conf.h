@@ -25,6 +25,23 @@ struct conf {
 	unsigned int line;
 };
 
+/*
+ * keys.c: what a domain's keys, and those of its disks and interfaces, may
+ * be, for xm, which tells where it stands, and for xend, which relies on it.
+ */
+struct key {
+	const char *device;		/* "" for the domain's own */
+	const char *name;
+	enum { NUMBER, TEXT, PATH, CPUS, DEVICES, IGNORED } kind;
+	int64_t min, max;	/* of a number, or of the length of a text */
+	const char *pattern;	/* of a text */
+	const char *wanted;
+};
+const struct key *key_find(const char *device, const char *name);
+const char *key_wrong(struct arena *a, const struct key *k,
+		      const struct value *v);
+const char *keys_wrong(const struct value *record);
+
 /* conf.c */
 void conf_init(struct conf *c, struct arena *a);
 void *conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);

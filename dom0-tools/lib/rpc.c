@@ -100,6 +100,20 @@ struct value *value_get(const struct value *object, const char *name)
 	return v;
 }
 
+/* Adds a member, in place of the member of that name, if there is one. */
+void value_put(struct value *object, const char *name, struct value *member)
+{
+	struct value *old = value_get(object, name);
+
+	if (!old) {
+		value_set(object, name, member);
+		return;
+	}
+	member->name = name;
+	member->next = old->next;
+	*old = *member;
+}
+
 /* An array's item, or NULL. */
 struct value *value_item(const struct value *array, unsigned int index)
 {
@@ -492,7 +506,6 @@ int http_parse(const char *buf, size_t len, size_t body_max,
 	if (sscanf(copy, "HTTP/1.%1d %3d", &minor, &head->status) != 2)
 		head->rpc = sscanf(copy, "POST " RPC_PATH " HTTP/1.%1d",
 				   &minor) == 1;
-	head->keep = minor == 1;
 	for (line = next + 2; *line; line = next + 2) {
 		next = strstr(line, "\r\n");
 		*next = 0;
@@ -506,25 +519,22 @@ int http_parse(const char *buf, size_t len, size_t body_max,
 			head->length = n;
 			has_length = true;
 		}
-		v = header(line, "Connection");
-		if (v)
-			head->keep = !strcasestr(v, "close");
 		if (header(line, "Transfer-Encoding"))
 			return -EBADMSG;
 	}
 	return has_length ? 1 : -EBADMSG;
 }
 
-/* A message of *total bytes around a body of text. */
+/* The last message of a connection, of *total bytes, around a body of text. */
 char *http_response(struct arena *a, int status, const char *body,
-		    size_t len, bool keep, size_t *total)
+		    size_t len, size_t *total)
 {
-	char *s = arena_printf(a, "HTTP/1.1 %d %s\r\nServer: xend\r\n%s"
+	char *s = arena_printf(a, "HTTP/1.1 %d %s\r\nServer: xend\r\n"
+			       "Connection: close\r\n"
 			       "Content-Type: text/xml\r\n"
 			       "Content-Length: %zu\r\n\r\n%.*s", status,
-			       status == 200 ? "OK" : "Refused",
-			       keep ? "" : "Connection: close\r\n", len,
-			       (int)len, body);
+			       status == 200 ? "OK" : "Refused", len, (int)len,
+			       body);
 
 	*total = strlen(s);
 	return s;

@@ -49,6 +49,7 @@ struct value *value_array(struct arena *a);
 struct value *value_struct(struct arena *a);
 void value_append(struct value *array, struct value *item);
 void value_set(struct value *object, const char *name, struct value *member);
+void value_put(struct value *object, const char *name, struct value *member);
 
 struct value *value_get(const struct value *object, const char *name);
 struct value *value_item(const struct value *array, unsigned int index);
@@ -82,12 +83,11 @@ struct http_head {
 	unsigned int length;		/* of the body behind it */
 	int status;			/* of a response */
 	bool rpc;			/* a request: POST of RPC_PATH */
-	bool keep;			/* the connection stays open */
 };
 int http_parse(const char *buf, size_t len, size_t body_max,
 	       struct http_head *head);
 char *http_response(struct arena *a, int status, const char *body,
-		    size_t len, bool keep, size_t *total);
+		    size_t len, size_t *total);
 
 /* The client's side. */
 struct value *rpc_call(struct arena *a, const char *socket_path,

@@ -83,6 +83,7 @@ static void script_child(const struct device *d, const char *script,
 		setenv("vif", FORMAT("vif%u.%u", worker.domid, d->id), 1);
 		setenv("netdev", "", 1);
 	}
+	signal(SIGPIPE, SIG_DFL);
 	alarm(SCRIPT_TIME);
 	execl(script, script, verb, d->vif ? "type_if=vif" : NULL, NULL);
 	_exit(127);

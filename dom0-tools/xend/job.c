@@ -79,6 +79,8 @@ static void worker_main(const struct job *job, int fd, pid_t xend)
 	close_range(fd + 1, ~0u, 0);
 	loop_forked();
 	report_fd = fd;
+	if (job->kind == JOB_START && !job->cleaning)
+		sleep(job->delay);	/* an end of the guest ends it */
 	xend_store = store_open();
 	flock(open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600), LOCK_SH);
 	if (!xend_store || hyper_open())
@@ -157,6 +159,10 @@ void node_fill(const char *folder, ...)
 }
 
 /* --- xend's side ----------------------------------------------------- */
+static const struct report interrupted = {
+	.failed = true, .code = "OPERATION_ABORTED",
+	.text = "the work was interrupted",
+};
 static void job_run(struct job *job);
 
 /* A worker ended. */
@@ -188,6 +194,7 @@ static void job_step(struct job *job)
 	else if (job->restart)
 		vm_set_phase(vm, "running");
 	vm->job = NULL;
+	vm->worked = loop_now();
 	if (job->kind == JOB_DESTROY || (start && r->failed)) {
 		if (!r->failed || start)
 			vm->domid = -1;
@@ -228,10 +235,7 @@ static void job_readable(void *arg, unsigned int events)
 		waitpid(job->pid, &status, 0);
 	job->pid = 0;
 	if (status && !job->failure.failed)
-		job->failure = (struct report){
-			.failed = true, .code = "OPERATION_ABORTED",
-			.text = "the work was interrupted",
-		};
+		job->failure = interrupted;
 	job_step(job);
 }
 
@@ -277,7 +281,9 @@ bool job_interrupt(struct vm *vm, struct call *call)
 	if (job->kind != JOB_START && job->kind != JOB_DESTROY)
 		return false;
 	call->later = true;
-	if (job->kind == JOB_START && !job->cleaning && job->pid > 0)
+	if (job->kind == JOB_START && !job->cleaning && job->pid > 0) {
+		job->failure = interrupted;	/* even if it is done by now */
 		kill(job->pid, SIGTERM);
+	}
 	return true;
 }

@@ -39,6 +39,7 @@ static const char usage[] =
 "usage: xend [OPTION]...\n"
 "Makes and looks after guests; xm is its command line.\n"
 "  -F, --foreground    stay on the terminal\n"
+"  -G, --group=GROUP   its members may connect, like root\n"
 "  -p, --pid-file=FILE (/run/xend.pid)\n"
 "  -h, --help\n";
 
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	log_open("xend");
-	if (*options_read(argc, argv, "F=foreground,p:=pid-file", usage))
+	if (*options_read(argc, argv, "F=foreground,G:=group,p:=pid-file",
+			  usage))
 		fatalx("only options are wanted: see --help");
 	signal(SIGPIPE, SIG_IGN);
 	if (hyper_open())
@@ -79,7 +81,7 @@ int main(int argc, char **argv)
 	    !store_watch(xend_store, "@releaseDomain", domains_changed, NULL))
 		fatal("the store");
 	vms_recover();
-	server_start();
+	server_start(opt['G']);
 	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
 	loop_run();
 	return 0;

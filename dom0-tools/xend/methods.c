@@ -9,6 +9,7 @@
 #include <uuid/uuid.h>
 #include <hypercall-abi/sched.h>
 #include <hypercall-abi/version.h>
+#include "../lib/conf.h"
 #include "xend.h"
 
 #define LOG_MAX		(1u << 20)
@@ -358,11 +359,11 @@ static struct value *vm_pause(struct call *c)
 static struct value *vm_set_name(struct call *c)
 {
 	const char *name = arg_string(c, 2, "");
+	const char *why = key_wrong(&c->a, key_find("", "name"), STRING(name));
 	struct vm *other = vm_by_name(&c->a, name);
 
-	if (!*name || strlen(name) > 99)
-		return call_fail(c, BAD_VALUE, "name",
-				 "name: too short or too long");
+	if (why)
+		return call_fail(c, BAD_VALUE, "name", "%s", why);
 	if (other && other != c->vm)
 		return call_fail(c, "NAME_TAKEN", name, "name '%s' is taken",
 				 name);
@@ -379,7 +380,7 @@ static struct value *vm_set_name(struct call *c)
 static struct value *vm_set_memory(struct call *c)
 {
 	bool limit = !strcmp(c->arg, "maxmem");
-	int64_t kib = arg_int(c, 2, 0), most = 1ll << 36;
+	int64_t kib = arg_int(c, 2, 0), most = 1ll << 34;
 	int64_t low = limit ? store_kib(c, "target", 4096) : 4096;
 	int64_t high = limit ? most : store_kib(c, "static-max", most);
 	int rc;
@@ -498,25 +499,24 @@ static struct value *device_attach(struct call *c)
 /* By number, by a disk's name, or by an interface's address. */
 static struct value *device_detach(struct call *c)
 {
-	const char *what = arg_string(c, 2, "-");
+	const char *what = arg_string(c, 2, "");
+	const char *key = strcmp(c->arg, "vif") ? "dev" : "mac";
 	int64_t id = arg_int(c, 2, -1);
 	struct value *v;
 
 	for value_each(v, device_list(c, c->arg))
 		if (value_get_int(v, "devid", 0) == id ||
-		    !strcmp(value_get_string(v, "dev", ""), what) ||
-		    !strcasecmp(value_get_string(v, "mac", ""), what))
+		    (*what && !strcasecmp(value_get_string(v, key, ""), what)))
 			break;
 	if (!v)
 		return call_fail(c, "HANDLE_INVALID", c->arg,
 				 "%s has no such device: xm %s-list shows all",
 				 vm_name(&c->a, c->vm),
 				 strcmp(c->arg, "vif") ? "block" : "network");
-	what = value_get_string(v, "mac", value_get_string(v, "dev", "-"));
 	job_start((struct job){
 		.vm = c->vm, .kind = JOB_DETACH, .call = c,
 		.device = c->arg, .id = value_get_int(v, "devid", 0),
-		.flag = arg_int(c, 3, 0), .list = list_with(c, what, NULL),
+		.flag = arg_int(c, 3, 0), .list = list_with(c, value_get_string(v, key, "-"), NULL),
 	});
 	return NULL;
 }
@@ -595,7 +595,7 @@ static struct value *host_dmesg(struct call *c)
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
 	char *log = arena_alloc(&c->a, LOG_MAX + 1);
 	uint32_t index = 0;
-	int n = log ? hyper_read_log(log, LOG_MAX, &index) : -ENOMEM;
+	int n = hyper_read_log(log, LOG_MAX, &index);
 
 	if (n < 0)
 		return done(c, "the hypervisor's log", n);

@@ -6,6 +6,7 @@
  */
 #include <ctype.h>
 #include <uuid/uuid.h>
+#include "../lib/conf.h"
 #include "xend.h"
 
 /* --- small parsers --------------------------------------------------- */
@@ -61,65 +62,27 @@ bool record_cpus(const char *text, uint64_t online, uint64_t *mask)
 }
 
 /* --- checks ---------------------------------------------------------- */
-#define POLICIES	" destroy restart preserve rename-restart " \
-			"coredump-destroy coredump-restart "
-
-static const struct key {
-	const char *name;
-	int64_t low, high;		/* of a number; high 0: a string */
-	const char *words;		/* those that it may be, or NULL */
-} keys[] = {
-	{ "memory", 4, 1 << 24, NULL }, { "maxmem", 4, 1 << 24, NULL },
-	{ "vcpus", 1, 64, NULL }, { "maxvcpus", 1, 64, NULL },
-	{ "cpu_weight", 1, 65535, NULL }, { "cap", 0, 6400, NULL },
-	{ "max_grant_frames", 1, 65535, NULL },
-	{ "max_event_channels", 5, 4095, NULL },
-	{ "on_poweroff", 0, 0, POLICIES }, { "on_reboot", 0, 0, POLICIES },
-	{ "on_crash", 0, 0, POLICIES }, { "on_watchdog", 0, 0, POLICIES },
-	{ "format", 0, 0, " raw " }, { "access", 0, 0, " rw w r ro " },
-	{ "backendtype", 0, 0, " phy " },
-	{ NULL, 0, 0, NULL },		/* any other */
-};
-
-/*
- * Strings go into the store as they are, and to shell scripts: all have to be
- * one line, whatever their names.  "" is the same as no value.
- */
-static const char *check_keys(struct arena *a, const struct value *r)
+static const char *check_keys(struct arena *a, const char *device,
+			      const struct value *r)
 {
+	const char *why = NULL;
 	const struct value *v;
 	const struct key *k;
-	const char *p;
 
 	if (!r || r->type != VALUE_STRUCT)
 		return "a struct is needed";
-	for value_each(v, r) {
-		for (k = keys; k->name && strcmp(k->name, v->name); k++)
-			;
-		if (k->high && (v->type != VALUE_INT || v->i < k->low ||
-				v->i > k->high))
-			return arena_printf(a, "%s: a number from %lld to %lld",
-					    v->name, (long long)k->low,
-					    (long long)k->high);
-		if (k->high || !strcmp(v->name, "disk") ||
-		    !strcmp(v->name, "vif"))
-			continue;	/* check_devices() has the lists */
-		for (p = v->type == VALUE_STRING ? v->s : "\n"; *p; p++)
-			if ((unsigned char)*p < ' ' || p - v->s == 1023)
-				return arena_printf(a, "%s: has to be one line of text",
-						    v->name);
-		if (k->words && *v->s && (strchr(v->s, ' ') ||
-		    !strstr(k->words, arena_printf(a, " %s ", v->s))))
-			return arena_printf(a, "%s: one of%s(not %s)", v->name,
-					    k->words, v->s);
+	for (v = r->first; v && !why; v = v->next) {
+		k = key_find(device, v->name);
+		/* check_devices() has the lists. */
+		why = k && k->kind == DEVICES ? NULL : key_wrong(a, k, v);
 	}
-	return NULL;
+	return why;
 }
 
 /* One disk's part of a record. */
 const char *record_check_disk(struct arena *a, struct value *disk)
 {
-	const char *why = check_keys(a, disk);
+	const char *why = check_keys(a, "disk", disk);
 	const char *vdev = value_get_string(disk, "vdev", "missing");
 
 	if (why)
@@ -134,23 +97,15 @@ const char *record_check_disk(struct arena *a, struct value *disk)
 /* One interface's; it gets an address if it has none. */
 const char *record_check_vif(struct arena *a, struct value *vif)
 {
-	const char *why = check_keys(a, vif);
-	const char *mac = value_get_string(vif, "mac", NULL);
-	unsigned int b[6];
+	const char *why = check_keys(a, "vif", vif);
 	uuid_t id;
-	char c;
 
 	if (why)
 		return arena_printf(a, "vif: %s", why);
-	if (!mac) {
+	if (!value_get(vif, "mac")) {
 		uuid_generate_random(id);	/* bytes 0 to 5 wholly */
 		value_set(vif, "mac", value_printf(a, "00:16:3e:%02x:%02x:%02x",
 						   id[0] & 0x7f, id[1], id[2]));
-	} else if (strlen(mac) != 17 ||
-		   sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1],
-			  &b[2], &b[3], &b[4], &b[5], &c) != 6 || b[0] & 1) {
-		return arena_printf(a, "vif: mac %s is no address of an interface",
-				    mac);
 	}
 	return NULL;
 }
@@ -187,30 +142,14 @@ static const char *check_devices(struct arena *a, struct value *r,
  */
 const char *record_check(struct arena *a, struct value *r)
 {
-	const char *why = check_keys(a, r);
-	const char *name = value_get_string(r, "name", ""), *p;
+	const char *why = check_keys(a, "", r);
 	uint64_t mask;
-	uuid_t uuid;
 
+	why = why ? why : keys_wrong(r);
 	if (why)
 		return why;
-	for (p = name; isalnum((unsigned char)*p) ||
-	     (*p && strchr("-_.+:@ ", *p)); p++)
-		;
-	if (*p || p == name || p - name > 99)
-		return "name: missing, too long, or with odd characters";
-	if (!value_get(r, "kernel"))
-		return "kernel: missing";
-	if (!value_get(r, "memory"))
-		return "memory: missing";
-	if (value_get_int(r, "maxmem", 1 << 24) < value_get_int(r, "memory", 0))
-		return "maxmem: is less than memory";
-	if (value_get_int(r, "maxvcpus", 64) < value_get_int(r, "vcpus", 1))
-		return "maxvcpus: is less than vcpus";
 	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
 		return "cpus: has to be like 0-2,^1";
-	if (uuid_parse(value_get_string(r, "uuid", ""), uuid))
-		return "uuid: is not of the form 8-4-4-4-12 hexadecimal digits";
 	why = check_devices(a, r, "disk", record_check_disk);
 	return why ? why : check_devices(a, r, "vif", record_check_vif);
 }

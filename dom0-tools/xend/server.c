@@ -2,11 +2,13 @@
 /*
  * XML-RPC by HTTP/1.1 over a Unix socket.
  *
- * Who may connect: root; the kernel says who is at the other end.  A
- * connection is one call: it is closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
+ * Who may connect: root, and members of one group if the operator named it;
+ * the kernel says who is at the other end.  A connection is one call: it is
+ * closed behind the answer.  Its memory is bounded by RPC_CALL_MAX, and there
  * are at most CALLS.  A call whose client hung up goes on if it changes
  * something, and its answer is dropped.
  */
+#include <grp.h>
 #include <malloc.h>
 #include <sys/socket.h>
 #include "xend.h"
@@ -16,6 +18,7 @@
 
 struct call *calls;
 static unsigned int server_calls;
+static gid_t server_group = -1;		/* -1: nobody's */
 
 static void call_hangup(struct call *c)
 {
@@ -61,7 +64,7 @@ static void call_send(struct call *c)
 static void call_answer(struct call *c, int status, const char *body,
 			size_t len)
 {
-	c->out = http_response(&c->a, status, body, len, false, &c->out_len);
+	c->out = http_response(&c->a, status, body, len, &c->out_len);
 	call_send(c);
 }
 
@@ -138,20 +141,31 @@ static void call_event(void *arg, unsigned int events)
 }
 
 /* --- connections ----------------------------------------------------- */
+static bool peer_ok(int fd)
+{
+	gid_t groups[128];
+	struct ucred peer;
+	socklen_t len = sizeof(peer), size = sizeof(groups);
+	bool ok = !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+		  (!peer.uid || peer.gid == server_group);
+
+	if (ok || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size))
+		return ok;
+	for (len = size / sizeof(*groups); len && !ok; len--)
+		ok = groups[len - 1] == server_group;
+	return ok;
+}
+
 static void server_accept(void *arg, unsigned int events)
 {
 	int fd = accept4((intptr_t)arg, NULL, NULL,
 			 SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct call *c = NULL;
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	struct call *c;
 
 	(void)events;
 	if (fd < 0)
 		return;
-	if (server_calls < CALLS &&
-	    !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && !peer.uid)
-		c = calloc(1, sizeof(*c));
+	c = server_calls < CALLS && peer_ok(fd) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
 		return;
@@ -165,12 +179,16 @@ static void server_accept(void *arg, unsigned int events)
 		call_free(c);
 }
 
-/* Listens. */
-void server_start(void)
+/* Listens; group is who may connect beside root, or NULL. */
+void server_start(const char *group)
 {
-	int fd = daemon_listen(RPC_SOCKET, 0600);
+	struct group *g = group ? getgrnam(group) : NULL;
+	int fd = daemon_listen(RPC_SOCKET, g ? 0660 : 0600);
 
-	if (fd < 0 ||
+	if (group && !g)
+		fatalx("no group '%s'", group);
+	server_group = g ? g->gr_gid : server_group;
+	if (fd < 0 || chown(RPC_SOCKET, 0, server_group) ||
 	    loop_add(fd, LOOP_IN, server_accept, (void *)(intptr_t)fd))
 		fatal(RPC_SOCKET);
 }

@@ -77,21 +77,19 @@ static int vm_redefine(struct vm *vm, const struct value *record)
 	return rc || vm->record ? rc : -ENOMEM;
 }
 
-/* Changes a member of the record, if the guest is ours. */
+/*
+ * Changes a member of the record, if the guest is ours.  What other tools did
+ * to a guest may be more than a record can say: then the record stays.
+ */
 void vm_change(struct vm *vm, const char *key, struct value to)
 {
-	struct value r = { .type = VALUE_STRUCT }, *v, *next;
+	struct value *r;
 
 	if (!vm->record)
 		return;
-	for (v = vm->record->first; v; v = next) {
-		next = v->next;
-		if (strcmp(v->name, key))
-			value_set(&r, v->name, v);
-	}
-	to.next = NULL;
-	value_set(&r, key, &to);
-	if (vm_redefine(vm, &r))
+	r = value_copy(&vm->a, vm->record);
+	value_put(r, key, &to);
+	if (record_check(&vm->a, r) || vm_redefine(vm, r))
 		log_warn("%s: the change of %s is lost", vm->uuid, key);
 }
 
@@ -163,7 +161,11 @@ static void vm_ended(struct vm *vm)
 		vm_change(vm, "name", (struct value){
 			.type = VALUE_STRING, .s = vm_name(&a, vm) });
 		vm_set_phase(vm, "restarting");
-		job_start((struct job){ .vm = vm, .kind = JOB_RESTART });
+		/* One that ends as soon as it began does not get all CPUs. */
+		job_start((struct job){
+			.vm = vm, .kind = JOB_RESTART,
+			.delay = loop_now() - vm->worked < 2000 ? 2 : 0,
+		});
 	} else if (!strcmp(policy, "destroy")) {
 		job_start((struct job){ .vm = vm, .kind = JOB_DESTROY });
 	}
@@ -226,15 +228,16 @@ static void vm_check(struct vm *vm)
 	struct job job = { .vm = vm, .kind = JOB_DESTROY };
 	bool runs = vm->domid >= 0;
 
-	if (!strcmp(phase, "restarting")) {
+	if (runs && node_read(&vm->a, "/libxl/%d/xend", vm->domid)) {
+		log_info("domain %d found again", vm->domid);
+		vm_set_phase(vm, "running");
+	} else if (!strcmp(phase, "restarting")) {
 		job.kind = runs ? JOB_RESTART : JOB_START;
 		job.restart = true;
 		job_start(job);
-	} else if (runs && !node_read(&vm->a, "/libxl/%d/xend", vm->domid)) {
+	} else if (runs) {
 		log_info("domain %d was not finished: destroyed", vm->domid);
 		job_start(job);
-	} else if (runs) {
-		log_info("domain %d found again", vm->domid);
 	} else if (*phase) {		/* another tool ended it */
 		vm_forget(vm);
 	}

@@ -43,6 +43,7 @@ struct vm {
 	struct value *record;		/* NULL: another tool's guest */
 	struct job *job;		/* being worked on */
 	bool handled;			/* its end was acted upon */
+	uint64_t worked;		/* when its last job ended */
 	bool seen;			/* private */
 };
 extern struct vm *vms;
@@ -72,6 +73,7 @@ struct job {
 	struct call *call;		/* who asked for it, or NULL */
 	struct task *task;
 	bool flag;			/* start: paused; detach: by force */
+	unsigned int delay;		/* restart: seconds before it */
 	const char *device;		/* attach, detach: vbd or vif */
 	unsigned int id;		/* detach */
 	const struct value *what;	/* attach */
@@ -107,7 +109,7 @@ struct call {
 	size_t used;
 };
 extern struct call *calls;
-void server_start(void);
+void server_start(const char *group);
 void call_end(struct call *c, struct value *result);
 struct value *call_fail(struct call *c, const char *code, const char *subject,
 			const char *fmt, ...) PRINTF(4, 5);

@@ -16,8 +16,7 @@ static void answer(int fd, int status, const char *body, size_t len)
 {
 	struct arena a = { 0 };
 	size_t total;
-	char *out = http_response(&a, status, body, len, status == 200,
-				  &total);
+	char *out = http_response(&a, status, body, len, &total);
 
 	if (write(fd, out, total) < 0)
 		fatal("write");
@@ -61,9 +60,7 @@ static void serve(int fd)
 		if (!rc || used - h.size < h.length)
 			continue;
 		echo(fd, in + h.size, h.length);
-		used = 0;
-		if (!h.keep)
-			return;
+		return;
 	}
 }
 

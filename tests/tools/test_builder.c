@@ -370,6 +370,9 @@ static void bad_layouts(void)
 	im.virt_base = 0xffff800000000000ull;
 	im.end = im.virt_base + 4096;
 	CHECK(strstr(layout_compute(&l, &im, 1000, 0), "VIRT_BASE"));
+	im.virt_base = 0xffffffffbffff000ull;	/* the end wraps */
+	im.end = im.virt_base + (1 << 30);
+	CHECK(strstr(layout_compute(&l, &im, 32768, 0), "VIRT_BASE"));
 }
 
 /* --- records --------------------------------------------------------------------- */

@@ -157,7 +157,7 @@ class Domains:
 
 
 def start_xend():
-    p = subprocess.Popen([XEND, "-F"], stderr=LOG)
+    p = subprocess.Popen([XEND, "-F", "--group=root"], stderr=LOG)
     for _ in range(500):
         try:
             return p, Client()
@@ -312,7 +312,9 @@ def policies():
     call("VM.set_name_label", ref, "boat")
     call("VM.set_name_label", ref, "boot")
     DOMAINS.end(r["domid"], 1)
+    start = time.time()
     wait_for(lambda: call("VM.get_record", ref)["domid"] > r["domid"])
+    assert time.time() - start > 1.5        # it ended as soon as it began
     wait_for(lambda: call("VM.get_record", ref)["power_state"] == "Running")
     again = call("VM.get_record", ref)
     assert again["name_label"] == "boot"
@@ -371,6 +373,8 @@ def bad_starts():
     start(error, "/nosuch", kernel="/nosuch")
     start(error, "/nosuch", ramdisk="/nosuch")
     start(error, "/run/initrd", kernel="/run/initrd")
+    start(error, "not a file", kernel="/run/fifo")
+    start(error, "no initrd", ramdisk="/run/fifo")
     start(error, "cut short", kernel="/run/short")
     start(error, "damaged", kernel="/run/damaged")
     start("HOST_NOT_ENOUGH_FREE_MEMORY", "MiB missing", memory=100000)
@@ -385,6 +389,8 @@ def names():
     refused("NAME_TAKEN", "first", "VM.create", record("first"))
     refused("UUID_TAKEN", "uuid", "VM.create",
             record("second", uuid=r["uuid"]))
+    for odd in ("", "7", "a(b)", "a b", "x" * 100):
+        refused("VALUE_NOT_SUPPORTED", "name", "VM.set_name_label", ref, odd)
     call("VM.set_name_label", ref, "new")
     assert call("VM.get_by_name_label", "first") == []
     assert STORE_CLIENT.read(f"/local/domain/{r['domid']}/name") == "new"
@@ -427,6 +433,7 @@ def changes():
     assert [d["vdev"] for d in config["disk"]] == ["xvda"]
     refused("HANDLE_INVALID", "block-list", "VBD.detach", ref, "xvdb")
     call("VIF.attach", ref, {"bridge": "any", "script": SCRIPT})
+    refused("HANDLE_INVALID", "network-list", "VIF.detach", ref, "")
     call("VIF.detach", ref, 1)
     assert len(call("VIF.list", ref)) == 1
     call("VM.destroy", ref)
@@ -509,6 +516,7 @@ def garbage_on_the_socket():
         except (ConnectionError, BrokenPipeError):
             return b""
     head = b"POST /RPC2 HTTP/1.1\r\nContent-Length: "
+    assert os.stat(SOCKET).st_mode & 0o777 == 0o660     # --group
     talk(b"")
     assert b"400" in talk(b"\r\n\r\n")
     assert talk(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")[9:12] == b"404"
@@ -589,6 +597,8 @@ def killed_while_restarting():
     random.seed(2)
     ref, r = create("again", on_reboot="restart")
     for i in range(12):
+        if i % 2:
+            time.sleep(2)       # so that it is started again at once
         DOMAINS.end(r["domid"], 1)
         call("VM.get_all")
         time.sleep(random.random() * 0.5)
@@ -624,6 +634,26 @@ def ended_by_others_while_xend_was_dead():
     for name in os.listdir(USERDATA):
         os.unlink(f"{USERDATA}/{name}")
     PROCESS, CLIENT = start_xend()
+    clean()
+
+
+def killed_when_restarted():
+    """The restart is done, and only the record does not say so yet."""
+    global PROCESS, CLIENT
+    ref, r = create("done")
+    PROCESS.send_signal(signal.SIGKILL)
+    PROCESS.wait()
+    path = f"/run/xend/vm/{r['uuid']}"
+    with open(path) as f:
+        text = f.read()
+    assert text.count(">running<") == 1, text
+    with open(path, "w") as f:
+        f.write(text.replace(">running<", ">restarting<"))
+    PROCESS, CLIENT = start_xend()
+    again = call("VM.get_record", ref)
+    assert again["domid"] == r["domid"] and r["domid"] in DOMAINS.all()
+    assert again["other_config"]["phase"] == "running", again
+    call("VM.destroy", ref)
     clean()
 
 
@@ -668,6 +698,7 @@ CASES = [a_life, memory_of_a_guest, policies, bad_records, bad_starts, names,
          changes, events_and_tasks, host, destroyed_while_starting,
          foreign_guest, garbage_on_the_socket, memory_of_xend,
          killed_at_any_time, killed_while_restarting,
+         killed_when_restarted,
          ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
 
 own_world()
@@ -691,6 +722,7 @@ with open("/run/tiny", "wb") as f:
     f.write(tiny_kernel())
 with open("/run/initrd", "wb") as f:
     f.write(bytes(range(256)) * 5000 + b"end")
+os.mkfifo("/run/fifo")
 with open("/run/disk.img", "wb") as f:
     f.truncate(1 << 20)
 
