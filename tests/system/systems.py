@@ -112,7 +112,7 @@ def newcomer(t):
         m.send("xm shutdown -w demo; xm list; echo END-$((1+1))\n")
         t.verdict("shutdown", m.expect(r"END-2", 120) and
                   b"demo" not in m.text[m.text.rfind(b"Domain-0"):])
-        m.send("poweroff -f\n")
+        m.send("poweroff\n")
         t.verdict("poweroff", m.wait_end(60))
 
 
