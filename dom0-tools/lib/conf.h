@@ -10,8 +10,7 @@
  * access "rw" or "ro"; script, backendtype}; vif: array of {mac, bridge,
  * script, ip, vifname, rate}.  Paths are absolute.
  */
-#ifndef TOOLS_CONF_H
-#define TOOLS_CONF_H
+#pragma once
 
 #include "rpc.h"
 
@@ -56,5 +55,3 @@ bool conf_finish(struct conf *c);
 /* conf_xml.c */
 bool conf_parse_xml(struct conf *c, const char *file, const char *text,
 		    size_t len);
-
-#endif
