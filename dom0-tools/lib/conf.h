@@ -44,7 +44,7 @@ const char *keys_wrong(const struct value *record);
 /* conf.c */
 void conf_init(struct conf *c, struct arena *a);
 void *conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
-void conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
+bool conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 bool conf_set(struct conf *c, const char *key, struct value *v);
 bool conf_add(struct conf *c, const char *key, const char *spec);
 char *conf_trimmed(char *s);

@@ -132,16 +132,15 @@ void loop_run(void)
 	struct loop_slot *s;
 	struct loop_timer *t;
 	bool more = true;
-	uint64_t now;
-	int i, n, ms;
+	int64_t ms;
+	int i, n;
 
 	while (!loop_ending) {
-		ms = more ? 0 : loop_timers ? 60000 : -1;
-		now = ms > 0 ? loop_now() : 0;
-		if (ms > 0 && loop_timers->due <= now)
-			ms = 0;
-		else if (ms > 0 && loop_timers->due < now + ms)
-			ms = loop_timers->due - now;
+		ms = more ? 0 : -1;
+		if (!more && loop_timers) {
+			ms = loop_timers->due - loop_now();
+			ms = ms < 0 ? 0 : MIN(ms, 60000);
+		}
 		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");

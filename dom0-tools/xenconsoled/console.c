@@ -317,8 +317,7 @@ static void console_new(domid_t domid)
 	c->domid = domid;
 	c->log.fd = c->pty_slave = c->listener = -1;
 	c->backlog.room = BACKLOG_ROOM;
-	c->period.fn = console_period;
-	c->period.arg = c;
+	c->period = (struct loop_timer){ .fn = console_period, .arg = c };
 	snprintf(path, sizeof(path), "/local/domain/%u/console", domid);
 	c->next = consoles;
 	consoles = c;

@@ -43,11 +43,10 @@ static void ring_events(void *arg, unsigned int events)
 {
 	uint32_t ports[64];
 	struct conn *c;
-	int i, n;
+	int i, n = evtchn_pending(ring_evtchn, ports, ARRAY_SIZE(ports));
 
 	(void)arg;
 	(void)events;
-	n = evtchn_pending(ring_evtchn, ports, ARRAY_SIZE(ports));
 	for (i = 0; i < n; i++) {
 		/* First unmask: an event during the work comes again. */
 		evtchn_unmask(ring_evtchn, ports[i]);
