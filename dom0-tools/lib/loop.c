@@ -62,12 +62,10 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_slots[fd].generation++;
 	loop_slots[fd].fn = NULL;
-	rc = loop_want(fd, events);
-	if (rc)
-		return rc;
-	loop_slots[fd].fn = fn;
 	loop_slots[fd].arg = arg;
-	return 0;
+	rc = loop_want(fd, events);
+	loop_slots[fd].fn = rc ? NULL : fn;
+	return rc;
 }
 
 /* Forgets fd; to be called before it is closed. */
@@ -86,8 +84,8 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms)
 
 	loop_timer_clear(t);
 	t->due = loop_now() + ms;
-	if (t->due <= loop_batch)
-		t->due = loop_batch + 1;	/* not the batch it is set in */
+	/* Not the batch it is set in. */
+	t->due = MAX(t->due, loop_batch + 1);
 	while (*p && (*p)->due <= t->due)
 		p = &(*p)->next;
 	t->next = *p;

@@ -42,9 +42,7 @@ struct store {
 static void store_readable(void *arg, unsigned int events);
 static void store_disconnect(struct store *s)
 {
-	if (s->fd < 0)
-		return;
-	loop_del(s->fd);
+	loop_del(s->fd);	/* -1 is none */
 	close(s->fd);
 	s->fd = -1;
 }

@@ -165,10 +165,9 @@ enum domain_fate ring_domain_fate(domid_t domid)
 		return DOMAIN_RUNS;
 	if (hyper_domain_info(domid, &info))
 		return DOMAIN_GONE;
-	if (info.flags & XEN_DOMINF_dying)
-		return DOMAIN_DYING;
-	return info.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUTDOWN
-						: DOMAIN_RUNS;
+	return info.flags & XEN_DOMINF_dying ? DOMAIN_DYING :
+	       info.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUTDOWN :
+	       DOMAIN_RUNS;
 }
 
 /*

@@ -161,10 +161,10 @@ static void watch_fire_at(const char *path, size_t len, const char *changed,
 			continue;
 		who = &w->conn->who;
 		for (i = 0; i < 3; i++)
-			if (perms[i] && perms_for(perms[i], who) & WIRE_READ) {
-				watch_tell(w, changed);
+			if (perms[i] && perms_for(perms[i], who) & WIRE_READ)
 				break;
-			}
+		if (i < 3)
+			watch_tell(w, changed);
 	}
 }
 
