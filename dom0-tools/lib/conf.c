@@ -42,14 +42,15 @@ void *conf_wrong(struct conf *c, const char *fmt, ...)
 	return NULL;
 }
 
-/* Tells of something that is ignored. */
-void conf_note(struct conf *c, const char *fmt, ...)
+/* Tells of something that is ignored; true, for the caller to hand on. */
+bool conf_note(struct conf *c, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	value_append(c->notes, value_string(c->arena, sentence(c, fmt, ap)));
 	va_end(ap);
+	return true;
 }
 
 /* s as a whole path: a relative one starts in folder, NULL for where we are. */
@@ -90,10 +91,8 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 	int64_t n;
 	char *end;
 
-	if (!k) {
-		conf_note(c, "unknown key '%s' ignored", key);
-		return true;
-	}
+	if (!k)
+		return conf_note(c, "unknown key '%s' ignored", key);
 	if (v->type == VALUE_INT)
 		s = arena_printf(c->arena, "%lld", (long long)v->i);
 	if (!s && (k->kind == CPUS || k->kind == DEVICES))
@@ -127,10 +126,9 @@ static bool part_set(struct conf *c, const char *device, struct value *v,
 	bool phy = !strncmp(s, "phy:", 4);
 	const char *why;
 
-	if (!k) {
-		conf_note(c, "%s: unknown key '%s' ignored", device, key);
-		return true;
-	}
+	if (!k)
+		return conf_note(c, "%s: unknown key '%s' ignored", device,
+				 key);
 	why = key_wrong(c->arena, k, value_string(c->arena, s));
 	if (why)
 		return conf_wrong(c, "%s: %s", device, why);
@@ -377,13 +375,11 @@ bool conf_finish(struct conf *c)
 	if (value_get(d, "cmdline") && (c->root || c->extra))
 		conf_note(c, "root and extra ignored: cmdline is given");
 	else if (c->root || c->extra)
-		value_put(c->domain, "cmdline",
-			  value_printf(c->arena, "%s%s%s%s",
-				       c->root ? "root=" : "",
-				       c->root ? c->root : "", both ? " " : "",
-				       c->extra ? c->extra : ""));
+		value_put(d, "cmdline", value_printf(c->arena, "%s%s%s%s",
+			  c->root ? "root=" : "", c->root ? c->root : "",
+			  both ? " " : "", c->extra ? c->extra : ""));
 	if (!value_get(d, "memory"))
-		value_put(c->domain, "memory", value_int(c->arena,
+		value_put(d, "memory", value_int(c->arena,
 			  value_get_int(d, "maxmem", 128)));
 	why = keys_wrong(d);
 	return !why || conf_wrong(c, "%s", why);

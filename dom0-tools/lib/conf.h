@@ -10,8 +10,7 @@
  * access "rw" or "ro"; script, backendtype}; vif: array of {mac, bridge,
  * script, ip, vifname, rate}.  Paths are absolute.
  */
-#ifndef TOOLS_CONF_H
-#define TOOLS_CONF_H
+#pragma once
 
 #include "rpc.h"
 
@@ -45,7 +44,7 @@ const char *keys_wrong(const struct value *record);
 /* conf.c */
 void conf_init(struct conf *c, struct arena *a);
 void *conf_wrong(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
-void conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
+bool conf_note(struct conf *c, const char *fmt, ...) PRINTF(2, 3);
 bool conf_set(struct conf *c, const char *key, struct value *v);
 bool conf_add(struct conf *c, const char *key, const char *spec);
 char *conf_trimmed(char *s);
@@ -56,5 +55,3 @@ bool conf_finish(struct conf *c);
 /* conf_xml.c */
 bool conf_parse_xml(struct conf *c, const char *file, const char *text,
 		    size_t len);
-
-#endif

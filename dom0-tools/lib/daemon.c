@@ -58,7 +58,6 @@ void daemon_ready(const char *pid_file)
 	if (write(daemon_pipe, "", 1) != 1)
 		log_warn("nobody waited for the start");
 	close(daemon_pipe);
-	daemon_pipe = -1;
 	log_to_syslog();
 }
 

@@ -32,12 +32,9 @@ int evtchn_bind_virq(int fd, unsigned int virq)
 /* A port connected to a port that domid allocated for us. */
 int evtchn_bind_interdomain(int fd, domid_t domid, uint32_t remote_port)
 {
-	struct ioctl_evtchn_bind_interdomain arg = {
-		.remote_domain = domid,
-		.remote_port = remote_port,
-	};
-
-	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_INTERDOMAIN, &arg);
+	return evtchn_ioctl(fd, IOCTL_EVTCHN_BIND_INTERDOMAIN,
+			    &(struct ioctl_evtchn_bind_interdomain){
+				    domid, remote_port });
 }
 
 /* Closes one port. */

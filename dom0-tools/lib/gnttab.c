@@ -19,12 +19,10 @@ int gnttab_open(void)
 
 static void gnttab_forget(int fd, uint64_t index)
 {
-	struct ioctl_gntdev_unmap_grant_ref arg = {
-		.index = index, .count = 1,
-	};
-
 	/* Can only fail if index is wrong: then there is nothing to forget. */
-	ioctl(fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &arg);
+	ioctl(fd, IOCTL_GNTDEV_UNMAP_GRANT_REF,
+	      &(struct ioctl_gntdev_unmap_grant_ref){
+		      .index = index, .count = 1 });
 }
 
 /* One page of domid, by grant reference; NULL with errno if it may not be. */

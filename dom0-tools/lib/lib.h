@@ -10,14 +10,12 @@
  * The C library's headers that nearly every file needs stand here, the others
  * where they are used.
  */
-#ifndef TOOLS_LIB_H
-#define TOOLS_LIB_H
+#pragma once
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +38,8 @@ void log_at(int priority, const char *fmt, ...) PRINTF(2, 3);
 /* What the operator may want to know; what went wrong. */
 #define log_info(...)	log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARNING, __VA_ARGS__)
-void fatal(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+/* Ends the process, as fatalx() does, and tells what errno means. */
+#define fatal(fmt, ...)	fatalx(fmt ": %m", ##__VA_ARGS__)
 void fatalx(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 
 /* options.c */
@@ -114,8 +113,6 @@ unsigned int wire_format_perm(const struct wire_perm *perm, char *to);
 bool wire_parse_u32(const char *s, uint32_t max, uint32_t *value);
 
 /* store.c: a client of xenstored. */
-struct store;
-struct store_watch;
 typedef void store_watch_fn(void *arg);
 struct store *store_open(void);
 char *store_read(struct store *s, struct arena *a, uint32_t tx,
@@ -184,5 +181,3 @@ int evtchn_unmask(int fd, uint32_t port);
 int gnttab_open(void);
 void *gnttab_map(int fd, domid_t domid, uint32_t ref, int prot);
 void gnttab_unmap(int fd, void *page);
-
-#endif

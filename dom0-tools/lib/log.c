@@ -21,16 +21,15 @@ void log_to_syslog(void)
 	openlog(log_program, LOG_PID, LOG_DAEMON);
 }
 
-static void log_line(int priority, const char *reason, const char *fmt,
-		     va_list ap)
+static void log_line(int priority, const char *fmt, va_list ap)
 {
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), fmt, ap);
 	if (log_syslog)
-		syslog(priority, "%s%s", line, reason);
+		syslog(priority, "%s", line);
 	else
-		fprintf(stderr, "%s: %s%s\n", log_program, line, reason);
+		fprintf(stderr, "%s: %s\n", log_program, line);
 }
 
 /* See log_info() and log_warn(). */
@@ -39,28 +38,16 @@ void log_at(int priority, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(priority, "", fmt, ap);
+	log_line(priority, fmt, ap);
 	va_end(ap);
 }
 
-/* Ends the process; the text of errno is added.  For start-up only. */
-void fatal(const char *fmt, ...)
-{
-	char reason[128];
-	va_list ap;
-
-	snprintf(reason, sizeof(reason), ": %m");
-	va_start(ap, fmt);
-	log_line(LOG_ERR, reason, fmt, ap);
-	exit(1);
-}
-
-/* The same without errno: wrong usage, or a mistake of our own. */
+/* Ends the process: wrong usage, or what keeps it from going on. */
 void fatalx(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_line(LOG_ERR, "", fmt, ap);
+	log_line(LOG_ERR, fmt, ap);
 	exit(1);
 }

@@ -62,12 +62,10 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop_slots[fd].generation++;
 	loop_slots[fd].fn = NULL;
-	rc = loop_want(fd, events);
-	if (rc)
-		return rc;
-	loop_slots[fd].fn = fn;
 	loop_slots[fd].arg = arg;
-	return 0;
+	rc = loop_want(fd, events);
+	loop_slots[fd].fn = rc ? NULL : fn;
+	return rc;
 }
 
 /* Forgets fd; to be called before it is closed. */
@@ -86,8 +84,8 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms)
 
 	loop_timer_clear(t);
 	t->due = loop_now() + ms;
-	if (t->due <= loop_batch)
-		t->due = loop_batch + 1;	/* not the batch it is set in */
+	/* Not the batch it is set in. */
+	t->due = MAX(t->due, loop_batch + 1);
 	while (*p && (*p)->due <= t->due)
 		p = &(*p)->next;
 	t->next = *p;
@@ -132,16 +130,15 @@ void loop_run(void)
 	struct loop_slot *s;
 	struct loop_timer *t;
 	bool more = true;
-	uint64_t now;
-	int i, n, ms;
+	int64_t ms;
+	int i, n;
 
 	while (!loop_ending) {
-		ms = more ? 0 : loop_timers ? 60000 : -1;
-		now = ms > 0 ? loop_now() : 0;
-		if (ms > 0 && loop_timers->due <= now)
-			ms = 0;
-		else if (ms > 0 && loop_timers->due < now + ms)
-			ms = loop_timers->due - now;
+		ms = more ? 0 : -1;
+		if (!more && loop_timers) {
+			ms = loop_timers->due - loop_now();
+			ms = ms < 0 ? 0 : MIN(ms, 60000);
+		}
 		n = epoll_wait(loop_epoll, ev, ARRAY_SIZE(ev), ms);
 		if (n < 0 && errno != EINTR)
 			fatal("epoll_wait");

@@ -5,8 +5,7 @@
  * Every value lives in the arena that made it, and an item or member in one
  * container only.
  */
-#ifndef TOOLS_RPC_H
-#define TOOLS_RPC_H
+#pragma once
 
 #include "lib.h"
 
@@ -93,5 +92,3 @@ char *http_response(struct arena *a, int status, const char *body,
 struct value *rpc_call(struct arena *a, const char *socket_path,
 		       const char *method, const struct value *params,
 		       const char **error);
-
-#endif

@@ -42,9 +42,7 @@ struct store {
 static void store_readable(void *arg, unsigned int events);
 static void store_disconnect(struct store *s)
 {
-	if (s->fd < 0)
-		return;
-	loop_del(s->fd);
+	loop_del(s->fd);	/* -1 is none */
 	close(s->fd);
 	s->fd = -1;
 }
@@ -198,8 +196,7 @@ struct store *store_open(void)
 	if (!s)
 		return NULL;
 	s->fd = -1;
-	s->tell.fn = store_tell;
-	s->tell.arg = s;
+	s->tell = (struct loop_timer){ .fn = store_tell, .arg = s };
 	rc = store_ensure(s, 0);
 	if (!rc)
 		return s;
@@ -335,10 +332,8 @@ struct store_watch *store_watch(struct store *s, const char *path,
 
 	if (!w)
 		return NULL;
+	*w = (struct store_watch){ .fn = fn, .arg = arg };
 	strcpy(w->path, path);
-	w->fn = fn;
-	w->arg = arg;
-	w->fired = false;
 	snprintf(w->token, sizeof(w->token), "%u", s->next_watch++);
 	rc = store_talk(s, XS_WATCH, 0, (struct iovec[2]){
 			STRING(w->path), STRING(w->token) }, 2);

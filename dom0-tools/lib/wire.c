@@ -26,11 +26,9 @@ int wire_error_number(const char *name)
 	const char *is;
 	int error;
 
-	for (error = 1; error < 256; error++) {
-		is = strerrorname_np(error);
-		if (is && !strcmp(is, name))
+	for (error = 1; error < 256; error++)
+		if ((is = strerrorname_np(error)) && !strcmp(is, name))
 			return error;
-	}
 	return EINVAL;
 }
 

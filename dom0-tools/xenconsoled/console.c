@@ -139,13 +139,12 @@ static bool console_type(struct console *c, int fd)
 {
 	struct xencons_interface *p = c->page;
 	unsigned int room = console_room(c), i;
-	struct pollfd who = { .fd = fd };
 	char buf[256];
 	ssize_t n;
 
 	/* A hang-up is told even if nothing is to be heard. */
 	if (!room)
-		return poll(&who, 1, 0) <= 0;
+		return poll(&(struct pollfd){ .fd = fd }, 1, 0) <= 0;
 	n = read(fd, buf, MIN(room, sizeof(buf)));
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -317,8 +316,7 @@ static void console_new(domid_t domid)
 	c->domid = domid;
 	c->log.fd = c->pty_slave = c->listener = -1;
 	c->backlog.room = BACKLOG_ROOM;
-	c->period.fn = console_period;
-	c->period.arg = c;
+	c->period = (struct loop_timer){ .fn = console_period, .arg = c };
 	snprintf(path, sizeof(path), "/local/domain/%u/console", domid);
 	c->next = consoles;
 	consoles = c;
@@ -362,11 +360,9 @@ void console_scan(void *arg)
 			p = &(*p)->next;
 	info.domain = 0;
 	while (!hyper_next_domain(info.domain + 1, &info)) {
-		if (info.flags & XEN_DOMINF_dying)
-			continue;
 		for (c = consoles; c && c->domid != info.domain;)
 			c = c->next;
-		if (!c)
+		if (!c && !(info.flags & XEN_DOMINF_dying))
 			console_new(info.domain);
 	}
 }

@@ -37,9 +37,8 @@ int main(int argc, char **argv)
 	console_start();
 	daemon_single(RUN_DIR "/lock");
 	store = store_open();
-	if (!store)
-		fatal("the store");
-	if (!store_watch(store, "@introduceDomain", console_scan, NULL) ||
+	if (!store ||
+	    !store_watch(store, "@introduceDomain", console_scan, NULL) ||
 	    !store_watch(store, "@releaseDomain", console_scan, NULL))
 		fatal("the store");
 	daemon_ready(opt['p']);

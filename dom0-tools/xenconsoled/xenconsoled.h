@@ -6,8 +6,7 @@
  *	              -->  log file
  *	guest's page  <--  whatever is typed at any of them
  */
-#ifndef XENCONSOLED_H
-#define XENCONSOLED_H
+#pragma once
 
 #include "../lib/lib.h"
 
@@ -49,5 +48,3 @@ void backlog_write(struct backlog *b, const char *data, unsigned int len);
 bool viewer_new(struct console *c, struct viewer **list, int fd, uint64_t at);
 bool viewer_write(struct viewer *v, const struct backlog *b, bool listen);
 void viewer_free(struct viewer *v, struct viewer **list);
-
-#endif

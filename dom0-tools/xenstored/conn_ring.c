@@ -43,11 +43,10 @@ static void ring_events(void *arg, unsigned int events)
 {
 	uint32_t ports[64];
 	struct conn *c;
-	int i, n;
+	int i, n = evtchn_pending(ring_evtchn, ports, ARRAY_SIZE(ports));
 
 	(void)arg;
 	(void)events;
-	n = evtchn_pending(ring_evtchn, ports, ARRAY_SIZE(ports));
 	for (i = 0; i < n; i++) {
 		/* First unmask: an event during the work comes again. */
 		evtchn_unmask(ring_evtchn, ports[i]);
@@ -166,10 +165,9 @@ enum domain_fate ring_domain_fate(domid_t domid)
 		return DOMAIN_RUNS;
 	if (hyper_domain_info(domid, &info))
 		return DOMAIN_GONE;
-	if (info.flags & XEN_DOMINF_dying)
-		return DOMAIN_DYING;
-	return info.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUTDOWN
-						: DOMAIN_RUNS;
+	return info.flags & XEN_DOMINF_dying ? DOMAIN_DYING :
+	       info.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUTDOWN :
+	       DOMAIN_RUNS;
 }
 
 /*

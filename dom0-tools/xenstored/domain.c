@@ -22,8 +22,7 @@ struct domain *domain_get(domid_t domid)
 		d = domains[domid] = calloc(1, sizeof(*d));
 	if (d)
 		d->domid = domid;
-	if (domid >= domains_end)
-		domains_end = domid + 1;
+	domains_end = MAX(domains_end, domid + 1u);
 	return d;
 }
 
@@ -165,9 +164,7 @@ void domain_scan(void)
 
 	for (i = 1; i < domains_end; i++) {
 		d = domains[i];
-		if (!d)
-			continue;
-		fate = ring_domain_fate(i);
+		fate = d ? ring_domain_fate(i) : DOMAIN_RUNS;
 		if (fate == DOMAIN_GONE || (fate == DOMAIN_DYING && d->conn)) {
 			domain_release(i);
 		} else if (fate == DOMAIN_SHUTDOWN && d->conn &&

@@ -392,13 +392,12 @@ static bool tally_add_fn(void *arg, const char *path, const struct node *n)
 	return tally_add(w->t, n, w->sign);
 }
 
-/* A tree of one empty node that belongs to the control domain. */
+/* Makes t, which starts as {0}, one empty node of the control domain. */
 int tree_init(struct tree *t)
 {
 	struct wire_perm owner = { .domid = 0 };
 	struct blob *perms = blob_new(&owner, sizeof(owner));
 
-	memset(t, 0, sizeof(*t));
 	t->root = perms ? node_new("", 0, perms) : NULL;
 	blob_put(perms);
 	if (t->root && tally_add(&t->tally, t->root, 1))

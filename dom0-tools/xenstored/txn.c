@@ -127,9 +127,7 @@ int txn_note(struct txn *t, const char *path, size_t len, unsigned int flags)
 	a = malloc(sizeof(*a) + len + 1);
 	if (!a)
 		return -ENOMEM;
-	a->next = NULL;
-	a->flags = flags;
-	a->len = len;
+	*a = (struct access){ .flags = flags, .len = len };
 	memcpy(a->path, path, len);
 	a->path[len] = 0;
 	*t->access_end = a;

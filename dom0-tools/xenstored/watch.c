@@ -88,20 +88,18 @@ struct watch *watch_add(struct conn *c, const char *path, const char *token,
 			unsigned int relative)
 {
 	size_t len = strlen(path) + 1;
-	struct watch *w = calloc(1, sizeof(*w) + len + strlen(token) + 1);
+	struct watch *w = malloc(sizeof(*w) + len + strlen(token) + 1);
 	struct watch **bucket;
 
 	if (!w)
 		return NULL;
-	w->conn = c;
-	w->relative = relative;
-	w->token = w->path + len;
+	*w = (struct watch){ .next = c->watches, .conn = c,
+			     .relative = relative, .token = w->path + len };
 	strcpy(w->path, path);
 	strcpy(w->path + len, token);
 	bucket = watch_bucket(path, watch_len(path));
 	w->next_hash = *bucket;
 	*bucket = w;
-	w->next = c->watches;
 	c->watches = w;
 	c->nr_watches++;
 	c->held_bytes += watch_bytes(w);
@@ -161,10 +159,10 @@ static void watch_fire_at(const char *path, size_t len, const char *changed,
 			continue;
 		who = &w->conn->who;
 		for (i = 0; i < 3; i++)
-			if (perms[i] && perms_for(perms[i], who) & WIRE_READ) {
-				watch_tell(w, changed);
+			if (perms[i] && perms_for(perms[i], who) & WIRE_READ)
 				break;
-			}
+		if (i < 3)
+			watch_tell(w, changed);
 	}
 }
 

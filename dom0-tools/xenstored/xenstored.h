@@ -21,8 +21,7 @@
  *
  * Functions that can fail return a negative errno value.
  */
-#ifndef XENSTORED_H
-#define XENSTORED_H
+#pragma once
 
 #include "../lib/lib.h"
 
@@ -261,5 +260,3 @@ void ring_send(struct conn *c);
 /* conn_sock.c */
 void sock_open(const char *path);
 void sock_send(struct conn *c);
-
-#endif
