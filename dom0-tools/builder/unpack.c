@@ -78,9 +78,8 @@ static bool unpack_lz4(const uint8_t *in, size_t in_size, uint8_t *out,
 		at += 4;
 		room = out_size - done < LZ4_BLOCK ? out_size - done
 						   : LZ4_BLOCK;
-		if (block > in_size - at)
-			return false;
-		n = LZ4_decompress_safe((const char *)in + at,
+		n = block > in_size - at ? 0 :
+		    LZ4_decompress_safe((const char *)in + at,
 					(char *)out + done, block, room);
 		if (n <= 0)
 			return false;
@@ -155,7 +154,6 @@ static const char *file_read(struct arena *a, const char *path, uint8_t **data,
 	struct stat st;
 
 	*data = NULL;
-	*size = 0;
 	if (fd < 0 || fstat(fd, &st)) {
 		why = strerror(errno);
 	} else if (!S_ISREG(st.st_mode) || !st.st_size ||
@@ -242,9 +240,8 @@ static void cache_put(struct arena *a, const char *name,
 {
 	uint64_t sum = lzma_crc64(k->elf, k->size, 0);
 	char *temp = arena_printf(a, "%s.%d", name, (int)getpid());
-	int fd;
+	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
 	if (write(fd, k->elf, k->size) != (ssize_t)k->size ||

@@ -96,8 +96,7 @@ void vm_change(struct vm *vm, const char *key, struct value to)
 /* What xend wants of a guest of ours, from now on. */
 void vm_set_phase(struct vm *vm, const char *phase)
 {
-	vm_change(vm, "phase",
-		  (struct value){ .type = VALUE_STRING, .s = phase });
+	vm_change(vm, "phase", *value_string(&vm->a, phase));
 }
 
 /* A new guest of ours, from a record that was checked. */
@@ -158,8 +157,7 @@ static void vm_ended(struct vm *vm)
 		policy = dash + 1;
 	if (!strcmp(policy, "restart")) {
 		/* Another tool may have renamed it. */
-		vm_change(vm, "name", (struct value){
-			.type = VALUE_STRING, .s = vm_name(&a, vm) });
+		vm_change(vm, "name", *value_string(&a, vm_name(&a, vm)));
 		vm_set_phase(vm, "restarting");
 		/* One that ends as soon as it began does not get all CPUs. */
 		job_start((struct job){

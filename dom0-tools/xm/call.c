@@ -71,9 +71,8 @@ struct value *find_ref(const char *domain)
 	struct value *v;
 
 	v = digits ? TRY(&why, "VM.get_by_domid", INT(atoll(domain))) :
-		TRY(&why, "VM.get_by_name_label", STRING(domain));
-	if (v && v->type == VALUE_ARRAY)
-		v = value_item(v, 0);
+		value_item(TRY(&why, "VM.get_by_name_label", STRING(domain)),
+			   0);
 	if (!v)
 		fatalx("no domain '%s': xm list shows all", domain);
 	return v;
@@ -90,7 +89,7 @@ int domid_of(const struct value *record)
 }
 
 /* An array of the records of all that run, in the order of their numbers. */
-struct value *all_records(void)
+static struct value *all_records(void)
 {
 	struct value *all = CALL("VM.get_all_records"), *v, *next, **at;
 	struct value *out = value_array(&arena);

@@ -193,9 +193,8 @@ int cmd_top(char **argv)
 {
 	int64_t delay = opt['d'] ? number(opt['d'], 1, 3600, "delay") : 3;
 	int64_t rounds = opt['i'] ? number(opt['i'], 1, 1 << 30, "count") : -1;
-	struct value *all = all_records(), *before = NULL;
+	struct value *all = records_of(argv), *before = NULL;
 
-	(void)argv;
 	if (opt['j'])
 		return print_json(all);
 	for (;;) {
@@ -206,7 +205,7 @@ int cmd_top(char **argv)
 			return 0;
 		sleep(delay);
 		before = all;
-		all = all_records();
+		all = records_of(argv);
 	}
 }
 
@@ -228,7 +227,6 @@ int cmd_devices(char **argv)
 		{ "/%-11s", "rx", "rx_ring_ref" },
 		{ " %-30s", "BE-path", "backend" },
 	};
-	bool disks = !strcmp(command->detail, "disk");
 	struct value *all = value_array(&arena), *r, *list, *v, *row;
 
 	for (; *argv; argv++) {
@@ -243,7 +241,7 @@ int cmd_devices(char **argv)
 	}
 	if (opt['j'])
 		return print_json(all);
-	if (disks)
+	if (!strcmp(command->detail, "disk"))
 		return print_table(NULL, disk, ARRAY_SIZE(disk), all);
 	return print_table("Idx BE Mac Addr.         handle state evt-ch   "
 			   "tx-/rx-ring-ref BE-path                       ",
