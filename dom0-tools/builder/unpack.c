@@ -10,7 +10,6 @@
  * and a damaged one never used.
  */
 #include <dirent.h>
-#include <endian.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <sys/mman.h>
@@ -29,7 +28,7 @@ static uint32_t load32(const uint8_t *p)
 	uint32_t v;
 
 	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
+	return v;
 }
 
 /* --- formats: true if exactly out_size bytes came out ---------------- */
@@ -182,12 +181,11 @@ static bool cache_get(const char *name, struct kernel_file *k)
 
 	if (fd < 0)
 		return false;
-	k->map = MAP_FAILED;
 	if (!fstat(fd, &st) && st.st_size > 8)
 		k->map = mmap(NULL, st.st_size, PROT_READ,
 			      MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	close(fd);
-	if (k->map != MAP_FAILED) {
+	if (k->map && k->map != MAP_FAILED) {
 		k->elf = k->map;
 		k->size = st.st_size - 8;
 		memcpy(&sum, k->elf + k->size, 8);

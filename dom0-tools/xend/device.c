@@ -27,14 +27,14 @@ struct device {
 
 static struct device device_of(const char *kind, unsigned int id)
 {
+	domid_t dom = worker.domid;
+
 	return (struct device){
 		.kind = kind, .vif = !strcmp(kind, "vif"), .id = id,
-		.front = FORMAT("/local/domain/%u/device/%s/%u", worker.domid,
-				kind, id),
-		.back = FORMAT("/local/domain/0/backend/%s/%u/%u", kind,
-			       worker.domid, id),
-		.ours = FORMAT("/libxl/%u/device/%s/%u", worker.domid, kind,
+		.front = FORMAT("/local/domain/%u/device/%s/%u", dom, kind, id),
+		.back = FORMAT("/local/domain/0/backend/%s/%u/%u", kind, dom,
 			       id),
+		.ours = FORMAT("/libxl/%u/device/%s/%u", dom, kind, id),
 	};
 }
 

@@ -115,10 +115,8 @@ int vm_define(const char *uuid, const struct value *record)
 void vm_forget(struct vm *vm)
 {
 	struct vm **p = &vms;
-	char path[64];
 
-	snprintf(path, sizeof(path), RECORD_DIR "/%s", vm->uuid);
-	unlink(path);
+	unlink(arena_printf(&vm->a, RECORD_DIR "/%s", vm->uuid));
 	arena_release(&vm->a);
 	vm->record = NULL;
 	if (vm->domid >= 0)

@@ -83,7 +83,6 @@ int cmd_vcpu_list(char **argv)
 	struct value *all = records_of(argv), *out = value_array(&arena);
 	struct value *rows = value_array(&arena), *r, *v, *row;
 	const struct value *vcpus, *cpu;
-	const char *hard, *soft;
 
 	for value_each(r, all) {
 		vcpus = value_get(r, "vcpus");
@@ -99,12 +98,12 @@ int cmd_vcpu_list(char **argv)
 			copy_member(row, "name", r, "name_label");
 			copy_member(row, "domid", r, "domid");
 			cpu = value_get(v, "cpu");
-			hard = value_get_string(v, "affinity_hard", "all");
-			soft = value_get_string(v, "affinity_soft", "all");
 			value_set(row, "where", value_get_int(v, "cpu", -1) < 0
 				  ? STRING("-") : value_copy(&arena, cpu));
 			value_set(row, "affinity", value_printf(&arena,
-				  " %s / %s", hard, soft));
+				  " %s / %s",
+				  value_get_string(v, "affinity_hard", "all"),
+				  value_get_string(v, "affinity_soft", "all")));
 			value_append(rows, row);
 		}
 	}
