@@ -71,8 +71,9 @@ struct value *find_ref(const char *domain)
 	struct value *v;
 
 	v = digits ? TRY(&why, "VM.get_by_domid", INT(atoll(domain))) :
-		value_item(TRY(&why, "VM.get_by_name_label", STRING(domain)),
-			   0);
+		TRY(&why, "VM.get_by_name_label", STRING(domain));
+	if (v && v->type == VALUE_ARRAY)
+		v = value_item(v, 0);
 	if (!v)
 		fatalx("no domain '%s': xm list shows all", domain);
 	return v;
