@@ -107,8 +107,7 @@ static const char *populate(struct work *w)
 		done = hyper_populate(w->b->domid, batch, n, order);
 		if (done <= 0 && !order)
 			break;
-		if (done <= 0)
-			order = 0;
+		order = done > 0 ? order : 0;
 		for (n = 0; done > 0 && n < (uint64_t)done << order; n++)
 			w->p2m[pfn++] = batch[n >> order] +
 					(n & ((1u << order) - 1));
@@ -279,8 +278,7 @@ const char *build_guest(struct arena *a, struct build *b)
 
 	for (i = 0; i < ARRAY_SIZE(steps) && !why; i++) {
 		why = steps[i](&w);
-		if (b->progress)
-			b->progress((i + 1) / (ARRAY_SIZE(steps) + 1.0));
+		b->progress((i + 1) / (ARRAY_SIZE(steps) + 1.0));
 	}
 	kernel_close(&w.kernel);
 	if (w.initrd)

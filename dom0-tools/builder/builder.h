@@ -6,8 +6,7 @@
  * What can fail says why: NULL is success, else one line for people that
  * names the file or the quantity at fault.
  */
-#ifndef BUILDER_H
-#define BUILDER_H
+#pragma once
 
 #include "../lib/lib.h"
 
@@ -86,11 +85,9 @@ struct build {
 	const char *kernel, *ramdisk;	/* ramdisk or NULL */
 	const char *cmdline;
 	const char *cache;		/* folder, or NULL */
-	void (*progress)(double done);	/* 0 to 1; or NULL */
+	void (*progress)(double done);	/* 0 to 1 */
 	/* out */
 	uint32_t store_port, console_port;
 	uint64_t store_frame, console_frame;
 };
 const char *build_guest(struct arena *a, struct build *b);
-
-#endif

@@ -83,8 +83,6 @@ static const char *check_segments(struct image *im)
 	unsigned int i;
 	Elf64_Phdr s;
 
-	im->start = NO_ADDRESS;
-	im->end = 0;
 	for (i = 0; segment(im, i, &s); i++) {
 		uint64_t at = s.p_paddr - im->paddr_offset;
 
@@ -119,7 +117,8 @@ const char *image_parse(struct image *im, const uint8_t *data, uint64_t size)
 	Elf64_Ehdr h;
 
 	*im = (struct image){
-		.data = data, .size = size, .entry = NO_ADDRESS,
+		.data = data, .size = size,
+		.start = NO_ADDRESS, .entry = NO_ADDRESS,
 		.hypercall_page = NO_ADDRESS, .init_p2m = NO_ADDRESS,
 	};
 	if (size < sizeof(h))

@@ -99,11 +99,8 @@ const char *layout_compute(struct layout *l, const struct image *im,
 		return "has a note VIRT_BASE that is no guest address";
 	next = layout_pfn(l, l->v_end);
 
-	l->initrd_pfn = next;
-	if (im->mod_start_pfn)
-		next += l->initrd_pages;
-	else
-		l->initrd_pfn = layout_pfn(l, l->v_initrd);
+	l->initrd_pfn = im->mod_start_pfn ? next : layout_pfn(l, l->v_initrd);
+	next += im->mod_start_pfn ? l->initrd_pages : 0;
 
 	p2m_end = l->v_p2m + (l->p2m_pages << PAGE_SHIFT);
 	l->p2m_pfn = layout_pfn(l, l->v_p2m);

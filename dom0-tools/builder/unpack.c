@@ -10,7 +10,6 @@
  * and a damaged one never used.
  */
 #include <dirent.h>
-#include <endian.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <sys/mman.h>
@@ -29,7 +28,7 @@ static uint32_t load32(const uint8_t *p)
 	uint32_t v;
 
 	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
+	return v;
 }
 
 /* --- formats: true if exactly out_size bytes came out ---------------- */
@@ -78,9 +77,8 @@ static bool unpack_lz4(const uint8_t *in, size_t in_size, uint8_t *out,
 		at += 4;
 		room = out_size - done < LZ4_BLOCK ? out_size - done
 						   : LZ4_BLOCK;
-		if (block > in_size - at)
-			return false;
-		n = LZ4_decompress_safe((const char *)in + at,
+		n = block > in_size - at ? 0 :
+		    LZ4_decompress_safe((const char *)in + at,
 					(char *)out + done, block, room);
 		if (n <= 0)
 			return false;
@@ -155,7 +153,6 @@ static const char *file_read(struct arena *a, const char *path, uint8_t **data,
 	struct stat st;
 
 	*data = NULL;
-	*size = 0;
 	if (fd < 0 || fstat(fd, &st)) {
 		why = strerror(errno);
 	} else if (!S_ISREG(st.st_mode) || !st.st_size ||
@@ -184,12 +181,11 @@ static bool cache_get(const char *name, struct kernel_file *k)
 
 	if (fd < 0)
 		return false;
-	k->map = MAP_FAILED;
 	if (!fstat(fd, &st) && st.st_size > 8)
 		k->map = mmap(NULL, st.st_size, PROT_READ,
 			      MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	close(fd);
-	if (k->map != MAP_FAILED) {
+	if (k->map && k->map != MAP_FAILED) {
 		k->elf = k->map;
 		k->size = st.st_size - 8;
 		memcpy(&sum, k->elf + k->size, 8);
@@ -242,9 +238,8 @@ static void cache_put(struct arena *a, const char *name,
 {
 	uint64_t sum = lzma_crc64(k->elf, k->size, 0);
 	char *temp = arena_printf(a, "%s.%d", name, (int)getpid());
-	int fd;
+	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
 	if (write(fd, k->elf, k->size) != (ssize_t)k->size ||

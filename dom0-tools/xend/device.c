@@ -27,14 +27,14 @@ struct device {
 
 static struct device device_of(const char *kind, unsigned int id)
 {
+	domid_t dom = worker.domid;
+
 	return (struct device){
 		.kind = kind, .vif = !strcmp(kind, "vif"), .id = id,
-		.front = FORMAT("/local/domain/%u/device/%s/%u", worker.domid,
-				kind, id),
-		.back = FORMAT("/local/domain/0/backend/%s/%u/%u", kind,
-			       worker.domid, id),
-		.ours = FORMAT("/libxl/%u/device/%s/%u", worker.domid, kind,
+		.front = FORMAT("/local/domain/%u/device/%s/%u", dom, kind, id),
+		.back = FORMAT("/local/domain/0/backend/%s/%u/%u", kind, dom,
 			       id),
+		.ours = FORMAT("/libxl/%u/device/%s/%u", dom, kind, id),
 	};
 }
 
@@ -195,7 +195,7 @@ static void check_target(const struct device *d, const struct value *v)
 void device_attach(const char *kind, const struct value *device)
 {
 	const char *what = value_get_string(device, "vdev", "vif");
-	const char *why = NULL, *error;
+	const char *why, *error;
 	struct device d = device_of(kind, record_vdev(what));
 
 	while (d.vif && is_there(&d))
@@ -204,14 +204,13 @@ void device_attach(const char *kind, const struct value *device)
 	if (is_there(&d))
 		fail("%s is in use", what);
 	add_nodes(&d, device);
-	if (wait_state(&d, "2")) {
+	if (wait_state(&d, "2"))
 		why = script_run(&d, d.vif ? "online" : "add");
-		error = node_read(&worker.a, "%s/hotplug-error", d.back);
-		why = error ? error : why;
-	} else {
+	else
 		why = FORMAT("no backend answers: modprobe xen-%s",
 			     d.vif ? "netback" : "blkback");
-	}
+	error = node_read(&worker.a, "%s/hotplug-error", d.back);
+	why = error ? error : why;
 	if (!why)
 		return;
 	worker.undoing = true;

@@ -11,7 +11,7 @@
  * Destroying works on whatever is there of a domain, and may be done twice.
  */
 #include <glob.h>
-#include <sys/time.h>
+#include <time.h>
 #include <uuid/uuid.h>
 #include "../builder/builder.h"
 #include "worker.h"
@@ -58,11 +58,9 @@ static void create_domain(unsigned int vcpus)
 	record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask);
 	for (i = 0; mask != ~0ull && i < vcpus; i++) {
 		hard = mask;
-		must(hyper_affinity(worker.domid, i, true, &hard, NULL),
-		     "cpus");
+		must(hyper_affinity(rc, i, true, &hard, NULL), "cpus");
 	}
-	must(hyper_sched(worker.domid, true, &weight, &cap),
-	     "cpu_weight, cap");
+	must(hyper_sched(rc, true, &weight, &cap), "cpu_weight, cap");
 }
 
 /* --- nodes ----------------------------------------------------------- */
@@ -114,9 +112,7 @@ static void write_nodes(const struct build *b, unsigned int max_vcpus)
 	const char *const folders[] = { dom, vm, ours };
 	uint64_t memory = value_get_int(r, "memory", 0);
 	unsigned int vcpus = value_get_int(r, "vcpus", 1), i;
-	struct timeval now;
 
-	gettimeofday(&now, NULL);
 	do {
 		nodes_begin();
 		for (i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -129,8 +125,7 @@ static void write_nodes(const struct build *b, unsigned int max_vcpus)
 			  "image/ostype", "linux", "image/kernel", b->kernel,
 			  "image/ramdisk", b->ramdisk, "image/cmdline",
 			  b->cmdline, "start_time",
-			  FORMAT("%lld.%02d", (long long)now.tv_sec,
-				 (int)now.tv_usec / 10000), NULL);
+			  FORMAT("%ld.00", time(NULL)), NULL);
 		node_fill(dom, "vm", vm, "name", name, "device", "",
 			  "domid", decimal(worker.domid),
 			  "control/platform-feature-multiprocessor-suspend",
@@ -180,31 +175,13 @@ static void write_userdata(unsigned int max_vcpus)
 }
 
 /* --- the whole ------------------------------------------------------- */
-/* [create 60] The daemons learn of it, the backends, and it may run. */
-static void launch(const struct build *b, bool paused)
-{
-	const struct value *r = worker.vm->record, *v;
-
-	must(store_introduce(xend_store, worker.domid, b->store_frame,
-			     b->store_port), "xenstored refuses it");
-	for value_each(v, value_get(r, "disk"))
-		device_attach("vbd", v);
-	for value_each(v, value_get(r, "vif"))
-		device_attach("vif", v);
-	worker_progress(0.95);
-	if (!paused)
-		must(hyper_unpause(worker.domid), "it does not start");
-	must(store_write(xend_store, 0, FORMAT(DONE, worker.domid), "1", 1),
-	     "it does not start");
-}
-
 /*
  * [create 10] A new domain from the guest's record.  On failure xend has
  * guest_destroy() called.
  */
 void guest_start(bool paused)
 {
-	const struct value *r = worker.vm->record;
+	const struct value *r = worker.vm->record, *v;
 	const char *ramdisk = value_get_string(r, "ramdisk", ""), *why;
 	unsigned int max_vcpus = value_get_int(r, "maxvcpus",
 					       value_get_int(r, "vcpus", 1));
@@ -225,7 +202,18 @@ void guest_start(bool paused)
 		fail("%s", why);
 	write_nodes(&b, max_vcpus);
 	write_userdata(max_vcpus);
-	launch(&b, paused);
+	/* [create 60] The daemons learn of it, the backends, and it may run. */
+	must(store_introduce(xend_store, worker.domid, b.store_frame,
+			     b.store_port), "xenstored refuses it");
+	for value_each(v, value_get(r, "disk"))
+		device_attach("vbd", v);
+	for value_each(v, value_get(r, "vif"))
+		device_attach("vif", v);
+	worker_progress(0.95);
+	if (!paused)
+		must(hyper_unpause(worker.domid), "it does not start");
+	must(store_write(xend_store, 0, FORMAT(DONE, worker.domid), "1", 1),
+	     "it does not start");
 }
 
 /*
@@ -271,6 +259,5 @@ void guest_destroy(void)
 	rc = hyper_destroy(worker.domid);
 	/* Whoever hears of this looks for dying domains: not before. */
 	store_release(xend_store, worker.domid);
-	if (rc != -ESRCH)
-		must(rc, "the hypervisor does not end it");
+	must(rc == -ESRCH ? 0 : rc, "the hypervisor does not end it");
 }

@@ -122,20 +122,18 @@ void node_put(enum node_perm perm, const char *path, const char *value)
 		{ .domid = owner },
 		{ .domid = owner ? 0 : worker.domid, .access = WIRE_READ },
 	};
-	int rc = worker.rc;
+	int rc;
 
-	if (rc)
+	if (worker.rc)
 		return;
-	if (perm == NODE_REMOVE)
+	if (perm == NODE_REMOVE) {
 		rc = store_rm(xend_store, worker.tx, path);
-	else if (value)
-		rc = store_write(xend_store, worker.tx, path, value,
-				 strlen(value));
-	else
-		rc = store_mkdir(xend_store, worker.tx, path);
-	if (perm == NODE_REMOVE && rc == -ENOENT)
-		rc = 0;
-	else if (!rc && perm != NODE_INHERIT && perm != NODE_REMOVE)
+		worker.rc = rc == -ENOENT ? 0 : rc;
+		return;
+	}
+	rc = !value ? store_mkdir(xend_store, worker.tx, path) :
+	     store_write(xend_store, worker.tx, path, value, strlen(value));
+	if (!rc && perm != NODE_INHERIT)
 		rc = store_set_perms(xend_store, worker.tx, path, p,
 				     perm == NODE_READ ||
 				     perm == NODE_FRONT ? 2 : 1);

@@ -404,8 +404,7 @@ static struct value *vm_set_vcpus(struct call *c)
 
 	if (n < 1 || n > max)
 		return call_fail(c, BAD_VALUE, "vcpus",
-				 "vcpus: from 1 to %lld (maxvcpus)",
-				 (long long)max);
+				 "vcpus: from 1 to %ld (maxvcpus)", max);
 	for (i = 0; i < max && !c->failure; i++)
 		write_node(c, FORMAT("cpu/%d/availability", (int)i),
 			   i < n ? "online" : "offline");
@@ -481,10 +480,9 @@ static struct value *list_with(struct call *c, const char *gone,
 static struct value *device_attach(struct call *c)
 {
 	struct value *device = value_item(c->params, 2);
-	const char *why = !device ? "a struct is needed" :
-			  !strcmp(c->arg, "vif") ?
-			  record_check_vif(&c->a, device) :
-			  record_check_disk(&c->a, device);
+	const char *why = strcmp(c->arg, "vif") ?
+			  record_check_disk(&c->a, device) :
+			  record_check_vif(&c->a, device);
 
 	if (why)
 		return call_fail(c, BAD_VALUE, NULL, "%s", why);
@@ -580,8 +578,7 @@ static struct value *host_get_record(struct call *c)
 		"xen_scheduler", STRING("credit"),
 		"xen_pagesize", INT(4096),
 		"platform_params",
-		value_printf(&c->a, "virt_start=0x%llx",
-			     (unsigned long long)p.virt_start),
+		value_printf(&c->a, "virt_start=0x%lx", p.virt_start),
 		"xen_changeset", STRING(version(c, XENVER_changeset)),
 		"xen_commandline", STRING(version(c, XENVER_commandline)),
 		"cc_compiler", STRING(cc.compiler),

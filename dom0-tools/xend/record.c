@@ -111,9 +111,7 @@ const char *record_check_vif(struct arena *a, struct value *vif)
 }
 
 static const char *check_devices(struct arena *a, struct value *r,
-				 const char *key,
-				 const char *(*check)(struct arena *a,
-						      struct value *device))
+				 const char *key)
 {
 	struct value *list = value_get(r, key), *v, *other;
 	const char *why, *vdev;
@@ -123,7 +121,8 @@ static const char *check_devices(struct arena *a, struct value *r,
 	if (list && list->type != VALUE_ARRAY)
 		return "disk, vif: have to be lists";
 	for (v = list ? list->first : NULL; v; v = v->next) {
-		why = check(a, v);
+		why = strcmp(key, "vif") ? record_check_disk(a, v) :
+					   record_check_vif(a, v);
 		if (why)
 			return why;
 		vdev = value_get_string(v, "vdev", "");
@@ -150,8 +149,8 @@ const char *record_check(struct arena *a, struct value *r)
 		return why;
 	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
 		return "cpus: has to be like 0-2,^1";
-	why = check_devices(a, r, "disk", record_check_disk);
-	return why ? why : check_devices(a, r, "vif", record_check_vif);
+	why = check_devices(a, r, "disk");
+	return why ? why : check_devices(a, r, "vif");
 }
 
 /* --- files ----------------------------------------------------------- */

@@ -163,9 +163,8 @@ static void server_accept(void *arg, unsigned int events)
 	struct call *c;
 
 	(void)events;
-	if (fd < 0)
-		return;
-	c = server_calls < CALLS && peer_ok(fd) ? calloc(1, sizeof(*c)) : NULL;
+	c = fd >= 0 && server_calls < CALLS && peer_ok(fd) ?
+	    calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
 		return;

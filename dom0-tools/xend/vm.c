@@ -96,8 +96,7 @@ void vm_change(struct vm *vm, const char *key, struct value to)
 /* What xend wants of a guest of ours, from now on. */
 void vm_set_phase(struct vm *vm, const char *phase)
 {
-	vm_change(vm, "phase",
-		  (struct value){ .type = VALUE_STRING, .s = phase });
+	vm_change(vm, "phase", *value_string(&vm->a, phase));
 }
 
 /* A new guest of ours, from a record that was checked. */
@@ -116,10 +115,8 @@ int vm_define(const char *uuid, const struct value *record)
 void vm_forget(struct vm *vm)
 {
 	struct vm **p = &vms;
-	char path[64];
 
-	snprintf(path, sizeof(path), RECORD_DIR "/%s", vm->uuid);
-	unlink(path);
+	unlink(arena_printf(&vm->a, RECORD_DIR "/%s", vm->uuid));
 	arena_release(&vm->a);
 	vm->record = NULL;
 	if (vm->domid >= 0)
@@ -158,8 +155,7 @@ static void vm_ended(struct vm *vm)
 		policy = dash + 1;
 	if (!strcmp(policy, "restart")) {
 		/* Another tool may have renamed it. */
-		vm_change(vm, "name", (struct value){
-			.type = VALUE_STRING, .s = vm_name(&a, vm) });
+		vm_change(vm, "name", *value_string(&a, vm_name(&a, vm)));
 		vm_set_phase(vm, "restarting");
 		/* One that ends as soon as it began does not get all CPUs. */
 		job_start((struct job){

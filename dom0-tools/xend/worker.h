@@ -7,8 +7,7 @@
  * What cannot be done ends the process, by fail(): xend hears why.  While
  * something is undone, it goes on, and does the rest.
  */
-#ifndef WORKER_H
-#define WORKER_H
+#pragma once
 
 #include "xend.h"
 
@@ -47,5 +46,3 @@ void device_detach(const char *kind, unsigned int id, bool force);
 /* guest.c: from a record to a running domain, and from there to nothing. */
 void guest_start(bool paused);
 void guest_destroy(void);
-
-#endif

@@ -3,8 +3,7 @@
  * xend: what its files share.  Prototypes stand under the file that owns
  * them.
  */
-#ifndef XEND_H
-#define XEND_H
+#pragma once
 
 #include "../lib/rpc.h"
 
@@ -136,5 +135,3 @@ struct value *event_from(struct call *c);
 struct task *task_new(void);
 void task_report(struct task *t, struct report r, bool ended);
 struct value *task_get_record(struct call *c);
-
-#endif

@@ -89,12 +89,20 @@ int domid_of(const struct value *record)
 	return value_get_int(record, "domid", -1);
 }
 
-/* An array of the records of all that run, in the order of their numbers. */
-struct value *all_records(void)
+/*
+ * An array of the records of the domains that are named; where none is, of all
+ * that run, in the order of their numbers.
+ */
+struct value *records_of(char **domains)
 {
-	struct value *all = CALL("VM.get_all_records"), *v, *next, **at;
-	struct value *out = value_array(&arena);
+	struct value *out = value_array(&arena), *all, *v, *next, **at;
 
+	if (*domains) {
+		for (; *domains; domains++)
+			value_append(out, find_record(*domains));
+		return out;
+	}
+	all = CALL("VM.get_all_records");
 	if (all->type != VALUE_STRUCT)
 		fatalx("xend's answer makes no sense");
 	for (v = all->first; v; v = next) {
@@ -106,17 +114,5 @@ struct value *all_records(void)
 		v->next = *at;
 		*at = v;
 	}
-	return out;
-}
-
-/* Those of the domains that are named; of all, where none is. */
-struct value *records_of(char **domains)
-{
-	struct value *out = value_array(&arena);
-
-	if (!*domains)
-		return all_records();
-	for (; *domains; domains++)
-		value_append(out, find_record(*domains));
 	return out;
 }

@@ -31,26 +31,25 @@ static bool move(int from, int to, bool typed)
 	return write(to, buf, n) == n && !quit;
 }
 
-static const char *pty_of(int domid)
+static const char *pty_of(const struct value *ref)
 {
-	struct value *r;
 	const char *tty;
 	int i;
 
 	for (i = 0; i < CONSOLE_PATIENCE * 5; i++) {
-		r = CALL("VM.get_record", CALL("VM.get_by_domid", INT(domid)));
-		tty = value_get_string(r, "console_tty", "");
+		tty = value_get_string(CALL("VM.get_record", ref),
+				       "console_tty", "");
 		if (*tty)
 			return tty;
 		usleep(200000);
 	}
-	fatalx("domain %d has no console: does xenconsoled run?", domid);
+	fatalx("the domain has no console: does xenconsoled run?");
 }
 
 /* Shows a domain's console until the operator leaves or it ends. */
-int console_attach(int domid)
+int console_attach(const struct value *ref)
 {
-	const char *tty = pty_of(domid);
+	const char *tty = pty_of(ref);
 	int pty = open(tty, O_RDWR | O_NOCTTY);
 	struct pollfd p[2] = { { .fd = 0, .events = POLLIN },
 			       { .fd = pty, .events = POLLIN } };
@@ -75,9 +74,9 @@ int console_attach(int domid)
 
 int cmd_console(char **argv)
 {
-	int domid = domid_of(find_record(*argv));
+	const struct value *ref = find_ref(*argv);
 
-	if (!domid)
+	if (!domid_of(CALL("VM.get_record", ref)))
 		fatalx("Domain-0 has no console here: you are on it");
-	return console_attach(domid);
+	return console_attach(ref);
 }

@@ -11,13 +11,12 @@
  */
 static bool domain_runs(int domid)
 {
-	const struct value *ref, *r, *conf;
-	const char *why, *fate;
+	const char *why;
+	const struct value *ref = TRY(&why, "VM.get_by_domid", INT(domid));
+	const struct value *r = ref ? TRY(&why, "VM.get_record", ref) : NULL;
+	const struct value *conf = value_get(r, "other_config");
+	const char *fate = conf && conf->count ? "destroy" : "preserve";
 
-	ref = TRY(&why, "VM.get_by_domid", INT(domid));
-	r = ref ? TRY(&why, "VM.get_record", ref) : NULL;
-	conf = value_get(r, "other_config");
-	fate = conf && conf->count ? "destroy" : "preserve";
 	return r && (!strchr(value_get_string(r, "state", ""), 's') ||
 		     strcmp(value_get_string(conf, "on_poweroff", fate),
 			    "preserve"));

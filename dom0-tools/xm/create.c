@@ -64,6 +64,5 @@ int cmd_create(char **argv)
 		TRY(&also, "VM.destroy", ref);
 		fatalx("%s", why);
 	}
-	return opt['c'] ?
-	       console_attach(domid_of(CALL("VM.get_record", ref))) : 0;
+	return opt['c'] ? console_attach(ref) : 0;
 }

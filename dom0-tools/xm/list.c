@@ -83,7 +83,6 @@ int cmd_vcpu_list(char **argv)
 	struct value *all = records_of(argv), *out = value_array(&arena);
 	struct value *rows = value_array(&arena), *r, *v, *row;
 	const struct value *vcpus, *cpu;
-	const char *hard, *soft;
 
 	for value_each(r, all) {
 		vcpus = value_get(r, "vcpus");
@@ -99,12 +98,12 @@ int cmd_vcpu_list(char **argv)
 			copy_member(row, "name", r, "name_label");
 			copy_member(row, "domid", r, "domid");
 			cpu = value_get(v, "cpu");
-			hard = value_get_string(v, "affinity_hard", "all");
-			soft = value_get_string(v, "affinity_soft", "all");
 			value_set(row, "where", value_get_int(v, "cpu", -1) < 0
 				  ? STRING("-") : value_copy(&arena, cpu));
 			value_set(row, "affinity", value_printf(&arena,
-				  " %s / %s", hard, soft));
+				  " %s / %s",
+				  value_get_string(v, "affinity_hard", "all"),
+				  value_get_string(v, "affinity_soft", "all")));
 			value_append(rows, row);
 		}
 	}
@@ -193,9 +192,8 @@ int cmd_top(char **argv)
 {
 	int64_t delay = opt['d'] ? number(opt['d'], 1, 3600, "delay") : 3;
 	int64_t rounds = opt['i'] ? number(opt['i'], 1, 1 << 30, "count") : -1;
-	struct value *all = all_records(), *before = NULL;
+	struct value *all = records_of(argv), *before = NULL;
 
-	(void)argv;
 	if (opt['j'])
 		return print_json(all);
 	for (;;) {
@@ -206,7 +204,7 @@ int cmd_top(char **argv)
 			return 0;
 		sleep(delay);
 		before = all;
-		all = all_records();
+		all = records_of(argv);
 	}
 }
 
@@ -228,7 +226,6 @@ int cmd_devices(char **argv)
 		{ "/%-11s", "rx", "rx_ring_ref" },
 		{ " %-30s", "BE-path", "backend" },
 	};
-	bool disks = !strcmp(command->detail, "disk");
 	struct value *all = value_array(&arena), *r, *list, *v, *row;
 
 	for (; *argv; argv++) {
@@ -243,7 +240,7 @@ int cmd_devices(char **argv)
 	}
 	if (opt['j'])
 		return print_json(all);
-	if (disks)
+	if (!strcmp(command->detail, "disk"))
 		return print_table(NULL, disk, ARRAY_SIZE(disk), all);
 	return print_table("Idx BE Mac Addr.         handle state evt-ch   "
 			   "tx-/rx-ring-ref BE-path                       ",

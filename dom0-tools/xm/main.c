@@ -132,19 +132,17 @@ int cmd_help(char **argv)
 
 int main(int argc, char **argv)
 {
-	char *no_args[] = { NULL };
-
 	log_open("xm");
 	if (argc > 2 && !strcmp(argv[1], "--json")) {
 		argv[1] = argv[2];	/* xm --json list is xm list --json */
 		argv[2] = "--json";
 	}
 	if (argc < 2) {
-		cmd_help(no_args);
+		cmd_help(argv + argc);
 		return 1;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return cmd_help(no_args);
+		return cmd_help(argv + argc);
 	command = find_command(argv[1]);
 	argv = options_read(argc - 1, argv + 1,
 			    arena_printf(&arena, "%s%s", command->reads ?

@@ -74,8 +74,8 @@ int print_plain(const struct value *v)
 	return 0;
 }
 
-void print_row(const struct column *columns, unsigned int n,
-	       const struct value *row)
+static void print_row(const struct column *columns, unsigned int n,
+		      const struct value *row)
 {
 	unsigned int i;
 

@@ -4,8 +4,7 @@
  * all memory lies in one arena that nobody gives back, and whoever cannot go
  * on calls fatalx().
  */
-#ifndef XM_H
-#define XM_H
+#pragma once
 
 #include "../lib/conf.h"
 
@@ -37,7 +36,6 @@ struct value *call(const char **why, const char *method, ...)
 	__attribute__((sentinel));
 struct value *find_ref(const char *domain);
 struct value *find_record(const char *domain);
-struct value *all_records(void);
 struct value *records_of(char **domains);
 int domid_of(const struct value *record);
 
@@ -48,8 +46,6 @@ struct column {
 };
 int print_json(const struct value *v);
 int print_plain(const struct value *v);
-void print_row(const struct column *columns, unsigned int n,
-	       const struct value *row);
 int print_table(const char *head, const struct column *columns, unsigned int n,
 		const struct value *rows);
 
@@ -58,6 +54,4 @@ int64_t number(const char *text, int64_t min, int64_t max, const char *what);
 command_fn cmd_create, cmd_list, cmd_console, cmd_end, cmd_ask, cmd_member,
 	cmd_info, cmd_dmesg, cmd_uptime, cmd_top, cmd_vcpu_list,
 	cmd_sched_credit, cmd_attach, cmd_devices, cmd_help;
-int console_attach(int domid);
-
-#endif
+int console_attach(const struct value *ref);
