@@ -41,6 +41,6 @@ for n in 1 2; do
 	check theirs-gone-$n wait_gone theirs$n 30
 	check xm-gone-$n sh -c 'for i in $(seq 20); do [ $(xm list | wc -l) = 2 ] && exit 0; sleep 0.5; done; exit 1'
 	check backends-gone-$n sh -c '! xenstore-ls -f /local/domain/0/backend | grep -q "51712\|/vif/[0-9]*/0"'
-	check userdata-gone-$n sh -c '! ls /var/lib/xen | grep -q "^userdata.*json"'
+	check userdata-gone-$n sh -c '! ls /var/lib/xen | grep -q "^userdata-d[.][1-9].*json"'
 	check loops-gone-$n sh -c '! losetup -a | grep -q disk'
 done
