@@ -126,8 +126,6 @@ TESTS = {
     "cycles": lambda t: t.script("cycles", timeout=1800),
     "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
                                    hv_args="dom0_mem=1536M,max:1536M"),
-    "tools": lambda t: t.script("tools", timeout=1200,
-                                kernel_args="tools=own"),
     "kill-daemons": lambda t: t.script("kill", timeout=1800,
                                        kernel_args="tools=own"),
     "disk-ahci": disk("ahci"),
@@ -148,4 +146,11 @@ TESTS = {
     "own-daemons": lambda t: t.script("own", timeout=900,
                                       kernel_args="tools=own"),
     "xl-more": lambda t: t.script("xl-more", timeout=900),
+}
+
+# Does not pass yet, and runs only when named (tests/run system/tools): see the
+# status table.
+UNPROVEN = {
+    "tools": lambda t: t.script("tools", timeout=1200,
+                                kernel_args="tools=own"),
 }
