@@ -52,13 +52,23 @@ struct value *value_printf(struct arena *a, const char *fmt, ...)
 	return value_new(a, v);
 }
 
-/* v, and what is in it, to become part of another value than its own. */
+/* v and all that is in it, which may vanish then. */
 struct value *value_copy(struct arena *a, const struct value *v)
 {
-	struct value copy = *v;
+	struct value *copy = value_new(a, *v);
+	const struct value *item;
 
-	copy.next = NULL;
-	return value_new(a, copy);
+	copy->next = NULL;
+	copy->name = v->name ? arena_printf(a, "%s", v->name) : NULL;
+	if (v->type == VALUE_STRING)
+		copy->s = arena_printf(a, "%s", v->s);
+	if (v->type != VALUE_ARRAY && v->type != VALUE_STRUCT)
+		return copy;
+	copy->first = copy->last = NULL;
+	copy->count = 0;
+	for value_each(item, v)
+		value_append(copy, value_copy(a, item));
+	return copy;
 }
 
 struct value *value_array(struct arena *a)

@@ -322,6 +322,14 @@ def policies():
     wait_for(lambda: not DOMAINS.all().get(r["domid"]))
     DOMAINS.end(again["domid"], 3)          # crash: destroyed
     clean()
+    # A name that other tools gave it and a record cannot have.
+    ref, r = create("odd", on_reboot="restart")
+    STORE_CLIENT.write(f"/local/domain/{r['domid']}/name", "not (a) name")
+    DOMAINS.end(r["domid"], 1)
+    wait_for(lambda: call("VM.get_record", ref)["domid"] > r["domid"])
+    wait_for(lambda: call("VM.get_record", ref)["name_label"] == "odd")
+    wait_for(lambda: try_destroy(ref))
+    clean()
     ref, r = create("dump", on_crash="coredump-restart")
     DOMAINS.end(r["domid"], 3)
     wait_for(lambda: call("VM.get_record", ref)["domid"] > r["domid"])
