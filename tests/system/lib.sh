@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Sourced by Dom0's init before a test script: verdicts and guests.
 pass() { echo "XTEST-PASS $1"; }
-fail() { echo "XTEST-FAIL $*"; }
+fail() {	# and what the daemons said
+	echo "XTEST-FAIL $*"
+	tail -n 5 /var/log/messages
+}
 # check NAME COMMAND...: passes if the command succeeds.
 check() {
 	local name=$1 out
