@@ -89,9 +89,15 @@ const char *key_wrong(struct arena *a, const struct key *k,
 		      const struct value *v)
 {
 	static const struct key any = { "", NULL, TEXT, LINE, "a line of text" };
-	const char *name = k ? k->name : v->name, *s, *p;
+	const char *name = k ? k->name : v->name, *s, *p, *why = NULL;
+	const struct value *item = v->type == VALUE_ARRAY ? v->first : NULL;
 
 	k = k ? k : &any;
+	for (; item && k->kind == CPUS && !why; item = item->next)
+		why = item->type == VALUE_STRING ? key_wrong(a, k, item) :
+		      "cpus: a list of strings is wanted";
+	if (v->type == VALUE_ARRAY && k->kind == CPUS)
+		return why;
 	s = v->type == VALUE_STRING ? v->s :
 	    v->type == VALUE_INT && k->kind == NUMBER ?
 	    arena_printf(a, "%lld", (long long)v->i) : NULL;

@@ -42,7 +42,7 @@ static void create_domain(unsigned int vcpus)
 	const struct value *r = worker.vm->record;
 	uint16_t weight = value_get_int(r, "cpu_weight", 256);
 	uint16_t cap = value_get_int(r, "cap", 0);
-	uint64_t mask, hard;
+	uint64_t mask;
 	unsigned int i;
 	uuid_t id;
 	int rc;
@@ -55,10 +55,10 @@ static void create_domain(unsigned int vcpus)
 	worker.domid = rc;
 	must(hyper_max_mem(rc, (value_get_int(r, "memory", 0) << 10) +
 			       MAXMEM_SLACK), "memory limit");
-	record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask);
-	for (i = 0; mask != ~0ull && i < vcpus; i++) {
-		hard = mask;
-		must(hyper_affinity(rc, i, true, &hard, NULL), "cpus");
+	for (i = 0; i < vcpus; i++) {
+		record_vcpu_cpus(r, i, &mask);
+		if (mask != ~0ull)
+			must(hyper_affinity(rc, i, true, &mask, NULL), "cpus");
 	}
 	must(hyper_sched(rc, true, &weight, &cap), "cpu_weight, cap");
 }

@@ -61,6 +61,15 @@ bool record_cpus(const char *text, uint64_t online, uint64_t *mask)
 	return *mask & online;
 }
 
+/* Which a vCPU may use: all have one list, or some a list each. */
+bool record_vcpu_cpus(const struct value *r, unsigned int vcpu, uint64_t *mask)
+{
+	const struct value *own = value_item(value_get(r, "cpus"), vcpu);
+
+	return record_cpus(own ? own->s : value_get_string(r, "cpus", "all"),
+			   ~0ull, mask);
+}
+
 /* --- checks ---------------------------------------------------------- */
 static const char *check_keys(struct arena *a, const char *device,
 			      const struct value *r)
@@ -142,13 +151,15 @@ static const char *check_devices(struct arena *a, struct value *r,
 const char *record_check(struct arena *a, struct value *r)
 {
 	const char *why = check_keys(a, "", r);
+	unsigned int i;
 	uint64_t mask;
 
 	why = why ? why : keys_wrong(r);
+	for (i = 0; !why && i < 64; i++)
+		if (!record_vcpu_cpus(r, i, &mask))
+			why = "cpus: has to be like 0-2,^1";
 	if (why)
 		return why;
-	if (!record_cpus(value_get_string(r, "cpus", "all"), ~0ull, &mask))
-		return "cpus: has to be like 0-2,^1";
 	why = check_devices(a, r, "disk");
 	return why ? why : check_devices(a, r, "vif");
 }

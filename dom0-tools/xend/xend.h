@@ -29,6 +29,7 @@ const char *record_check_disk(struct arena *a, struct value *disk);
 const char *record_check_vif(struct arena *a, struct value *vif);
 unsigned int record_vdev(const char *name);
 bool record_cpus(const char *text, uint64_t online, uint64_t *mask);
+bool record_vcpu_cpus(const struct value *r, unsigned int vcpu, uint64_t *mask);
 struct value *record_load(struct arena *a, const char *uuid);
 int record_save(const char *uuid, const struct value *record);
 

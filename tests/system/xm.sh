@@ -86,9 +86,10 @@ check loop-gone sh -c '! losetup -a | grep -q disk'
 check vif-gone sh -c '! ip link | grep -q vif'
 
 # Reboot keeps the name; nobody waits in front of xm.
-guest_cfg s "memory=128" "extra='console=hvc0'"
+guest_cfg s "memory=128" "extra='console=hvc0'" "vcpus=3" "cpus=['1','0']"
 check create-paused xm create -p /tmp/s.cfg
 check paused sh -c 'xm list s | grep -q -- "--p---"'
+check cpus-each test "$(xl vcpu-list s | awk '$1 == "s" { printf $7 " " }')" = "1 0 all "
 check unpause-2 xm unpause s
 check up-2 wait_log s GUEST-DONE 90
 old=$(xm domid s)

@@ -350,6 +350,8 @@ def bad_records():
     refused(bad, "vcpus", "VM.create", record("x", vcpus=9))
     refused(bad, "name", "VM.create", record("a/b"))
     refused(bad, "cpus", "VM.create", record("x", cpus="1-"))
+    refused(bad, "cpus", "VM.create", record("x", cpus=["0", "x"]))
+    refused(bad, "cpus", "VM.create", record("x", cpus=["0", ["1"]]))
     refused(bad, "on_crash", "VM.create", record("x", on_crash="laugh"))
     refused(bad, "uuid", "VM.create", record("x", uuid="12"))
     refused(bad, "uuid", "VM.create", record("x", uuid="../../../etc"))
