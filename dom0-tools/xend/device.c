@@ -15,7 +15,9 @@
 
 #define SCRIPT_LOG	"/var/log/xen/xen-hotplug.log"
 #define SCRIPT_TIME	30		/* seconds */
-#define STATE_TIME	10000		/* ms */
+/* ms; a backend's thread may be busy with another guest's end. */
+#define ATTACH_TIME	40000
+#define DETACH_TIME	10000
 #define BRIDGE		"xenbr0"
 
 struct device {
@@ -51,9 +53,10 @@ static void remove_nodes(const struct device *d)
 }
 
 /* Until the backend is in this state; false if that takes too long. */
-static bool wait_state(const struct device *d, const char *state)
+static bool wait_state(const struct device *d, const char *state,
+		       unsigned int ms)
 {
-	uint64_t end = loop_now() + STATE_TIME;
+	uint64_t end = loop_now() + ms;
 	unsigned int pause = 1000;
 	const char *s;
 
@@ -204,7 +207,7 @@ void device_attach(const char *kind, const struct value *device)
 	if (is_there(&d))
 		fail("%s is in use", what);
 	add_nodes(&d, device);
-	if (wait_state(&d, "2"))
+	if (wait_state(&d, "2", ATTACH_TIME))
 		why = script_run(&d, d.vif ? "online" : "add");
 	else
 		why = FORMAT("no backend answers: modprobe xen-%s",
@@ -241,7 +244,7 @@ void device_detach(const char *kind, unsigned int id, bool force)
 			node_fill(d.back, "online", "0", "state",
 				  strcmp(state, "6") ? "5" : NULL, NULL);
 	} while (nodes_again());
-	if (state && !wait_state(&d, "6") && !force)
+	if (state && !wait_state(&d, "6", DETACH_TIME) && !force)
 		fail("%s %u: the guest does not let go of it", kind, id);
 	why = script_run(&d, d.vif ? "offline" : "remove");
 	if (why)

@@ -128,6 +128,8 @@ TESTS = {
                                    hv_args="dom0_mem=1536M,max:1536M"),
     "kill-daemons": lambda t: t.script("kill", timeout=1800,
                                        kernel_args="tools=own"),
+    "tools": lambda t: t.script("tools", timeout=1200,
+                                kernel_args="tools=own"),
     "disk-ahci": disk("ahci"),
     "disk-nvme": disk("nvme"),
     "disk-virtio": disk("virtio"),
@@ -146,11 +148,4 @@ TESTS = {
     "own-daemons": lambda t: t.script("own", timeout=900,
                                       kernel_args="tools=own"),
     "xl-more": lambda t: t.script("xl-more", timeout=900),
-}
-
-# Does not pass yet, and runs only when named (tests/run system/tools): see the
-# status table.
-UNPROVEN = {
-    "tools": lambda t: t.script("tools", timeout=1200,
-                                kernel_args="tools=own"),
 }
