@@ -119,6 +119,29 @@ check destroy-start xm create /tmp/one.cfg
 check destroy xm destroy one
 clean clean-after-destroy
 
+# libvirt's XML, and a block device.
+loop=$(losetup -f --show /tmp/disk.img)
+cat > /tmp/v.xml <<X
+<domain type='xen'>
+  <name>v</name><memory unit='MiB'>192</memory><vcpu>1</vcpu>
+  <os><type>linux</type>
+    <kernel>/guest/vmlinuz</kernel><initrd>/guest/initrd</initrd>
+    <cmdline>console=hvc0 gtest=both mib=16 ip=10.77.0.22 peer=10.77.0.1</cmdline>
+  </os>
+  <devices>
+    <disk type='block'><source dev='$loop'/><target dev='xvda'/></disk>
+    <interface type='bridge'><source bridge='xenbr0'/></interface>
+  </devices>
+</domain>
+X
+check xml-create xm create /tmp/v.xml
+check xml-done wait_log v GUEST-DONE 120
+check xml-disk grep -q "GUEST-SUM $sum" /var/log/xen/console/guest-v.log
+check xml-net grep -q GUEST-PING-OK /var/log/xen/console/guest-v.log
+check xml-shutdown xm shutdown -w v
+losetup -d "$loop"
+clean clean-after-xml
+
 # What is wrong is said in one line, and nothing is left.
 guest_cfg bad "memory=192" "kernel='/nosuch'"
 one_line no-kernel "/nosuch" xm create /tmp/bad.cfg
@@ -146,6 +169,10 @@ check preserve-destroy xm destroy p
 guest_cfg p "memory=128" "on_crash='destroy'" "extra='console=hvc0 gtest=crash'"
 check crash-create xm create /tmp/p.cfg
 check crash-destroyed wait_no p 120
+guest_cfg p "memory=128" "on_watchdog='preserve'" "extra='console=hvc0 gtest=watchdog'"
+check watchdog-create xm create /tmp/p.cfg
+check watchdog-preserved wait_state p s 120
+check watchdog-destroy xm destroy p
 
 # Each tool ends the other's guests.
 guest_cfg x "memory=128" "extra='console=hvc0'" "disk=['/tmp/disk.img,raw,xvda,rw']" "vif=['bridge=xenbr0']"
