@@ -442,7 +442,8 @@ static struct value *vm_set_sched(struct call *c)
 	int rc = hyper_sched(c->vm->domid, false, &w, &p);
 
 	if (weight == 0 || weight > 65535 || cap > 6400)
-		return call_fail(c, BAD_VALUE, "sched", "weight: from 1 to 65535; cap: from 0 to 100 for each vCPU");
+		return call_fail(c, BAD_VALUE, "sched", "weight: from 1 to "
+				 "65535; cap: from 0 to 100 for each vCPU");
 	w = weight < 0 ? w : weight;
 	p = cap < 0 ? p : cap;
 	return done(c, "scheduler",
@@ -514,7 +515,8 @@ static struct value *device_detach(struct call *c)
 	job_start((struct job){
 		.vm = c->vm, .kind = JOB_DETACH, .call = c,
 		.device = c->arg, .id = value_get_int(v, "devid", 0),
-		.flag = arg_int(c, 3, 0), .list = list_with(c, value_get_string(v, key, "-"), NULL),
+		.flag = arg_int(c, 3, 0),
+		.list = list_with(c, value_get_string(v, key, "-"), NULL),
 	});
 	return NULL;
 }

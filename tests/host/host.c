@@ -223,7 +223,7 @@ __weak int put_guest_u64(u64 gva, u64 val)
 	return copy_to_guest(gva, &val, sizeof(val));
 }
 
-/* --- preemption ------------------------------------------------------------ */
+/* --- preemption ---------------------------------------------------------- */
 __weak bool preempt_check(void)
 {
 	static unsigned int n;

@@ -338,7 +338,7 @@ static struct boot_module module(u64 mfn, const void *data, size_t len)
 	return m;
 }
 
-/* --- looking at what was built --------------------------------------------- */
+/* --- looking at what was built ------------------------------------------- */
 
 /* Leaf entry for va, 0 if there is none. */
 static u64 walk(u64 va)

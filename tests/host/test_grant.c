@@ -19,7 +19,7 @@ static unsigned int flushes;
 static int map_fails;
 static bool accessed = true;	/* new entries are used at once */
 
-/* --- a small mm/ ------------------------------------------------------------- */
+/* --- a small mm/ --------------------------------------------------------- */
 
 static struct frame *frame(u64 mfn)
 {
@@ -156,7 +156,7 @@ void tlb_flush_mask(cpumask_t mask, u64 addr)
 	flushes++;
 }
 
-/* --- helpers --------------------------------------------------------------------- */
+/* --- helpers ------------------------------------------------------------- */
 
 static struct grant_entry_v1 *entry(unsigned int dom, u32 ref)
 {
@@ -279,7 +279,7 @@ static int unmap(u32 handle, u64 addr, u64 dev)
 static const u32 HOST = GNTMAP_host_map, RO = GNTMAP_readonly,
 		 DEV = GNTMAP_device_map, PTE = GNTMAP_contains_pte;
 
-/* --- cases -------------------------------------------------------------------------- */
+/* --- cases --------------------------------------------------------------- */
 
 static void map_unmap(void)
 {

@@ -28,7 +28,7 @@ static u64 start_free;
 cpumask_t cpus_online = 7;
 struct domain dom_io = { .id = DOMID_IO }, dom_xen = { .id = DOMID_XEN };
 
-/* --- what lies beside mm/ ------------------------------------------------------ */
+/* --- what lies beside mm/ ------------------------------------------------ */
 
 struct cpu *this_cpu(void)
 {
@@ -129,7 +129,7 @@ cpumask_t tlb_filter(cpumask_t mask, u32 stamp)
 	return left;
 }
 
-/* --- a world with memory -------------------------------------------------------------- */
+/* --- a world with memory ------------------------------------------------- */
 
 static struct frame *frame(u64 mfn)
 {
@@ -270,7 +270,7 @@ static void reap_all(void)
 		COUNTED();
 }
 
-/* --- plain ways ------------------------------------------------------------------------ */
+/* --- plain ways ---------------------------------------------------------- */
 
 static void up_and_down(void)
 {
@@ -491,7 +491,7 @@ static void lent_pages(void)
 	teardown();
 }
 
-/* --- interrupted ------------------------------------------------------------------------- */
+/* --- interrupted --------------------------------------------------------- */
 
 /* Our use of the L4 while we have one, where the recount finds it. */
 static mfn_t *const ours = &world_vcpu[1][2].l4_user;
@@ -643,7 +643,7 @@ static void dies(void)
 	}
 }
 
-/* --- a random walk -------------------------------------------------------------------------- */
+/* --- a random walk ------------------------------------------------------- */
 
 #define WALK_FRAMES	48
 
@@ -863,7 +863,7 @@ static void random_walk(void)
 	teardown();
 }
 
-/* --- a race for one frame -------------------------------------------------------------------- */
+/* --- a race for one frame ------------------------------------------------ */
 
 /*
  * CPU 0 installs the frame as an L1 and removes it; CPU 1 maps it writable,
@@ -999,7 +999,7 @@ static void races(void)
 	teardown();
 }
 
-/* --- the recount itself ----------------------------------------------------------------------- */
+/* --- the recount itself -------------------------------------------------- */
 
 static void notices(void)
 {

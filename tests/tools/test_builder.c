@@ -20,7 +20,7 @@
 #define BASE	0xffffffff80000000ull
 #define P2M	0x8000000000ull
 
-/* --- a kernel file ---------------------------------------------------------- */
+/* --- a kernel file ------------------------------------------------------- */
 static uint8_t elf[8192];
 
 static uint8_t *note(uint8_t *p, uint32_t type, const void *data, uint32_t n)
@@ -143,7 +143,7 @@ static void refusals(void)
 	CHECK(strstr(image_parse(&im, elf, sizeof(elf)), "INIT_P2M"));
 }
 
-/* --- packed kernels ------------------------------------------------------------ */
+/* --- packed kernels ------------------------------------------------------ */
 #define PLAIN	300000u
 static uint8_t plain[PLAIN], packed[2 * PLAIN];
 
@@ -272,7 +272,7 @@ static void cache(void)
 	arena_release(&a);
 }
 
-/* --- layout -------------------------------------------------------------------- */
+/* --- layout -------------------------------------------------------------- */
 static uint64_t entry(const uint64_t *p2m, uint64_t nr, uint64_t first,
 		      uint64_t more, uint64_t (*tables)[512],
 		      uint64_t (*p2m_tables)[512], uint64_t va)
@@ -375,7 +375,7 @@ static void bad_layouts(void)
 	CHECK(strstr(layout_compute(&l, &im, 32768, 0), "VIRT_BASE"));
 }
 
-/* --- records --------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 static void disk_names(void)
 {
 	CHECK_EQ(record_vdev("xvda"), 51712);

@@ -170,7 +170,7 @@ void console_end_boot(void)
 		vga = NULL;
 }
 
-/* --- output ---------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------- */
 
 static void devices_write(const char *s, size_t n)
 {
@@ -237,7 +237,7 @@ void __init console_init_early(void)
 	parse_level("guest_loglvl", &guest_log_threshold);
 }
 
-/* --- input ------------------------------------------------------------------- */
+/* --- input --------------------------------------------------------------- */
 
 /*
  * A byte from the serial line.  No lock held; one CPU at a time.  Debug keys
@@ -312,7 +312,7 @@ void __init console_init(void)
 		outb(uart_port + UART_IER, 1);
 }
 
-/* --- hypercalls --------------------------------------------------------------- */
+/* --- hypercalls ---------------------------------------------------------- */
 
 /*
  * sysctl readconsole: up to *count bytes of the log to guest memory at gva,

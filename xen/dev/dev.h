@@ -5,7 +5,7 @@
 #include <lib/lib.h>
 #include <hypercall-abi/physdev.h>
 
-/* --- console.c: log ring, serial and VGA output, console_io ---------------- */
+/* --- console.c: log ring, serial and VGA output, console_io -------------- */
 void console_init_early(void);		/* serial and VGA, before anything else */
 void console_init(void);		/* after irq_init(): input by interrupt */
 void console_write(const char *s, size_t n);	/* to ring and devices */
@@ -21,7 +21,7 @@ struct dom0_vga_console_info;
 size_t console_dom0_info(struct dom0_vga_console_info *info);
 bool uart_owns_port(u32 first, u32 last);	/* guests keep off */
 
-/* --- acpi.c: tables read at boot; restart, halt, power off ------------------------ */
+/* --- acpi.c: tables read at boot; restart, halt, power off --------------- */
 struct acpi_cpu { u32 apic_id, acpi_id; };
 struct ioapic {
 	paddr_t pa;
@@ -42,7 +42,7 @@ void machine_halt(void) __noreturn;
 /* Dom0 asks for S5: the two PM1 control values. */
 long acpi_enter_sleep(u16 val_a, u16 val_b, u32 state);
 
-/* --- pci.c: config space, message signalled interrupts ------------------------------------ */
+/* --- pci.c: config space, message signalled interrupts ------------------- */
 /* Dom0's accesses to 0xcf8-0xcff, filtered: see entry/emulate.c. */
 u32 pci_guest_io(struct domain *d, u16 port, unsigned int bytes, bool out,
 		 u32 val);

@@ -194,7 +194,7 @@ hypercall_t do_get_debugreg, do_set_segment_base;
 int vcpu_set_debugreg(struct vcpu *v, unsigned int reg, u64 value);
 void vcpu_dump(const struct vcpu *v);
 
-/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for ---------- */
+/* --- cpuid.c: what CPUID shows, and the featuresets tools ask for -------- */
 struct cpuid_leaf { u32 a, b, c, d; };
 void cpuid_init(void);			/* host and default policies */
 void cpuid_reset_domain(struct domain *d);	/* new, or going */
@@ -210,7 +210,7 @@ int cpuid_system_featureset(struct xen_sysctl_cpu_featureset *p);
 
 #define XEN_VERSION_MAJOR	4
 #define XEN_VERSION_MINOR	17
-/* --- control.c ------------------------------------------------------------- */
+/* --- control.c ----------------------------------------------------------- */
 hypercall_t do_domctl, do_sysctl, do_platform_op, do_xen_version;
 /* First domain, held, whose id is not below id; NULL none. */
 struct domain *domain_get_from(u32 id);

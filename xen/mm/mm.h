@@ -93,7 +93,7 @@ static inline struct frame *virt_to_frame(const void *p)
 	return mfn_to_frame(virt_to_mfn(p));
 }
 
-/* --- frames.c -------------------------------------------------------------- */
+/* --- frames.c ------------------------------------------------------------ */
 extern u64 max_mfn;		/* highest RAM mfn + 1 */
 extern u64 total_pages;		/* RAM frames handed to the allocator or used */
 /*
@@ -134,7 +134,7 @@ void frame_unshare(void *page);
 /* Drops the owner's allocation reference (decrease_reservation, destroy). */
 bool frame_release_allocated(struct frame *f);
 
-/* --- pages.c: the page allocator --------------------------------------------- */
+/* --- pages.c: the page allocator ----------------------------------------- */
 #define MAX_ORDER	18		/* 1 GiB */
 #define ALLOC_BITS(n)	((n) & 0xffU)	/* below 2^n bytes; 0 = anywhere */
 #define ALLOC_NOSCRUB	(1U << 8)	/* caller overwrites it all */
@@ -157,11 +157,11 @@ u64 free_page_count(void);
  */
 int domain_relinquish_pages(struct domain *d);
 
-/* --- heap.c: small objects, zeroed, 16-byte aligned --------------------------- */
+/* --- heap.c: small objects, zeroed, 16-byte aligned ---------------------- */
 void *heap_alloc(size_t size);	/* NULL when out of memory; any size */
 void heap_free(void *p);	/* NULL is fine */
 
-/* --- xenmap.c: the hypervisor's own mappings ----------------------------------- */
+/* --- xenmap.c: the hypervisor's own mappings ----------------------------- */
 #define PTE_P		(1UL << 0)
 #define PTE_RW		(1UL << 1)
 #define PTE_US		(1UL << 2)
@@ -199,7 +199,7 @@ void m2p_set(mfn_t mfn, u64 pfn);
 /* Fills slots 256..271 of a guest L4 for d. */
 void l4_install_hyp_slots(u64 *l4, const struct domain *d);
 
-/* --- tlb.c ------------------------------------------------------------------------ */
+/* --- tlb.c --------------------------------------------------------------- */
 #define FLUSH_ALL_VA	(~0UL)
 /* This CPU: one page, or everything (global pages too). */
 void tlb_flush_local(u64 va);
@@ -214,7 +214,7 @@ static always_inline u32 tlb_clock(void)
 	return (u32)READ_ONCE(tlb_now) & 0xfffffU;
 }
 
-/* --- ptypes.c: promotion and demotion of page tables --------------------------------- */
+/* --- ptypes.c: promotion and demotion of page tables --------------------- */
 /*
  * Full recount of every reference from scratch, compared with what frames
  * say.  Prints differences; returns their number.  All vCPUs must be paused
@@ -245,13 +245,13 @@ int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries);
 /* #PF inside v's LDT window: maps the page; true if done. */
 bool ldt_fault(struct vcpu *v, u64 cr2);
 
-/* --- ptwr.c: a guest kernel's store to its own read-only L1 ------------------------------ */
+/* --- ptwr.c: a guest kernel's store to its own read-only L1 -------------- */
 /* True if emulated (rip moved on) or retried. */
 bool ptwr_fault(struct vcpu *v, u64 cr2, u32 error_code);
 /* A Dom0 store to a page we keep read-only (MSI-X table, MMCFG). */
 bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code);
 
-/* --- guestmem.c: the only code that follows guest pointers ---------------------------------- */
+/* --- guestmem.c: the only code that follows guest pointers --------------- */
 /*
  * 0 or -XEN_EFAULT.  The address range must lie outside the hypervisor's
  * slots; a fault in the middle leaves the rest untouched.  No lock may be

@@ -350,7 +350,7 @@ void recount(void)
 	spin_ns(20000000);
 }
 
-/* --- traps ------------------------------------------------------------------ */
+/* --- traps --------------------------------------------------------------- */
 
 struct guest_frame caught = { .vector = NO_TRAP };
 u64 caught_cr2, catch_rip;
@@ -427,7 +427,7 @@ void traps_init(void)
 	CHECK_EQ(callback(CALLBACKTYPE_syscall, syscall_stub), 0);
 }
 
-/* --- user mode ------------------------------------------------------------------ */
+/* --- user mode ----------------------------------------------------------- */
 
 static u64 u_l4[512] __page, u_l3[512] __page, u_l2[512] __page;
 static u64 u_l1[512] __page;
@@ -510,7 +510,7 @@ void user_leave(struct guest_frame *f)
 	user_back();
 }
 
-/* --- more vCPUs ------------------------------------------------------------- */
+/* --- more vCPUs ---------------------------------------------------------- */
 
 static u8 vcpu_stack[3][16384] __page;
 
@@ -548,7 +548,7 @@ int vcpu_start(u32 n, void (*fn)(void))
 	return (int)rc;
 }
 
-/* --- start ------------------------------------------------------------------------- */
+/* --- start --------------------------------------------------------------- */
 
 void guest_start(struct start_info *si);
 void guest_start(struct start_info *si)
