@@ -65,18 +65,17 @@ static const char *whole_path(struct conf *c, const char *s,
 		arena_printf(c->arena, "%s/%s", folder, s);
 }
 
-/* A list of strings: disks, interfaces, or CPUs of one vcpu after another. */
-static bool set_list(struct conf *c, const struct key *k, struct value *list)
+/* A list of disks or interfaces. */
+static bool set_devices(struct conf *c, const char *key, struct value *list)
 {
 	struct value *item;
 
-	value_put(c->domain, k->name,
-		  k->kind == CPUS ? list : value_array(c->arena));
+	value_put(c->domain, key, value_array(c->arena));
 	for value_each(item, list) {
 		if (item->type != VALUE_STRING)
 			return conf_wrong(c, "%s: strings are wanted in the "
-					  "list", k->name);
-		if (k->kind == DEVICES && !conf_add(c, k->name, item->s))
+					  "list", key);
+		if (!conf_add(c, key, item->s))
 			return false;
 	}
 	return true;
@@ -95,8 +94,8 @@ bool conf_set(struct conf *c, const char *key, struct value *v)
 		return conf_note(c, "unknown key '%s' ignored", key);
 	if (v->type == VALUE_INT)
 		s = arena_printf(c->arena, "%lld", (long long)v->i);
-	if (!s && (k->kind == CPUS || k->kind == DEVICES))
-		return set_list(c, k, v);
+	if (!s && k->kind == DEVICES)
+		return set_devices(c, k->name, v);
 	if (s && k->kind == NUMBER) {
 		n = strtoll(s, &end, 0);
 		v = *s && !*end ? value_int(c->arena, n) : v;

@@ -25,7 +25,8 @@ static const struct key keys[] = {
 	{ "", "maxmem", NUMBER, 4, 1 << 24, NULL, NULL },
 	{ "", "vcpus", NUMBER, 1, 64, NULL, NULL },
 	{ "", "maxvcpus", NUMBER, 1, 64, NULL, NULL },
-	{ "", "cpus", CPUS, LINE, "a string, or a list" },
+	{ "", "cpus", CPUS, 0, 1023, "^(all|(\\^?[0-9]+(-[0-9]+)?(,|$))*)$",
+	  "a string like 0-2,^1, or a list of such," },
 	{ "", "cpu_weight", NUMBER, 1, 65535, NULL, NULL },
 	{ "", "cap", NUMBER, 0, 6400, NULL, NULL },
 	{ "", "kernel", PATH, 1, 1023, "", "a path" },
@@ -95,7 +96,7 @@ const char *key_wrong(struct arena *a, const struct key *k,
 	k = k ? k : &any;
 	for (; item && k->kind == CPUS && !why; item = item->next)
 		why = item->type == VALUE_STRING ? key_wrong(a, k, item) :
-		      "cpus: a list of strings is wanted";
+		      "cpus: strings are wanted in the list";
 	if (v->type == VALUE_ARRAY && k->kind == CPUS)
 		return why;
 	s = v->type == VALUE_STRING ? v->s :
