@@ -182,11 +182,12 @@ static void server_accept(void *arg, unsigned int events)
 void server_start(const char *group)
 {
 	struct group *g = group ? getgrnam(group) : NULL;
-	int fd = daemon_listen(RPC_SOCKET, g ? 0660 : 0600);
+	int fd;
 
 	if (group && !g)
 		fatalx("no group '%s'", group);
 	server_group = g ? g->gr_gid : server_group;
+	fd = daemon_listen(RPC_SOCKET, g ? 0660 : 0600);
 	if (fd < 0 || chown(RPC_SOCKET, 0, server_group) ||
 	    loop_add(fd, LOOP_IN, server_accept, (void *)(intptr_t)fd))
 		fatal(RPC_SOCKET);
