@@ -11,6 +11,22 @@
  */
 #include "test.h"
 #include "host.h"
+#include <x86.h>
+
+/* What another CPU does between one atomic_and() of sched.c and the next
+ * instruction; once. */
+static void (*meanwhile)(void);
+static u64 after_and(u64 old)
+{
+	void (*fn)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (fn)
+		fn();
+	return old;
+}
+#undef atomic_and
+#define atomic_and(p, v) after_and(__sync_fetch_and_and((p), (v)))
 #include "../../xen/sched/sched.c"
 
 #define MS	NS_PER_MS
@@ -777,6 +793,42 @@ static void block_and_poll(void)
 	CHECK(this_cpu()->curr == &s->v);
 }
 
+/* The vCPU under test, on CPU 0, finds its port pending and polls again. */
+static void poll_again(void)
+{
+	u32 port = 7;
+	struct sched_poll p = { .ports = (u64)&port, .nr_ports = 1 };
+	unsigned int cpu = sim_cpu;
+
+	sim_cpu = 0;
+	pending_port = 7;
+	CHECK_EQ(sched_op(SCHEDOP_poll, &p), 0);
+	pending_port = 0;
+	CHECK_EQ(sched_op(SCHEDOP_poll, &p), 0);
+	sim_cpu = cpu;
+}
+
+/* A waker who is slow does not take the bit of the next poll with it. */
+static void poll_slow_waker(void)
+{
+	u32 port = 7;
+	struct sched_poll p = { .ports = (u64)&port, .nr_ports = 1 };
+	struct sim *s;
+
+	start(2);
+	s = add_vcpu(add_domain(256, 0), MS, 0, 1);
+	simulate(MS);
+	CHECK(this_cpu()->curr == &s->v);
+	CHECK_EQ(sched_op(SCHEDOP_poll, &p), 0);
+	sim_cpu = 1;
+	meanwhile = poll_again;
+	vcpu_poll_wake(s->v.domain, 7);
+	CHECK(!meanwhile);
+	vcpu_poll_wake(s->v.domain, 7);
+	simulate(MS);
+	CHECK(this_cpu()->curr == &s->v);
+}
+
 static void guest_timers(void)
 {
 	struct vcpu_set_singleshot_timer one = { 0 };
@@ -956,6 +1008,7 @@ int main(void)
 	RUN(random_pauses);
 	RUN(many_cpus);
 	RUN(block_and_poll);
+	RUN(poll_slow_waker);
 	RUN(guest_timers);
 	RUN(watchdogs);
 	RUN(shutdown_ops);

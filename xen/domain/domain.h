@@ -11,10 +11,9 @@
 struct callback { u64 address; bool mask_events; };
 
 /* vcpu.pause_flags: v runs when all are clear and its domain is not paused. */
-#define VPF_BLOCKED	(1U << 0)	/* SCHEDOP_block */
+#define VPF_BLOCKED	(1U << 0)	/* SCHEDOP_block or SCHEDOP_poll */
 #define VPF_DOWN	(1U << 1)	/* VCPUOP_down, not yet up */
-#define VPF_POLL	(1U << 2)	/* SCHEDOP_poll, with VPF_BLOCKED */
-#define VPF_SUSPENDED	(1U << 3)	/* domain shut down */
+#define VPF_SUSPENDED	(1U << 2)	/* domain shut down */
 
 /* vcpu.work: per-vCPU bits behind WORK_VCPU. */
 #define VWORK_NMI	(1U << 0)	/* deliver an NMI */

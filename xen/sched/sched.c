@@ -345,13 +345,22 @@ void vcpu_sleep_sync(struct vcpu *v)
 	context_sync(v);
 }
 
-/* What v waited for has come. */
+static bool polls(const struct vcpu *v)
+{
+	return READ_ONCE(v->domain->sched.polling) >> v->id & 1;
+}
+
+/*
+ * What v waited for has come.  The bit first: v may go on at any moment and
+ * poll again, and if it is the bit of that poll which goes, so does its
+ * VPF_BLOCKED.  A poll or block that returns early does no harm, nor does a
+ * bit that stays.
+ */
 static void vcpu_unblock(struct vcpu *v)
 {
-	u32 old = atomic_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL));
-
-	if (old & VPF_POLL)
+	if (polls(v))
 		atomic_and(&v->domain->sched.polling, ~(1UL << v->id));
+	atomic_and(&v->pause_flags, ~VPF_BLOCKED);
 	vcpu_wake(v);
 }
 
@@ -659,7 +668,7 @@ static void poll_fired(void *arg)
 {
 	struct vcpu *v = arg;
 
-	if (READ_ONCE(v->pause_flags) & VPF_POLL)
+	if (polls(v))
 		vcpu_unblock(v);
 }
 

@@ -15,9 +15,9 @@
 #include <entry/entry.h>
 
 /*
- * [event 25] The flags are set before the last look at the ports, and
- * vcpu_poll_wake() looks at them after the port became pending: no event
- * between the two is lost.
+ * [event 25] The flag, then the bit are set before the last look at the ports,
+ * and vcpu_poll_wake() looks at the bit after the port became pending: no event
+ * between the two is lost.  Who clears the bit then clears the flag.
  */
 static long poll(const struct sched_poll *op)
 {
@@ -32,15 +32,15 @@ static long poll(const struct sched_poll *op)
 		return deny(-XEN_EFAULT);
 
 	WRITE_ONCE(v->poll_port, op->nr_ports == 1 ? ports[0] : 0);
+	atomic_or(&v->pause_flags, VPF_BLOCKED);
 	atomic_or(&v->domain->sched.polling, 1UL << v->id);
-	atomic_or(&v->pause_flags, VPF_BLOCKED | VPF_POLL);
 	for (u32 i = 0; i < op->nr_ports && rc >= 0; i++) {
 		rc = evtchn_port_pending(v->domain, ports[i]);
 		found |= rc;
 	}
 	if (found || vcpu_event_pending(v) || READ_ONCE(v->work)) {
 		atomic_and(&v->domain->sched.polling, ~(1UL << v->id));
-		atomic_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL));
+		atomic_and(&v->pause_flags, ~VPF_BLOCKED);
 		return rc < 0 ? deny(-XEN_EINVAL) : 0;
 	}
 	timer_set(&v->timers.poll, op->timeout ? op->timeout : NEVER);
