@@ -44,16 +44,23 @@ void *arena_copy(struct arena *a, const void *data, size_t size)
 	return memcpy(arena_alloc(a, size + 1), data, size);
 }
 
-/* Formatted strings. */
+char *arena_string(struct arena *a, const char *s)
+{
+	return arena_copy(a, s, strlen(s));
+}
+
+/* Formatted strings, most of which are short. */
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	char brief[256], *p;
 	va_list again;
-	char *p;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(brief, sizeof(brief), fmt, again);
 	va_end(again);
+	if (n < (int)sizeof(brief))
+		return arena_copy(a, brief, n);
 	p = arena_alloc(a, n + 1);
 	vsnprintf(p, n + 1, fmt, ap);
 	return p;

@@ -17,7 +17,7 @@ static bool is(const xmlNode *n, const char *name)
 /* A copy of an element's text or of an attribute; NULL: there is none. */
 static const char *taken(struct conf *c, xmlChar *x)
 {
-	char *s = x ? arena_printf(c->arena, "%s", x) : NULL;
+	char *s = x ? arena_string(c->arena, (const char *)x) : NULL;
 
 	xmlFree(x);
 	return s ? conf_trimmed(s) : NULL;

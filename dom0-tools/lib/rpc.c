@@ -38,7 +38,8 @@ struct value *value_double(struct arena *a, double d)
 /* A copy of s; NULL counts as "". */
 struct value *value_string(struct arena *a, const char *s)
 {
-	return value_printf(a, "%s", s ? s : "");
+	return value_new(a, (struct value){ .type = VALUE_STRING,
+					    .s = arena_string(a, s ? s : "") });
 }
 
 struct value *value_printf(struct arena *a, const char *fmt, ...)
@@ -59,9 +60,9 @@ struct value *value_copy(struct arena *a, const struct value *v)
 	const struct value *item;
 
 	copy->next = NULL;
-	copy->name = v->name ? arena_printf(a, "%s", v->name) : NULL;
+	copy->name = v->name ? arena_string(a, v->name) : NULL;
 	if (v->type == VALUE_STRING)
-		copy->s = arena_printf(a, "%s", v->s);
+		copy->s = arena_string(a, v->s);
 	if (v->type != VALUE_ARRAY && v->type != VALUE_STRUCT)
 		return copy;
 	copy->first = copy->last = NULL;
@@ -175,7 +176,7 @@ static const char *text(struct reader *r, xmlNode *n)
 {
 	xmlChar *content = xmlNodeGetContent(n);
 	const char *s = content && !xmlFirstElementChild(n) ?
-		arena_printf(r->a, "%s", content) : NULL;
+		arena_string(r->a, (const char *)content) : NULL;
 
 	xmlFree(content);
 	return s ? s : wrong(r, "a value with something else than text in it");
@@ -345,6 +346,11 @@ static void write_text(FILE *f, const char *s)
 	int n, c;
 
 	for (; *s; s += n) {
+		for (n = 0; s[n] >= ' ' && !strchr("<>&", s[n]);)
+			n++;
+		fwrite(s, 1, n, f);
+		if (n)
+			continue;
 		n = strnlen(s, 4);
 		c = xmlGetUTF8Char((const unsigned char *)s, &n);
 		if (c <= 0 || !xmlIsCharQ((unsigned int)c)) {
@@ -431,8 +437,11 @@ char *rpc_format_call(struct arena *a, const char *method,
 char *rpc_format_reply(struct arena *a, const struct value *result,
 		       size_t *len)
 {
-	return format(a, "<methodResponse><params>", "param",
-		      value_copy(a, result), "</params></methodResponse>", len);
+	struct value one = *result;
+
+	one.next = NULL;
+	return format(a, "<methodResponse><params>", "param", &one,
+		      "</params></methodResponse>", len);
 }
 
 char *rpc_format_fault(struct arena *a, int code, const char *fault,
@@ -539,14 +548,14 @@ int http_parse(const char *buf, size_t len, size_t body_max,
 char *http_response(struct arena *a, int status, const char *body,
 		    size_t len, size_t *total)
 {
-	char *s = arena_printf(a, "HTTP/1.1 %d %s\r\nServer: xend\r\n"
-			       "Connection: close\r\n"
-			       "Content-Type: text/xml\r\n"
-			       "Content-Length: %zu\r\n\r\n%.*s", status,
-			       status == 200 ? "OK" : "Refused", len, (int)len,
-			       body);
+	char *s = arena_alloc(a, HTTP_HEAD_MAX + len);
+	int n = sprintf(s, "HTTP/1.1 %d %s\r\nServer: xend\r\n"
+			"Connection: close\r\nContent-Type: text/xml\r\n"
+			"Content-Length: %zu\r\n\r\n", status,
+			status == 200 ? "OK" : "Refused", len);
 
-	*total = strlen(s);
+	memcpy(s + n, body, len);
+	*total = n + len;
 	return s;
 }
 

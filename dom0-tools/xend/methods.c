@@ -150,6 +150,7 @@ static struct value *device_list(struct call *c, const char *kind)
 		front = node_read(&c->a, "%s/frontend", ours);
 		back = node_read(&c->a, "%s/backend", ours);
 		v = RECORD("devid", INT(id), "vdev", INT(id), "handle", INT(id),
+			   "frontend_id", INT(c->vm->domid),
 			   "backend", STRING(back));
 		for (i = 0; front && i < ARRAY_SIZE(keys); i++) {
 			s = node_read(&c->a, "%s/%s", i < NUMBERS ? front :
@@ -177,27 +178,32 @@ static int64_t store_kib(struct call *c, const char *key, int64_t otherwise)
 	return s && *s ? strtoll(s, NULL, 10) : otherwise;
 }
 
+/* Of one that runs: c->arg says whether that is to be brief. */
 static struct value *add_running(struct call *c, struct value *v)
 {
 	const struct xen_domctl_getdomaininfo *i = &c->vm->info;
-	const char *start = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
 	int64_t kib = i->tot_pages << 2, max = i->max_pages << 2;
 	uint16_t weight = 0, cap = 0;
+	const char *start;
 
-	hyper_sched(c->vm->domid, false, &weight, &cap);
-	return record_of(v, "state", state_flags(c, i->flags),
+	record_of(v, "state", state_flags(c, i->flags),
 		"memory_actual", INT(kib),
 		"memory_dynamic", INT(store_kib(c, "target", kib)),
-		"memory_static_max", INT(store_kib(c, "static-max", max)),
 		"vcpus_online", INT(i->nr_online_vcpus),
 		"vcpus_max", INT(i->max_vcpu_id + 1),
-		"cpu_time", REAL(i->cpu_time / 1e9),
+		"cpu_time", REAL(i->cpu_time / 1e9), NULL);
+	if (c->arg)
+		return v;
+	start = node_read(&c->a, "/vm/%s/start_time", c->vm->uuid);
+	hyper_sched(c->vm->domid, false, &weight, &cap);
+	return record_of(v,
+		"memory_static_max", INT(store_kib(c, "static-max", max)),
 		"start_time", INT(start ? strtoll(start, NULL, 10) : 0),
 		"console_tty",
 		STRING(node_read(&c->a, "/local/domain/%d/console/tty",
 				 c->vm->domid)),
 		"vcpus", vcpu_records(c),
-		"sched", RECORD("weight", INT(weight), "cap", INT(cap)),
+		"weight", INT(weight), "cap", INT(cap),
 		"disks", device_list(c, "vbd"),
 		"vifs", device_list(c, "vif"), NULL);
 }
@@ -212,8 +218,8 @@ static struct value *vm_get_record(struct call *c)
 				      vm->info.flags & XEN_DOMINF_paused ?
 				      "Paused" : "Running"),
 		"managed", value_bool(&c->a, vm->record),
-		"other_config", vm->record ? value_copy(&c->a, vm->record)
-					   : value_struct(&c->a));
+		"other_config", vm->record && !c->arg ?
+		value_copy(&c->a, vm->record) : value_struct(&c->a));
 
 	return vm->domid < 0 ? v : add_running(c, v);
 }
@@ -645,7 +651,9 @@ static const struct {
 	{ "VM.get_by_uuid", A_SESSION, vm_get_by, "uuid" },
 	{ "VM.get_by_domid", A_SESSION, vm_get_by, "domid" },
 	{ "VM.get_record", A_GUEST, vm_get_record, NULL },
-	{ "VM_metrics.get_record", A_GUEST, vm_get_record, NULL },
+	{ "VM_metrics.get_record", A_GUEST, vm_get_record, "brief" },
+	{ "VM_metrics.get_all_records", A_SESSION, vm_get_all_records,
+	  "brief" },
 	{ "VM.create", A_SESSION, vm_create, NULL },
 	{ "VM.start", A_GUEST | IDLE, vm_start, NULL },
 	{ "Async.VM.start", A_GUEST | IDLE, vm_start, "async" },

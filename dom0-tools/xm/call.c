@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asking xend.  The session is opened by the first call and closed when the
- * program ends.
+ * Asking xend.  The session is opened by the first call; it is xend's only
+ * one, which nobody closes.
  */
 #include "xm.h"
-
-static void log_out(void)
-{
-	const char *why;
-
-	TRY(&why, "session.logout");
-}
 
 /*
  * The result of a call, or NULL and *why there is none; with why == NULL
@@ -18,17 +11,13 @@ static void log_out(void)
  */
 struct value *ask(const char **why, const char *method, struct value *params)
 {
+	static const char login[] = "session.login_with_password";
 	static struct value *session;
-	static bool opened;
 	const char *path = getenv("XEND_SOCKET"), *reason;
 	struct value *all = value_array(&arena), *v, *e;
 
-	if (!opened) {
-		opened = true;
-		session = CALL("session.login_with_password", STRING("root"),
-			       STRING(""));
-		atexit(log_out);
-	}
+	if (!session && method != login)
+		session = CALL(login, STRING("root"), STRING(""));
 	if (session)
 		value_append(all, value_copy(&arena, session));
 	for value_each(v, params)
@@ -91,9 +80,9 @@ int domid_of(const struct value *record)
 
 /*
  * An array of the records of the domains that are named; where none is, of all
- * that run, in the order of their numbers.
+ * that run, in the order of their numbers: as a method of xend gives them.
  */
-struct value *records_of(char **domains)
+struct value *records_of(char **domains, const char *method)
 {
 	struct value *out = value_array(&arena), *all, *v, *next, **at;
 
@@ -102,7 +91,7 @@ struct value *records_of(char **domains)
 			value_append(out, find_record(*domains));
 		return out;
 	}
-	all = CALL("VM.get_all_records");
+	all = CALL(method);
 	if (all->type != VALUE_STRUCT)
 		fatalx("xend's answer makes no sense");
 	for (v = all->first; v; v = next) {

@@ -50,7 +50,7 @@ int cmd_end(char **argv)
 
 	if (!opt['a'] == !*argv)
 		fatalx("name domains, or all of them with -a");
-	all = records_of(argv);
+	all = records_of(argv, BRIEF);
 	for value_each(r, all) {
 		domid = domid_of(r);
 		if (opt['a'] && !domid)
@@ -140,7 +140,7 @@ int cmd_sched_credit(char **argv)
 		{ " %6s", "Weight", "weight" }, { " %4s", "Cap", "cap" },
 	};
 	char *one[] = { (char *)opt['d'], NULL };
-	struct value *all, *r, *s;
+	struct value *all;
 
 	(void)argv;
 	if (opt['w'] || opt['c']) {
@@ -151,15 +151,9 @@ int cmd_sched_credit(char **argv)
 		     INT(opt['c'] ? number(opt['c'], 0, 65535, "cap") : -1));
 		return 0;
 	}
-	all = records_of(one);
-	if (opt['j'])
-		return print_json(all);
-	for value_each(r, all) {
-		s = value_get(r, "sched");
-		value_set(r, "weight", INT(value_get_int(s, "weight", 256)));
-		value_set(r, "cap", INT(value_get_int(s, "cap", 0)));
-	}
-	return print_table(NULL, columns, ARRAY_SIZE(columns), all);
+	all = records_of(one, FULL);
+	return opt['j'] ? print_json(all) :
+	       print_table(NULL, columns, ARRAY_SIZE(columns), all);
 }
 
 /* A disk or interface, in one word or several. */

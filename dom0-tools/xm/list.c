@@ -57,11 +57,14 @@ int cmd_list(char **argv)
 		{ "     %s", "State", "state" },
 		{ "  %8s", "Time(s)", "cpu_time" }, { " %s", "UUID", "uuid" },
 	};
-	struct value *all = records_of(argv), *r, *out = value_array(&arena);
+	bool json = opt['l'] || opt['j'];
+	struct value *all = records_of(argv, json ? FULL : BRIEF);
+	struct value *r, *out = value_array(&arena);
 
-	for value_each(r, all)
-		value_append(out, details(r));
-	if (opt['l'] || opt['j'])
+	if (opt['l'])
+		for value_each(r, all)
+			value_append(out, details(r));
+	if (json)
 		return print_json(opt['l'] ? out : all);
 	for value_each(r, all)
 		value_set(r, "MiB",
@@ -80,17 +83,12 @@ int cmd_vcpu_list(char **argv)
 		{ " %5s", "State", "state" }, { " %9s", "Time(s)", "time" },
 		{ " %s", "Affinity (Hard / Soft)", "affinity" },
 	};
-	struct value *all = records_of(argv), *out = value_array(&arena);
+	struct value *all = records_of(argv, FULL);
 	struct value *rows = value_array(&arena), *r, *v, *row;
 	const struct value *vcpus, *cpu;
 
 	for value_each(r, all) {
 		vcpus = value_get(r, "vcpus");
-		v = value_struct(&arena);
-		copy_member(v, "name", r, "name_label");
-		copy_member(v, "domid", r, "domid");
-		copy_member(v, "vcpus", r, "vcpus");
-		value_append(out, v);
 		if (opt['j'] || !vcpus || vcpus->type != VALUE_ARRAY)
 			continue;
 		for value_each(v, vcpus) {
@@ -107,7 +105,7 @@ int cmd_vcpu_list(char **argv)
 			value_append(rows, row);
 		}
 	}
-	return opt['j'] ? print_json(out) :
+	return opt['j'] ? print_json(all) :
 	       print_table(NULL, columns, ARRAY_SIZE(columns), rows);
 }
 
@@ -136,7 +134,7 @@ int cmd_uptime(char **argv)
 		{ "%-33s", "Name", "name" }, { " %4s", "ID", "domid" },
 		{ " %s", "Uptime", "uptime" },
 	};
-	struct value *all = records_of(argv), *out = value_array(&arena);
+	struct value *all = records_of(argv, FULL), *out = value_array(&arena);
 	struct value *r, *v;
 	time_t now = time(NULL);
 	struct timespec ts;
@@ -192,7 +190,8 @@ int cmd_top(char **argv)
 {
 	int64_t delay = opt['d'] ? number(opt['d'], 1, 3600, "delay") : 3;
 	int64_t rounds = opt['i'] ? number(opt['i'], 1, 1 << 30, "count") : -1;
-	struct value *all = records_of(argv), *before = NULL;
+	const char *which = opt['j'] ? FULL : BRIEF;
+	struct value *all = records_of(argv, which), *before = NULL;
 
 	if (opt['j'])
 		return print_json(all);
@@ -204,7 +203,7 @@ int cmd_top(char **argv)
 			return 0;
 		sleep(delay);
 		before = all;
-		all = records_of(argv);
+		all = records_of(argv, which);
 	}
 }
 
@@ -214,7 +213,8 @@ int cmd_devices(char **argv)
 	/* What xl calls a disk's handle is its domain. */
 	static const struct column disk[] = {
 		{ "%-5s", "Vdev", "vdev" }, { " %-3s", "BE", "backend_id" },
-		{ " %-6s", "handle", "domid" }, { " %-5s", "state", "state" },
+		{ " %-6s", "handle", "frontend_id" },
+		{ " %-5s", "state", "state" },
 		{ " %-6s", "evt-ch", "evtchn" },
 		{ " %-8s", "ring-ref", "ring_ref" },
 		{ " %-30s", "BE-path", "backend" },
@@ -226,17 +226,12 @@ int cmd_devices(char **argv)
 		{ "/%-11s", "rx", "rx_ring_ref" },
 		{ " %-30s", "BE-path", "backend" },
 	};
-	struct value *all = value_array(&arena), *r, *list, *v, *row;
+	struct value *all = value_array(&arena), *list, *v;
 
 	for (; *argv; argv++) {
-		r = find_record(*argv);
 		list = CALL(command->method, find_ref(*argv));
-		for (v = list->first; v; v = v->next) {
-			row = value_copy(&arena, v);
-			if (!opt['j'])
-				copy_member(row, "domid", r, "domid");
-			value_append(all, row);
-		}
+		for value_each(v, list)
+			value_append(all, value_copy(&arena, v));
 	}
 	if (opt['j'])
 		return print_json(all);

@@ -14,6 +14,8 @@
 #define STRING(s)	value_string(&arena, s)
 #define INT(i)		value_int(&arena, i)
 #define HOST		STRING("OpaqueRef:host")
+#define FULL		"VM.get_all_records"
+#define BRIEF		"VM_metrics.get_all_records"
 
 /* main.c */
 typedef int command_fn(char **argv);
@@ -36,7 +38,7 @@ struct value *call(const char **why, const char *method, ...)
 	__attribute__((sentinel));
 struct value *find_ref(const char *domain);
 struct value *find_record(const char *domain);
-struct value *records_of(char **domains);
+struct value *records_of(char **domains, const char *method);
 int domid_of(const struct value *record);
 
 /* print.c */

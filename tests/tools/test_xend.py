@@ -248,7 +248,10 @@ def a_life():
     assert call("VM.get_by_domid", domid) == ref
     assert call("VM.get_by_uuid", r["uuid"]) == ref
     call("VM.pause", ref)
-    assert call("VM_metrics.get_record", ref)["power_state"] == "Paused"
+    brief = call("VM_metrics.get_record", ref)
+    assert brief["power_state"] == "Paused" and "vcpus" not in brief
+    assert call("VM_metrics.get_all_records")[ref] == brief
+    assert call("VBD.list", ref)[0]["frontend_id"] == domid
     call("VM.unpause", ref)
     call("VM.clean_shutdown", ref)
     assert read(f"/local/domain/{domid}/control/shutdown") == "poweroff"
