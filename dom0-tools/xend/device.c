@@ -57,15 +57,13 @@ static bool wait_state(const struct device *d, const char *state,
 		       unsigned int ms)
 {
 	uint64_t end = loop_now() + ms;
-	unsigned int pause = 1000;
 	const char *s;
 
 	while (!(s = node_read(&worker.a, "%s/state", d->back)) ||
 	       strcmp(s, state)) {
 		if (loop_now() >= end)
 			return false;
-		usleep(pause);
-		pause = pause < 50000 ? pause * 2 : pause;
+		usleep(2000);
 	}
 	return true;
 }
