@@ -17,8 +17,8 @@
  * A hostile guest may hold memory it gave back by mapping it, let others map
  * it, or die with half-built tables: frames leave a dead domain one by one,
  * resumably, and late ones when their last reference goes.  There is no list of
- * a domain's frames: the one time it is needed, all of the machine are looked
- * at.
+ * a domain's frames: the one time it is needed, all of the machine that are
+ * not free are looked at.
  */
 #include <mm/internal.h>
 #include <entry/entry.h>
@@ -352,6 +352,12 @@ int domain_relinquish_pages(struct domain *d)
 			if (preempt_check())
 				return -XEN_ERESTART;
 			budget = TABLE_BUDGET;
+		}
+		if (READ_ONCE(f->ref) & FRAME_FREE) {	/* a block: over it */
+			spin_lock(&pages_lock);
+			if (f->ref & FRAME_FREE)
+				*mfn += (1UL << (f->type & 0xff)) - 1;
+			spin_unlock(&pages_lock);
 		}
 		if (!frame_hold(f, d))
 			continue;
