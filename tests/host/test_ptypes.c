@@ -26,6 +26,8 @@ static __thread unsigned int me;
 static u64 m2p[NR_FRAMES], perdomain[WORLD_DOMAINS][4096];
 static u64 start_free;
 cpumask_t cpus_online = 7;
+void (*meanwhile)(void);
+const void *meanwhile_at;
 struct domain dom_io = { .id = DOMID_IO }, dom_xen = { .id = DOMID_XEN };
 
 /* --- what lies beside mm/ ------------------------------------------------ */
@@ -1069,6 +1071,83 @@ static void map_holes(void)
 	}
 }
 
+/* --- a CPU that stands still before its cmpxchg -------------------------- */
+
+static u64 slow_map, slow_frame;
+
+/* CPU 1 flushes, maps the frame writable, and takes it away without one. */
+static void map_and_unmap(void)
+{
+	u64 *entry = &words(slow_map)[1];
+
+	me = 1;
+	tlb_flush_mask(1 << 1, FLUSH_ALL_VA);
+	CHECK_EQ(l1_update(entry, slow_frame << 12 | DATA, false, dom(1),
+			   dom(1)), 0);
+	can_write[1] = true;
+	CHECK_EQ(l1_update(entry, 0, false, dom(1), dom(1)), 0);
+	me = 0;
+}
+
+/* A put that comes late does not make the frame's stamp older than it is. */
+static void slow_put(void)
+{
+	setup();
+	me = 0;
+	slow_map = page(dom(1));
+	slow_frame = page(dom(1));
+	CHECK_EQ(pin(slow_map, TYPE_L1), 0);
+	CHECK_EQ(l1_update(words(slow_map), slow_frame << 12 | DATA, false,
+			   dom(1), dom(1)), 0);
+	meanwhile = map_and_unmap;
+	meanwhile_at = &frame(slow_frame)->type;
+	CHECK_EQ(l1_update(words(slow_map), 0, false, dom(1), dom(1)), 0);
+	CHECK(!meanwhile_at);
+	CHECK_EQ(uses(slow_frame), 0);
+	CHECK_EQ(ptype_pin(dom(1), MFN(slow_frame), TYPE_L1), 0);
+	CHECK(!can_write[1]);
+	unpin(slow_frame);
+	unpin(slow_map);
+	teardown();
+}
+
+/* The frame goes to domain 2, which comes just as far with a table of its. */
+static void change_hands(void)
+{
+	u64 m;
+
+	CHECK_EQ(frame_get_type(frame(slow_frame), dom(1), TYPE_WRITABLE), 0);
+	frame_put_type(frame(slow_frame));
+	CHECK(frame_release_allocated(frame(slow_frame)));
+	act_as(2);
+	m = page(dom(2));
+	CHECK_EQ(m, slow_frame);
+	for (int i = 0; i < 31; i++)	/* as many as one go can do */
+		put(m, i, page(dom(2)), TABLE);
+	CHECK_EQ(ptype_pin(dom(2), MFN(m), TYPE_L2), -XEN_ERESTART);
+	act_as(1);
+}
+
+/* Nobody goes on with a half-built table that is no longer his. */
+static void slow_pin(void)
+{
+	setup();
+	me = 0;
+	slow_frame = page(dom(1));
+	for (int i = 0; i < 40; i++)
+		put(slow_frame, i, page(dom(1)), TABLE);
+	CHECK_EQ(ptype_pin(dom(1), MFN(slow_frame), TYPE_L2), -XEN_ERESTART);
+	meanwhile = change_hands;
+	meanwhile_at = &frame(slow_frame)->type;
+	while (ptype_pin(dom(1), MFN(slow_frame), TYPE_L2) == -XEN_ERESTART)
+		;
+	CHECK(!meanwhile_at);
+	CHECK(!(frame(slow_frame)->type & (TYPE_VALIDATED | TYPE_PINNED)));
+	CHECK_EQ(frame_owner(frame(slow_frame)), 2);
+	COUNTED();
+	teardown();
+}
+
 int main(void)
 {
 	host_map_frames(NR_FRAMES);
@@ -1086,6 +1165,8 @@ int main(void)
 	RUN(dies);
 	RUN(random_walk);
 	RUN(races);
+	RUN(slow_put);
+	RUN(slow_pin);
 	RUN(notices);
 	RUN(in_windows);
 	return test_done();

@@ -122,6 +122,10 @@ DEFINE_IO(b, u8) DEFINE_IO(w, u16) DEFINE_IO(l, u32)
 
 /* Atomic operations: full barriers unless said otherwise. */
 #define cmpxchg(p, old, new)	__sync_val_compare_and_swap((p), (old), (new))
+/* *p becomes new if it still is *old; otherwise *old is what it is now. */
+#define try_cmpxchg(p, old, new) \
+	__atomic_compare_exchange_n((p), (old), (new), false, \
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 #define xchg(p, v)		__atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_add(p, v)	__sync_add_and_fetch((p), (v))
 #define atomic_sub(p, v)	__sync_sub_and_fetch((p), (v))

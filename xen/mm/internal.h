@@ -8,11 +8,6 @@
 #define COUNT_MAX_TYPE	TYPE_COUNT_MASK
 #define NO_FRAME	(~0U)
 
-/* *p becomes new if it still is *old; otherwise *old is what it is now. */
-#define try_cmpxchg(p, old, new) \
-	__atomic_compare_exchange_n((p), (old), (new), false, \
-				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-
 static always_inline mfn_t pte_mfn(u64 pte)
 {
 	return MFN((pte & PTE_ADDR_MASK) >> PAGE_SHIFT);
@@ -35,7 +30,12 @@ static always_inline bool hyp_slot(unsigned int level, unsigned int i)
 	return level == 4 && i - HYP_FIRST_SLOT < HYP_END_SLOT - HYP_FIRST_SLOT;
 }
 
-/* Type word of a frame whose last use as `type` ends now. */
+/*
+ * Type word, but for the count, of a frame of which a use as `type` ends now.
+ * Every end of a writable use leaves its stamp: if only the last one did, an
+ * exchange that comes late could not tell that there were others meanwhile, and
+ * would leave an older one.
+ */
 static always_inline u64 type_idle(u64 type)
 {
 	return (type & TYPE_MASK) | (u64)tlb_clock() << TYPE_STAMP_SHIFT;
@@ -120,7 +120,8 @@ fault:
 /* At least one writable use, room for another, and nothing else going on? */
 static always_inline bool in_use(u64 type)
 {
-	return likely(type - (TYPE_WRITABLE + 1) < COUNT_MAX_TYPE - 1);
+	return likely((type & ~TYPE_STAMP_MASK) - (TYPE_WRITABLE + 1) <
+		      COUNT_MAX_TYPE - 1);
 }
 
 /*
@@ -159,8 +160,8 @@ static always_inline void l1e_put_quick(u64 e)
 	if (unlikely((e & (PTE_P | PTE_RW | PTE_GRANT | PTE_HIGH_ADDR)) !=
 		     (PTE_P | PTE_RW)) ||
 	    unlikely(!(f = frame_of(e, &x))) || !in_use(x) ||
-	    unlikely(cmpxchg(&f->type, x, (x & TYPE_COUNT_MASK) == 1 ?
-			     type_idle(x) : x - 1) != x))
+	    unlikely(cmpxchg(&f->type, x, type_idle(x) |
+			     ((x - 1) & TYPE_COUNT_MASK)) != x))
 		l1e_put(e);
 	else if ((x & TYPE_COUNT_MASK) == 1)
 		frame_put(f);

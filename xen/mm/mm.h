@@ -12,8 +12,8 @@
  *      DOMID_XEN if ours); 63:48 FRAME_* flags.
  *   A frame with count 0 is free, about to be, or ours and not shared: no
  *   guest can get a reference.  The owner changes only while the count is 0.
- * type: 27:0 count of uses as this type; 47:28 while the count is 0 the TLB
- *   clock at which it fell to 0, during validation how far it has come;
+ * type: 27:0 count of uses as this type; 47:28 the TLB clock when the last use
+ *   (of writable ones: any) ended, during validation how far it has come;
  *   63:48 TYPE_* and state bits.
  *   The first use of a type holds one reference in `ref`.
  *   In a free frame: 7:0 the block's order; 47:28 and TYPE_FREED as below.

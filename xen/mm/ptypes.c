@@ -141,12 +141,11 @@ int type_put(struct frame *f, int *budget)
 
 	do {
 		ASSERT(x & TYPE_COUNT_MASK);
-		if ((x & TYPE_COUNT_MASK) > 1)
-			y = x - 1;
-		else if (x & TYPE_VALIDATED)
-			y = x & ~TYPE_VALIDATED;
+		if (x & TYPE_VALIDATED)
+			y = (x & TYPE_COUNT_MASK) > 1 ? x - 1
+						      : x & ~TYPE_VALIDATED;
 		else
-			y = type_idle(x);
+			y = type_idle(x) | ((x - 1) & TYPE_COUNT_MASK);
 	} while (!try_cmpxchg(&f->type, &x, y));
 	if (likely((x & TYPE_COUNT_MASK) > 1))
 		return 0;
@@ -266,9 +265,12 @@ int type_get(struct frame *f, struct domain *d, u64 type, int *budget)
 			frame_put_type(f);
 			return -XEN_EINVAL;
 		} else if (x & TYPE_PARTIAL) {
-			if (cmpxchg(&f->type, x, type | 1) == x)
-				return table_fill(f, d, type, type_progress(x),
-						  budget);
+			if (cmpxchg(&f->type, x, type | 1) != x)
+				continue;
+			/* It may have become another's, and come as far. */
+			return frame_owner(f) == d->id ?
+			       table_fill(f, d, type, type_progress(x), budget) :
+			       leave_partial(f, x, type_progress(x));
 		} else {
 			cpu_poll();
 			cpu_relax();
