@@ -95,6 +95,7 @@ void __init smp_boot_all(void)
 		apic_send_ipi(cpu, IPI_INIT);
 		printk("CPU %u (APIC id 0x%x) does not start: left out\n", cpu,
 		       cpu_ptr(cpu)->apic_id);
+		atomic_and(&cpus_online, ~bit);	/* even if it just did */
 	}
 }
 

@@ -392,6 +392,8 @@ void pirq_restore_msi(u16 seg, u8 bus, u8 devfn)
 		if (!is_msi_of(p, seg, bus, devfn))
 			continue;
 		msi_write(&p->msi, p->vector, 0);
+		spin_lock(&irq_lock);
 		msi_mask(&p->msi, !p->bound);
+		spin_unlock(&irq_lock);
 	}
 }

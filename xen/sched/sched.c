@@ -592,6 +592,8 @@ void schedule(void)
 	}
 	stays = !prev->is_idle && runnable && may_run_on(prev, c->id) &&
 		within_cap(prev->domain, now);
+	if (!stays)	/* before pick() looks who is `running`: see spread() */
+		atomic_or(&idle_cpus, 1UL << c->id);
 	next = pick(p, stays ? prev : NULL, now);
 	if (!next)
 		next = p->idle;
@@ -605,10 +607,8 @@ void schedule(void)
 		next->sched.running = true;
 		p->curr = next;
 	}
-	idle_cpus &= ~(1UL << c->id);
-	if (next->is_idle) {
-		idle_cpus |= 1UL << c->id;
-	} else {
+	if (!next->is_idle) {
+		idle_cpus &= ~(1UL << c->id);
 		if (now >= next->sched.slice_end) {
 			next->sched.slice_start = now;
 			next->sched.slice_end = now + slice_of(next);
@@ -686,9 +686,7 @@ void sched_init_cpu(unsigned int cpu)
 	idle->sched.rs.state_entry_time = clock_ns();
 	timer_init(&pcpus[cpu].slice_timer, slice_over, NULL);
 	pcpus[cpu].idle = pcpus[cpu].curr = idle;
-	spin_lock(&sched_lock);
-	idle_cpus |= (1UL << cpu);
-	spin_unlock(&sched_lock);
+	cpu_ptr(cpu)->work = WORK_SCHED;	/* then it is idle */
 }
 
 /* v, a guest's, is new and not runnable yet; it may run anywhere. */
