@@ -279,6 +279,9 @@ static void up_and_down(void)
 	setup();
 	build(dom(1));
 	COUNTED();
+	/* One table more than one go does. */
+	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), -XEN_ERESTART);
+	COUNTED();
 	CHECK_EQ(ptype_pin(dom(1), MFN(sp.l4), TYPE_L4), 0);
 	COUNTED();
 	CHECK_EQ(frame(sp.l4)->type & ~TYPE_STAMP_MASK,
@@ -568,17 +571,19 @@ static void then_zigzag(unsigned int n)
 /* Somebody wants the frame for something else. */
 static void then_write(unsigned int n)
 {
-	int rc;
+	int rc = climb(n);
 
-	if (climb(n) == 0) {
-		CHECK_EQ(frame_get_type(frame(sp.l4), dom(1),
-					TYPE_WRITABLE), -XEN_EBUSY);
-		return finish_down();
-	}
-	while ((rc = frame_get_type(frame(sp.l4), dom(1),
-					TYPE_WRITABLE)) == -XEN_EBUSY)
-		COUNTED();
-	CHECK_EQ(rc, 0);
+	/* A table stays one, also half made, until somebody takes it down. */
+	CHECK_EQ(frame_get_type(frame(sp.l4), dom(1), TYPE_WRITABLE),
+		 -XEN_EBUSY);
+	CHECK_EQ(frame_get_type(frame(sp.l4), dom(1), TYPE_SEG_DESC),
+		 -XEN_EBUSY);
+	COUNTED();
+	if (rc)
+		CHECK_EQ(descend(1000), 0);
+	else
+		finish_down();
+	CHECK_EQ(frame_get_type(frame(sp.l4), dom(1), TYPE_WRITABLE), 0);
 	frame_put_type(frame(sp.l4));
 	check_idle(dom(1));
 }
@@ -1116,13 +1121,14 @@ static void change_hands(void)
 {
 	u64 m;
 
-	CHECK_EQ(frame_get_type(frame(slow_frame), dom(1), TYPE_WRITABLE), 0);
-	frame_put_type(frame(slow_frame));
+	while (ptype_pin(dom(1), MFN(slow_frame), TYPE_L1) == -XEN_ERESTART)
+		;
+	CHECK_EQ(ptype_unpin(dom(1), MFN(slow_frame)), 0);
 	CHECK(frame_release_allocated(frame(slow_frame)));
 	act_as(2);
 	m = page(dom(2));
 	CHECK_EQ(m, slow_frame);
-	for (int i = 0; i < 31; i++)	/* as many as one go can do */
+	for (int i = 0; i < TABLE_BUDGET - 1; i++)	/* one go's */
 		put(m, i, page(dom(2)), TABLE);
 	CHECK_EQ(ptype_pin(dom(2), MFN(m), TYPE_L2), -XEN_ERESTART);
 	act_as(1);

@@ -337,8 +337,12 @@ void domain_crash(struct domain *d, const char *why, ...)
 	char text[128];
 	va_list ap;
 
-	if (xchg(&d->crashed, true))
-		return;
+	if (xchg(&d->crashed, true)) {
+		/* Who was first may still be writing: no way back for us. */
+		if (current->domain == d)
+			atomic_or(&current->pause_flags, VPF_SUSPENDED);
+		return vcpu_sleep(current);
+	}
 	va_start(ap, why);
 	vsnprintf(text, sizeof(text), why, ap);
 	va_end(ap);

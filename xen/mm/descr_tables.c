@@ -48,8 +48,7 @@ static void window_set(struct domain *d, u64 va, unsigned int n,
 
 /*
  * v's GDT becomes `entries` descriptors in these frames of its domain; v is
- * current or does not run.  0; -XEN_EINVAL, or -XEN_ERESTART: call again;
- * then nothing has changed.
+ * current or does not run.  0, or -XEN_EINVAL; then nothing has changed.
  */
 int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 {
@@ -58,14 +57,13 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 
 	if (entries > FIRST_RESERVED_GDT_ENTRY)
 		return deny(-XEN_EINVAL);
-	/* What was a half-built page table before is taken down in pieces. */
 	for (i = 0; i < nr && !rc; i++)
 		rc = mfn_type_get(MFN(mfns[i]), v->domain, TYPE_SEG_DESC,
 				  &budget);
 	if (rc) {
 		for (i--; i-- > 0;)
 			frame_put_type(mfn_to_frame(MFN(mfns[i])));
-		return rc == -XEN_ERESTART ? rc : (int)deny(-XEN_EINVAL);
+		return deny(-XEN_EINVAL);
 	}
 	window_set(v->domain, GDT_VA(v->id), GDT_PAGES, mfns, nr,
 		   virt_to_paddr(zero_page) | MAP_RO);
@@ -78,18 +76,13 @@ int vcpu_set_gdt(struct vcpu *v, const u64 *mfns, unsigned int entries)
 long do_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
 {
 	u64 mfns[GDT_PAGES];
-	int rc;
 
 	if ((u32)entries > FIRST_RESERVED_GDT_ENTRY)
 		return deny(-XEN_EINVAL);
 	if (copy_from_guest(mfns, frames, DIV_ROUND_UP((u32)entries,
 				DESCR_PER_PAGE) * sizeof(u64)))
 		return deny(-XEN_EFAULT);
-	rc = vcpu_set_gdt(current, mfns, (u32)entries);
-	if (unlikely(rc == -XEN_ERESTART))
-		return hypercall_continue(__HYPERVISOR_set_gdt, 2, frames,
-					  entries);
-	return rc;
+	return vcpu_set_gdt(current, mfns, (u32)entries);
 }
 
 /* --- LDT ------------------------------------------------------------- */
@@ -116,17 +109,15 @@ int vcpu_set_ldt(struct vcpu *v, u64 va, unsigned int entries)
 bool ldt_fault(struct vcpu *v, u64 cr2)
 {
 	u64 offset = cr2 - LDT_VA(v->id), *slot, e;
-	int budget = TABLE_BUDGET, rc;
+	int budget = TABLE_BUDGET;
 
 	if (offset >> 3 >= v->ldt_ents)
 		return false;
 	slot = l1_slot(v, v->ldt_base + (offset & PAGE_MASK));
 	e = slot ? READ_ONCE(*slot) : 0;
-	if (!(e & PTE_P))
+	if (!(e & PTE_P) || mfn_type_get(pte_mfn(e), v->domain, TYPE_SEG_DESC,
+					 &budget))
 		return false;
-	rc = mfn_type_get(pte_mfn(e), v->domain, TYPE_SEG_DESC, &budget);
-	if (rc)
-		return rc == -XEN_ERESTART;	/* goes on at the next fault */
 	if (cmpxchg(perdomain_slot(v->domain, cr2), 0,
 		    (e & PTE_ADDR_MASK) | MAP_RW))
 		frame_put_type(pte_frame(e));

@@ -123,12 +123,11 @@ bool writable_first(struct frame *f, const struct domain *d, u64 x)
 	return false;
 }
 
-/* See mm.h.  Not -XEN_ERESTART for a mapping: the frame is busy for now. */
 int frame_get_type(struct frame *f, struct domain *d, u64 type)
 {
-	int budget = TABLE_BUDGET, rc = type_get(f, d, type, &budget);
+	int budget = TABLE_BUDGET;	/* no tables: never spent */
 
-	return rc == -XEN_ERESTART && type == TYPE_WRITABLE ? -XEN_EBUSY : rc;
+	return type_get(f, d, type, &budget);
 }
 
 /* Ends a use; a table is taken down to the end, however long that takes. */

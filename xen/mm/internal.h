@@ -210,7 +210,7 @@ static always_inline u64 *l1_slot(const struct vcpu *v, u64 va)
 
 /* --- ptypes.c -------------------------------------------------------- */
 /* Work a hypercall may still do on tables: about one per table touched. */
-#define TABLE_BUDGET	32
+#define TABLE_BUDGET	8
 /* Where nobody can continue: then as long as it takes. */
 #define UNLIMITED	0x7fffffff
 int type_get(struct frame *f, struct domain *d, u64 type, int *budget);

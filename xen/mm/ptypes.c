@@ -252,7 +252,9 @@ int type_get(struct frame *f, struct domain *d, u64 type, int *budget)
 			return table_fill(f, d, type, 0, budget);
 		}
 		if ((x & TYPE_MASK) != type || count == COUNT_MAX_TYPE) {
-			if (!(x & TYPE_PARTIAL))
+			/* Only who uses tables as such takes them down, in
+			 * pieces; nobody else's, and not from anywhere. */
+			if (!(x & TYPE_PARTIAL) || type > TYPE_L4)
 				return -XEN_EBUSY;
 			if (type_reap(f, budget))
 				return -XEN_ERESTART;
@@ -346,13 +348,16 @@ int ptype_pin(struct domain *owner, mfn_t mfn, u64 type)
 	struct frame *f = mfn_to_frame(mfn);
 	int budget = new_budget(), rc = mfn_type_get(mfn, owner, type, &budget);
 
+	/* Who dies looks for pins after he says so, we the other way round. */
+	smp_mb();
+	if (rc == -XEN_ERESTART && READ_ONCE(owner->is_dying))
+		reap_note(current, f);
 	if (rc)
 		return rc;
 	if (atomic_or(&f->type, TYPE_PINNED) & TYPE_PINNED) {
 		put_later(current, f, &budget);
 		return -XEN_EINVAL;
 	}
-	/* Who dies looks for pins after he says so, we the other way round. */
 	if (READ_ONCE(owner->is_dying)) {
 		if (atomic_and(&f->type, ~TYPE_PINNED) & TYPE_PINNED)
 			put_later(current, f, &budget);
