@@ -34,6 +34,7 @@ static struct guest guests[VCPUS];
 static struct vcpu idle_vcpu[CPUS];
 static u64 deadline[CPUS], rounds[CPUS];
 static bool stop;
+static u32 stopped;		/* CPUs whose guests do nothing any more */
 static __thread unsigned int me;
 static __thread u64 seed;
 
@@ -182,16 +183,20 @@ static void act(struct guest *g)
 		virq_raise_vcpu(&guests[rnd() % VCPUS].v, VIRQ_TIMER);
 }
 
-/* exit_work(), then the guest; or hlt. */
+/*
+ * exit_work(), then the guest; or hlt.  It goes on until no guest does
+ * anything: one may wait for a vCPU of this CPU to be descheduled.
+ */
 static void *cpu_main(void *arg)
 {
 	struct cpu *c;
+	bool last = false;
 	u32 work;
 
 	me = (unsigned int)(unsigned long)arg;
 	seed = 88172645463325252UL + 7919 * me;
 	c = this_cpu();
-	while (!READ_ONCE(stop)) {
+	while (READ_ONCE(stopped) < CPUS) {
 		WRITE_ONCE(rounds[me], rounds[me] + 1);
 		if (deadline[me] <= clock_ns()) {
 			deadline[me] = NEVER;
@@ -205,7 +210,11 @@ static void *cpu_main(void *arg)
 		if (c->work)
 			continue;
 		CHECK_EQ(c->locks_held, 0);
-		if (c->curr->is_idle)
+		if (READ_ONCE(stop) && !last) {
+			atomic_add(&stopped, 1U);
+			last = true;
+		}
+		if (last || c->curr->is_idle)
 			sched_yield();
 		else
 			act(container_of(c->curr, struct guest, v));
