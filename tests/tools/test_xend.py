@@ -755,12 +755,12 @@ def tiny_kernel():
             segment(4, 256, len(notes), 0)).ljust(256, b"\0") + notes
 
 
-CASES = [a_life, memory_of_a_guest, policies, no_hurry, bad_records, bad_starts, names,
-         changes, events_and_tasks, host, destroyed_while_starting,
-         foreign_guest, garbage_on_the_socket, memory_of_xend,
-         killed_at_any_time, killed_while_restarting,
-         killed_when_restarted,
-         ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
+CASES = [a_life, memory_of_a_guest, policies, no_hurry, bad_records,
+         bad_starts, names, changes, events_and_tasks, host,
+         destroyed_while_starting, foreign_guest, garbage_on_the_socket,
+         memory_of_xend, killed_at_any_time, killed_while_restarting,
+         killed_when_restarted, ended_while_xend_was_dead,
+         ended_by_others_while_xend_was_dead]
 
 own_world()
 XENSTORED, XEND, KERNEL = (os.path.abspath(p) for p in sys.argv[1:4])
