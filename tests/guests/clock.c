@@ -54,16 +54,33 @@ static void second(void)
 		HC(vcpu_op, VCPUOP_down, 1, 0, 0);
 }
 
-static void rate(void)
+static u64 tsc_to_ns(u64 tsc)
 {
 	volatile struct vcpu_time_info *t = &VCPU0->time;
-	u64 tsc = rdtsc(), start = now_ns(), ns;
 
-	spin_ns(300000000);
-	tsc = rdtsc() - tsc;
-	ns = now_ns() - start;
 	tsc = t->tsc_shift < 0 ? tsc >> -t->tsc_shift : tsc << t->tsc_shift;
-	tsc = (u64)((unsigned __int128)tsc * t->tsc_to_system_mul >> 32);
+	return (u64)((unsigned __int128)tsc * t->tsc_to_system_mul >> 32);
+}
+
+/* Both clocks at one moment: again if something came between. */
+static u64 read_both(u64 *ns)
+{
+	u64 tsc;
+
+	do {
+		tsc = rdtsc();
+		*ns = now_ns();
+	} while (tsc_to_ns(rdtsc() - tsc) > MS / 2);
+	return tsc;
+}
+
+static void rate(void)
+{
+	u64 start, ns, tsc = read_both(&start);
+
+	spin_ns(300 * MS);
+	tsc = tsc_to_ns(read_both(&ns) - tsc);
+	ns -= start;
 	CHECK(tsc > ns * 99 / 100 && tsc < ns * 101 / 100);
 }
 

@@ -26,7 +26,7 @@ void guest_main(void)
 	for (int round = 0; round < 4; round++) {
 		CHECK_EQ(domu_create(&d, second_domain), 0);
 		CHECK_EQ(domu_unpause(&d), 0);
-		CHECK_EQ(domu_wait(&d, 2000000000), SHUTDOWN_crash);
+		CHECK_EQ(domu_wait(&d, PATIENCE), SHUTDOWN_crash);
 		CHECK_EQ(domu_destroy(&d), 0);
 		recount();
 	}

@@ -97,7 +97,7 @@ static void one_life(void)
 	CHECK(domu_flags(&d) & XEN_DOMINF_paused);
 	number_taken(&d);
 	CHECK_EQ(domu_unpause(&d), 0);
-	CHECK_EQ(domu_wait(&d, 5000000000), SHUTDOWN_reboot);
+	CHECK_EQ(domu_wait(&d, PATIENCE), SHUTDOWN_reboot);
 	CHECK(port_pending(u.port));
 	check_report(&d);
 	c.port = u.port;
@@ -112,11 +112,9 @@ void guest_main(void)
 
 	timer_stop_periodic();
 	one_life();
-	spin_ns(50000000);		/* what is freed later */
 	before = free_pages();
 	for (int i = 0; i < 20; i++)
 		one_life();
-	spin_ns(50000000);
 	after = free_pages();
 	print("NOTE %lu free pages before, %lu after\n", before, after);
 	CHECK_EQ(after, before);

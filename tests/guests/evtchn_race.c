@@ -94,8 +94,9 @@ void guest_main(void)
 	timer_stop_periodic();
 	CHECK_EQ(vcpu_start(1, second), 0);
 	CHECK(wait_for(&up, 1));
-	end = now_ns() + 4000000000;
-	while (now_ns() < end)
+	end = now_ns() + 4000 * MS;
+	while (now_ns() < end ||
+	       (done[0] <= 1000 && now_ns() < end + PATIENCE))
 		run(0, next(&state));
 	stop = 1;
 	CHECK(wait_for(&stopped, 1));

@@ -101,13 +101,14 @@ void guest_main(void)
 	load(77);
 	CHECK_EQ(vcpu_start(1, second), 0);
 	CHECK(same(77));
-	end = now_ns() + 20000000000;
+	end = now_ns() + PATIENCE;
 	while (!up && now_ns() < end)
 		HC(sched_op, SCHEDOP_yield, 0, 0, 0);
 	CHECK_EQ(up, 1);
 	for (int i = 0; i < 8; i++)
 		CHECK_EQ(first_words[1][i], 0);
 	rounds(2);
+	end = now_ns() + PATIENCE;
 	while (!done && now_ns() < end)
 		HC(sched_op, SCHEDOP_yield, 0, 0, 0);
 	CHECK_EQ(done, 1);

@@ -29,7 +29,7 @@ static u64 pte(const void *va, u64 flags)
 	return va_to_mfn(va) << 12 | flags;
 }
 
-static int pin(void)
+static int pin_once(u64 *took)
 {
 	u64 since = now_ns();
 	int rc;
@@ -39,10 +39,24 @@ static int pin(void)
 	VCPU0->evtchn_upcall_mask = 0;
 	rc = mmuext(MMUEXT_PIN_L4_TABLE, va_to_mfn(l4), 0);
 	VCPU0->evtchn_upcall_mask = 1;
-	print("NOTE pin: %d, %lu us, %u upcalls\n", rc,
-	      (now_ns() - since) / 1000, upcalls);
-	if (now_ns() - since > 20000000)
-		CHECK(upcalls > 1);
+	*took = now_ns() - since;
+	print("NOTE pin: %d, %lu us, %u upcalls\n", rc, *took / 1000, upcalls);
+	return rc;
+}
+
+/* A pin that took long was interrupted, unless the machine stood still. */
+static int pin(void)
+{
+	u64 took;
+	int rc = pin_once(&took);
+
+	for (int i = 1; i < TRIES && took > 20 * MS && upcalls <= 1; i++) {
+		if (!rc)
+			CHECK_EQ(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l4), 0),
+				 0);
+		rc = pin_once(&took);
+	}
+	CHECK(took <= 20 * MS || upcalls > 1);
 	return rc;
 }
 

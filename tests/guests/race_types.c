@@ -12,7 +12,7 @@ static volatile u64 frame[512] __page;
 static u64 window[512] __page;
 static volatile u32 up, stop, stopped;
 static u64 rw, ma;
-static u32 writes, pins;
+static volatile u32 writes, pins;
 
 /* Second vCPU: a window that comes and goes, without any flush of its own. */
 static void second(void)
@@ -59,8 +59,9 @@ void guest_main(void)
 	CHECK_EQ(make_readonly((void *)frame), 0);
 	CHECK_EQ(vcpu_start(1, second), 0);
 	CHECK(wait_for(&up, 1));
-	end = now_ns() + 4000000000;
-	while (now_ns() < end) {
+	end = now_ns() + 4000 * MS;
+	while (now_ns() < end ||
+	       ((pins <= 10 || writes <= 10) && now_ns() < end + PATIENCE)) {
 		u64 before;
 
 		if (mmuext(MMUEXT_PIN_L1_TABLE, mfn, 0))

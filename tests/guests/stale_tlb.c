@@ -73,8 +73,10 @@ void guest_main(void)
 	CHECK_EQ(*(volatile u8 *)VA, 0);
 	CHECK_EQ(vcpu_start(1, second), 0);
 	CHECK(wait_for(&up, 1));
-	end = now_ns() + 3000000000;
-	for (int level = 1; now_ns() < end; level = level % 3 + 1) {
+	end = now_ns() + 3000 * MS;
+	for (int level = 1; now_ns() < end ||
+	     (reads <= 1000 && now_ns() < end + PATIENCE);
+	     level = level % 3 + 1) {
 		change(level, 1);
 		change(level, 0);
 	}

@@ -8,7 +8,7 @@
 #include "lib/guest.h"
 
 static volatile u32 alive, got, quit;
-static u32 to_second, to_first;
+static u32 to_second, to_first, timer_port;
 static struct vcpu_guest_context ctx;
 static u8 info_page[4096] __page;
 static struct vcpu_runstate_info area;
@@ -79,13 +79,27 @@ static void register_info(void)
 	((struct vcpu_info *)(info_page + 128))->evtchn_upcall_mask = 1;
 }
 
+/* By the area: less if it came late to the block, never more than passed. */
+static u64 block_20_ms(void)
+{
+	u64 start = now_ns(), before = area.time[RUNSTATE_blocked], blocked;
+
+	port_clear(timer_port);
+	CHECK_EQ(timer_set(now_ns() + 20 * MS), 0);
+	HC(sched_op, SCHEDOP_block, 0, 0, 0);
+	VCPU0->evtchn_upcall_mask = 1;
+	blocked = area.time[RUNSTATE_blocked] - before;
+	CHECK(blocked <= now_ns() - start + MS);
+	return blocked;
+}
+
 static void runstate(void)
 {
 	struct vcpu_register_runstate_memory_area r = {
 		.addr.v = (u64)&area,
 	};
 	struct vcpu_runstate_info i;
-	u64 sum = 0;
+	u64 sum = 0, blocked = 0;
 
 	CHECK_EQ(HC(vcpu_op, VCPUOP_register_runstate_memory_area, 0, &r, 0),
 		 0);
@@ -95,11 +109,9 @@ static void runstate(void)
 		sum += i.time[k];
 	CHECK(sum <= now_ns());
 	CHECK(i.state_entry_time <= now_ns());
-	CHECK_EQ(timer_set(now_ns() + 20000000), 0);
-	sum = area.time[RUNSTATE_blocked];
-	HC(sched_op, SCHEDOP_block, 0, 0, 0);
-	VCPU0->evtchn_upcall_mask = 1;
-	CHECK(area.time[RUNSTATE_blocked] >= sum + 15000000);
+	for (int k = 0; k < TRIES && blocked < 15 * MS; k++)
+		blocked = block_20_ms();
+	CHECK(blocked >= 15 * MS);
 	CHECK_EQ(HC(vcpu_op, VCPUOP_get_runstate_info, 1, &i, 0), 0);
 	CHECK_EQ(i.state, RUNSTATE_offline);
 }
@@ -118,7 +130,8 @@ void guest_main(void)
 	timer_stop_periodic();
 	event_handler = upcall;
 	memset(shared_info->evtchn_mask, 0xff, 512);
-	port_mask(bind_virq(VIRQ_TIMER, 0), false);
+	timer_port = bind_virq(VIRQ_TIMER, 0);
+	port_mask(timer_port, false);
 	errors();
 	register_info();
 	runstate();
@@ -130,7 +143,7 @@ void guest_main(void)
 	CHECK_EQ(HC(vcpu_op, VCPUOP_is_up, 1, 0, 0), 1);
 	for (n = 0; n < 2000; n++) {
 		struct sched_poll p = { .ports = (u64)&to_first, .nr_ports = 1,
-			.timeout = now_ns() + 5000000000 };
+			.timeout = now_ns() + PATIENCE };
 
 		port_clear(to_first);
 		port_send(to_second);
@@ -142,8 +155,8 @@ void guest_main(void)
 	CHECK_EQ(got, 2000);
 	quit = 1;
 	port_send(to_second);
-	for (n = 0; n < 1000 && HC(vcpu_op, VCPUOP_is_up, 1, 0, 0); n++)
-		spin_ns(1000000);
+	for (n = 0; n < 30000 && HC(vcpu_op, VCPUOP_is_up, 1, 0, 0); n++)
+		spin_ns(MS);
 	CHECK_EQ(HC(vcpu_op, VCPUOP_is_up, 1, 0, 0), 0);
 	CHECK_EQ(HC(vcpu_op, VCPUOP_up, 1, 0, 0), 0);
 	CHECK(wait_for(&alive, 2));

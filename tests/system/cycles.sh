@@ -10,27 +10,25 @@ one() {
 	xl create /tmp/g.cfg >/dev/null || return 1
 	sleep "$1"
 	xl destroy g
-	for _ in $(seq 40); do
+	for _ in $(seq 160); do
 		xl list | grep -q '(null)\|^g ' || break
 		sleep 0.25
 	done
 }
-ports() { xl debug-keys e; sleep 0.5; xl dmesg -c | grep -c 'port'; }
+ports() { xl debug-keys e; xl dmesg -c | grep -c 'port'; }
 nodes() { xenstore-ls -f | wc -l; }
+counts() { echo "$(free_kb) $(nodes) $(ports)"; }
 one 4
-sleep 2
 xl dmesg -c >/dev/null
-free0=$(free_kb) nodes0=$(nodes) ports0=$(ports)
+read -r free0 nodes0 ports0 <<< "$(steady counts)"
 ok=1
 for i in $(seq 20); do one $((i % 3)) || ok=0; done
-sleep 3
 check all-created test $ok = 1
-free1=$(free_kb) nodes1=$(nodes) ports1=$(ports)
+read -r free1 nodes1 ports1 <<< "$(steady counts)"
 check pages test "$free1" = "$free0"
 check nodes test "$nodes1" = "$nodes0"
 check ports test "$ports1" = "$ports0"
 check loops test "$(losetup -a | wc -l)" = 0
 xl dmesg -c >/dev/null
 xl debug-keys c
-sleep 2
-check recount sh -c 'xl dmesg | grep -i recount | grep -q " 0 differ"'
+soon recount sh -c 'xl dmesg | grep -i recount | grep -q " 0 differ"'

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Dom0 drives this machine's disk with interrupts and DMA.
-for d in /dev/sda /dev/nvme0n1 /dev/vda; do
-	for _ in $(seq 10); do [ -b $d ] && break 2; sleep 0.3; done
+for _ in $(seq 100); do
+	for d in /dev/sda /dev/nvme0n1 /dev/vda; do [ -b $d ] && break 2; done
+	sleep 0.3
 done
 check found test -b $d
 sum=$(dd if=$d bs=1M count=16 iflag=direct 2>/dev/null | md5sum)

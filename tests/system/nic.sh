@@ -3,6 +3,5 @@
 nic=$(ls /sys/class/net | grep -m1 -E '^(eth|en)')
 check found test -n "$nic"
 ip link set "$nic" up
-sleep 3
 ip addr add 10.0.2.15/24 dev "$nic"
-check ping ping -c 3 -W 5 10.0.2.2
+soon ping ping -c 3 -W 5 10.0.2.2

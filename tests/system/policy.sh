@@ -16,7 +16,7 @@ check poweroff-gone wait_gone off 90
 guest_cfg re "memory=96" "extra='console=hvc0 gtest=reboot'"
 check reboot-create xl create /tmp/re.cfg
 check reboot-again sh -c 'for i in $(seq 240); do [ $(grep -c GUEST-UP /var/log/xen/console/guest-re.log) -ge 2 ] && exit 0; sleep 0.5; done; exit 1'
-check reboot-name sh -c 'for i in $(seq 20); do xl list re && exit 0; sleep 0.5; done; exit 1'
+check reboot-name sh -c 'for i in $(seq 60); do xl list re && exit 0; sleep 0.5; done; exit 1'
 xl destroy re; sleep 2; xl destroy re 2>/dev/null
 guest_cfg cr "memory=96" "on_crash='preserve'" "extra='console=hvc0 gtest=crash'"
 check crash-create xl create /tmp/cr.cfg

@@ -56,7 +56,7 @@ def refused_boot(t, name, pattern, **options):
     hv_args = "noreboot " + options.pop("hv_args", "")
     with t.machine(hv_args=hv_args, mem=1024, **options) as m:
         hit = m.expect(r"\(XEN\) .*" + pattern, 60)
-        stopped = hit and m.expect(r"\(XEN\) Stopped", 20)
+        stopped = hit and m.expect(r"\(XEN\) Stopped", 60)
         t.verdict(name, stopped, f"no line matches '{pattern}'")
 
 

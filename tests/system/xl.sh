@@ -20,8 +20,7 @@ check vcpu-pin xl vcpu-pin g 0 0
 check vcpu-pin-seen sh -c 'xl vcpu-list g | awk "\$3 == 0 && \$7 == 0 { f = 1 } END { exit !f }"'
 check vcpu-unpin xl vcpu-pin g 0 all
 check vcpu-set xl vcpu-set g 1
-sleep 3
-check vcpu-set-seen sh -c 'xl vcpu-list g | grep -q -- "--p\|--o\|-  *---"'
+soon vcpu-set-seen sh -c 'xl vcpu-list g | grep -q -- "--p\|--o\|-  *---"'
 check vcpu-set-back xl vcpu-set g 2
 check pause xl pause g
 check pause-seen sh -c 'xl list g | grep -q -- "p--- "'
@@ -31,8 +30,7 @@ check unpause xl unpause g
 refused save xl save g /tmp/g.save
 check save-kept sh -c 'xl list g | awk "\$1 == \"g\" { f = \$5 !~ /[pscd]/ } END { exit !f }"'
 check mem-set xl mem-set g 160
-sleep 4
-check mem-set-seen sh -c 'test $(xl list g | awk "\$1 == \"g\" { print \$3 }") -le 162'
+soon mem-set-seen sh -c 'test $(xl list g | awk "\$1 == \"g\" { print \$3 }") -le 162'
 check sched-credit xl sched-credit -d g -w 512
 check sched-credit-seen sh -c 'xl sched-credit -d g | grep -q 512'
 check rename xl rename g g2
@@ -43,11 +41,9 @@ check debug-keys xl debug-keys q
 check debug-keys-seen sh -c 'xl dmesg | tail -40 | grep -q "d0: refs"'
 check xentop sh -c 'TERM=linux xentop -b -i1 | grep -q g'
 check block-attach xl block-attach g format=raw,vdev=xvdb,access=rw,target=/tmp/disk2.img
-sleep 3
-check block-attach-seen sh -c 'xl block-list g | grep -c /local/domain | grep -qx 2'
+soon block-attach-seen sh -c 'xl block-list g | grep -c /local/domain | grep -qx 2'
 check network-attach xl network-attach g bridge=xenbr0
-sleep 3
-check network-attach-seen sh -c 'test $(xl network-list g | grep -c 00:16) = 2'
+soon network-attach-seen sh -c 'test $(xl network-list g | grep -c 00:16) = 2'
 check destroy xl destroy g
 guest_cfg s "memory=128" "extra='console=hvc0'"
 check create-2 xl create /tmp/s.cfg

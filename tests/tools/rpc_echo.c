@@ -67,7 +67,7 @@ static void serve(int fd)
 int main(int argc, char **argv)
 {
 	int s = argc == 2 ? daemon_listen(argv[1], 0600) : -1, fd;
-	struct timeval t = { 5, 0 };
+	struct timeval t = { 30, 0 };
 
 	if (s < 0)
 		fatalx("socket");

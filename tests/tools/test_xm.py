@@ -46,7 +46,7 @@ class UnixTransport(xmlrpc.client.Transport):
 
 
 def wait_for(path):
-    for _ in range(100):
+    for _ in range(600):
         if os.path.exists(path):
             return
         time.sleep(0.05)
@@ -69,7 +69,7 @@ equal("failure", proxy.fail(), {"Status": "Failure", "ErrorDescription": [
 def raw(data, part=0):
     """What the server answers to these bytes."""
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
+    s.settimeout(60)
     s.connect(path)
     if part:
         for i in range(0, len(data), part):
@@ -512,7 +512,7 @@ p.stdin.flush()
 equal("console types", os.read(master, 100), b"root\r")
 p.stdin.write(b"\x1d")
 p.stdin.flush()
-equal("console leaves", p.wait(10), 0)
+equal("console leaves", p.wait(60), 0)
 
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

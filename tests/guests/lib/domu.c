@@ -178,15 +178,20 @@ u32 domu_flags(struct domu *d)
 	return op.u.getdomaininfo.flags;
 }
 
+static void let_others_run(void)
+{
+	struct sched_poll p = { .timeout = now_ns() + MS };
+
+	HC(sched_op, SCHEDOP_poll, &p, 0, 0);
+}
+
 int domu_wait(struct domu *d, u64 ns)
 {
 	u64 end = now_ns() + ns;
 	u32 flags = 0;
 
 	while (now_ns() < end && !(flags & XEN_DOMINF_shutdown)) {
-		struct sched_poll p = { .timeout = now_ns() + 1000000 };
-
-		HC(sched_op, SCHEDOP_poll, &p, 0, 0);
+		let_others_run();
 		flags = domu_flags(d);
 	}
 	return flags & XEN_DOMINF_shutdown ?
@@ -196,7 +201,7 @@ int domu_wait(struct domu *d, u64 ns)
 int domu_destroy(struct domu *d)
 {
 	struct xen_domctl op = { 0 };
-	u64 end = now_ns() + 10000000000;
+	u64 end = now_ns() + PATIENCE;
 	long rc;
 
 	do {
@@ -205,7 +210,16 @@ int domu_destroy(struct domu *d)
 	return (int)rc;
 }
 
-u64 free_pages(void)
+bool domu_gone(struct domu *d)
+{
+	u64 end = now_ns() + PATIENCE;
+
+	while (domu_flags(d) != ~0U && now_ns() < end)
+		let_others_run();
+	return domu_flags(d) == ~0U;
+}
+
+static u64 free_pages_now(void)
 {
 	struct xen_sysctl s = {
 		.cmd = XEN_SYSCTL_physinfo,
@@ -214,4 +228,21 @@ u64 free_pages(void)
 
 	CHECK_EQ(HC(sysctl, &s, 0, 0, 0), 0);
 	return s.u.physinfo.free_pages;
+}
+
+/* Some are freed later, when the processor is idle. */
+u64 free_pages(void)
+{
+	u64 last = free_pages_now();
+
+	for (int same = 0; same < 50; same++) {
+		u64 pages;
+
+		let_others_run();
+		pages = free_pages_now();
+		if (pages != last)
+			same = 0;
+		last = pages;
+	}
+	return last;
 }

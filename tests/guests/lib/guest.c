@@ -252,7 +252,7 @@ void spin_ns(u64 ns)
 
 bool wait_for(volatile u32 *flag, u32 value)
 {
-	u64 end = now_ns() + 10000000000UL;
+	u64 end = now_ns() + PATIENCE;
 
 	while (*flag != value) {
 		relax();

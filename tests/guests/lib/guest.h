@@ -179,7 +179,15 @@ static inline void relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");
 }
-/* Waits up to 10 s for *flag to become value; false = it did not. */
+/*
+ * A machine under a hypervisor of its own may stand still for seconds, at any
+ * instruction, one CPU alone as well.  What must come is waited for, PATIENCE
+ * long; what must be quick is tried up to TRIES times, and quick once.
+ */
+#define MS		1000000UL
+#define PATIENCE	(30000 * MS)
+#define TRIES		10
+/* Waits for *flag to become value; false = it did not. */
 bool wait_for(volatile u32 *flag, u32 value);
 
 /*
@@ -197,11 +205,12 @@ int domu_create(struct domu *d, void (*fn)(void));
 int domu_unpause(struct domu *d);
 u32 domu_flags(struct domu *d);		/* XEN_DOMINF_*, ~0 = not there */
 int domu_wait(struct domu *d, u64 ns);	/* SHUTDOWN_*, -1 = still runs */
+bool domu_gone(struct domu *d);		/* waits for it */
 int domu_destroy(struct domu *d);
 void *domu_map(struct domu *d, u64 mfn);	/* until domu_unmap() */
 void domu_unmap(void);
 long domu_control(struct domu *d, struct xen_domctl *op, u32 cmd);
-u64 free_pages(void);			/* of the machine */
+u64 free_pages(void);			/* of the machine, once they rest */
 
 /* Has our hypervisor recount all page references; nothing on others. */
 void recount(void);
