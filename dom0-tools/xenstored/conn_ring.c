@@ -246,6 +246,7 @@ void ring_send(struct conn *c)
 	}
 	if (moved)
 		evtchn_notify(ring_evtchn, d->local_port);
-	if (was_blocked && !conn_blocked(c))
-		c->active = true;
+	/* There is room for more requests, or for events that are owed. */
+	c->active |= (was_blocked && !conn_blocked(c)) ||
+		     (moved && !c->out && c->nr_owed);
 }

@@ -27,8 +27,7 @@ static bool round_robin(void)
 	for (c = conns; c; c = c->next) {
 		if (c->active)
 			ring_receive(c);
-		if (c->nr_owed && !c->out)
-			watch_pay(c);
+		watch_pay(c);
 	}
 	state_commit();
 	for (c = conns; c; c = next) {
