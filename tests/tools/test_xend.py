@@ -495,6 +495,38 @@ def destroyed_while_starting():
     clean()
 
 
+def changed_while_starting():
+    """What would be lost, or half a guest would run, is refused."""
+    os.unlink("/run/is-slow")
+    ref = call("VM.create", record("slow", vif=[
+        {"script": "/run/slow-one"}]))
+    task = call("Async.VM.start", ref, False)
+    wait_for(lambda: os.path.exists("/run/is-slow"))
+    for method, *args in (
+            ("VM.unpause",), ("VM.pause",), ("VM.clean_reboot",),
+            ("VM.set_name_label", "other"), ("VM.set_memory", 100 << 10)):
+        refused("OTHER_OPERATION_IN_PROGRESS", "slow", method, ref, *args)
+    assert len(call("VBD.list", ref)) == 1
+    wait_for(lambda: call("task.get_record", task)["status"] != "pending")
+    t = call("task.get_record", task)
+    assert t["status"] == "success", t
+    r = call("VM.get_record", ref)
+    assert r["name_label"] == "slow" and r["power_state"] == "Running"
+    # During an attach it is as ever.
+    os.unlink("/run/is-slow")
+    t = threading.Thread(target=lambda: Client()(
+        "VIF.attach", ref, {"script": "/run/slow-one"}))
+    t.start()
+    wait_for(lambda: os.path.exists("/run/is-slow"))
+    call("VM.set_memory", ref, 100 << 10)
+    call("VM.set_name_label", ref, "quick")
+    t.join()
+    assert len(call("VIF.list", ref)) == 2
+    assert call("VM.get_record", ref)["name_label"] == "quick"
+    call("VM.destroy", ref)
+    clean()
+
+
 def foreign_guest():
     """Another tool's guest is seen, and can be ended."""
     with open("/run/fake/domains", "r+b") as f:
@@ -705,6 +737,7 @@ def tiny_kernel():
 
 CASES = [a_life, memory_of_a_guest, policies, bad_records, bad_starts, names,
          changes, events_and_tasks, host, destroyed_while_starting,
+         changed_while_starting,
          foreign_guest, garbage_on_the_socket, memory_of_xend,
          killed_at_any_time, killed_while_restarting,
          killed_when_restarted,
