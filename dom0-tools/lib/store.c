@@ -194,13 +194,12 @@ static void store_tell(void *arg)
  * ms. */
 struct store *store_open(unsigned int patience)
 {
-	struct store *s = calloc(1, sizeof(*s));
+	struct store *s = malloc(sizeof(*s));
 	int rc;
 
 	if (!s)
 		return NULL;
-	s->fd = -1;
-	s->tell = (struct loop_timer){ .fn = store_tell, .arg = s };
+	*s = (struct store){ .fd = -1, .tell = { store_tell, s } };
 	rc = store_ensure(s, patience);
 	if (!rc)
 		return s;

@@ -703,8 +703,7 @@ struct value *method_call(struct call *c)
 	if ((needs & A_DOMAIN) == A_DOMAIN && c->vm->domid < 0)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
 				 "%s does not run", vm_name(&c->a, c->vm));
-	if (c->vm->job && needs & (c->vm->job->kind < JOB_ATTACH ? MADE | IDLE
-								 : IDLE))
-		return busy(c);
-	return methods[i].fn(c);
+	return c->vm->job &&
+	       needs & (c->vm->job->kind < JOB_ATTACH ? MADE | IDLE : IDLE) ?
+	       busy(c) : methods[i].fn(c);
 }
