@@ -71,16 +71,15 @@ void ring_start(void)
 /* The page that our own kernel made for us, and the port on which it waits. */
 static void *ring_map_own(uint32_t *port)
 {
-	int fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
 	FILE *f = fopen("/proc/xen/xsd_port", "re");
-	void *p = MAP_FAILED;
+	int fd = f ? open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC) : -1;
+	void *p;
 
-	if (f && fscanf(f, "%u", port) == 1)
-		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 0);
-	close(fd);	/* -1 is none */
-	if (f)
-		fclose(f);
+	if (fd < 0 || fscanf(f, "%u", port) != 1)
+		return NULL;	/* and the process ends */
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	fclose(f);
 	return p == MAP_FAILED ? NULL : p;
 }
 

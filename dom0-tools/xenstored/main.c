@@ -48,8 +48,9 @@ static void start_domains(void)
 	unsigned int i;
 
 	ring_start();
-	if (domains[0] && domains[0]->conn ? ring_attach(domains[0])
-					   : domain_introduce(0, 0))
+	errno = -(domains[0] && domains[0]->conn ? ring_attach(domains[0])
+						 : domain_introduce(0, 0));
+	if (errno)
 		fatal("the ring of the control domain's kernel");
 	for (i = 1; i < domains_end; i++) {
 		if (!domains[i] || !domains[i]->conn ||
