@@ -42,17 +42,33 @@ class Store:
     """A client of xenstored."""
 
     def __init__(self):
+        self.lock = threading.Lock()
+        self.connect()
+
+    def connect(self):
         self.s = socket.socket(socket.AF_UNIX)
         self.s.connect(STORE)
-        self.lock = threading.Lock()
 
     def ask(self, kind, payload):
-        with self.lock:
-            self.s.sendall(struct.pack("<IIII", kind, 1, 0, len(payload)) +
-                           payload)
-            head = self.take(16)
-            kind, _, _, size = struct.unpack("<IIII", head)
-            body = self.take(size)
+        """As often as xenstored is killed meanwhile."""
+        while True:
+            try:
+                with self.lock:
+                    return self.ask_once(kind, payload)
+            except (EOFError, OSError):
+                time.sleep(0.01)
+                with self.lock:
+                    try:
+                        self.connect()
+                    except OSError:
+                        pass
+
+    def ask_once(self, kind, payload):
+        self.s.sendall(struct.pack("<IIII", kind, 1, 0, len(payload)) +
+                       payload)
+        head = self.take(16)
+        kind, _, _, size = struct.unpack("<IIII", head)
+        body = self.take(size)
         return None if kind == 16 else body
 
     def take(self, n):
@@ -82,12 +98,12 @@ class Backends(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.store = Store()
-        self.stop = False
+        self.stop = self.busy = False
 
     def run(self):
         base = "/local/domain/0/backend"
         while not self.stop:
-            for kind in ("vbd", "vif"):
+            for kind in ("vbd", "vif") if not self.busy else ():
                 for dom in self.store.list(f"{base}/{kind}"):
                     for dev in self.store.list(f"{base}/{kind}/{dom}"):
                         path = f"{base}/{kind}/{dom}/{dev}/state"
@@ -143,16 +159,21 @@ class Domains:
                 found[d[0]] = d
         return found
 
-    def end(self, domid, reason):
-        """The domain shuts down."""
+    def change(self, domid, at, value):
         with open("/run/fake/domains", "r+b") as f:
             m = mmap.mmap(f.fileno(), 0)
-            for i in range(64):
-                at = 64 + 64 * i
-                if struct.unpack_from("<I", m, at)[0] == domid:
-                    flags = SHUTDOWN | reason << 16
-                    struct.pack_into("<I", m, at + 4, flags)
+            for i in range(1, 65):
+                if struct.unpack_from("<I", m, 64 * i)[0] == domid:
+                    struct.pack_into("<I", m, 64 * i + at, value)
             m.close()
+
+    def end(self, domid, reason):
+        """The domain shuts down."""
+        self.change(domid, 4, SHUTDOWN | reason << 16)
+
+    def vanish(self, domid):
+        """Another tool destroys it."""
+        self.change(domid, 0, 0)
 
 
 def start_xend():
@@ -678,6 +699,113 @@ def ended_by_others_while_xend_was_dead():
     clean()
 
 
+def start_xenstored():
+    p = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
+                         stderr=LOG)
+    for _ in range(500):
+        if os.path.exists(STORE):
+            break
+        time.sleep(0.01)
+    return p
+
+
+def comes_back(ref, old):
+    """What wait_for() needs to know of a guest that is started again."""
+    def check():
+        r = call("VM.get_record", ref)
+        return r["domid"] > old and r["other_config"]["phase"] == "running"
+    return check
+
+
+def reboots_while_backends_are_busy():
+    """For longer than a detach waits."""
+    ref, r = create("patient", on_reboot="restart", vif=[])
+    BACKENDS.busy = True
+    DOMAINS.end(r["domid"], 1)
+    start = time.time()
+    while time.time() - start < 14:
+        call("VM.get_all_records")
+        time.sleep(0.1)
+    assert not comes_back(ref, r["domid"])()
+    BACKENDS.busy = False
+    wait_for(comes_back(ref, r["domid"]))
+    assert len(call("VBD.list", ref)) == 1
+    call("VM.destroy", ref)
+    clean()
+
+
+def reboots_while_xenstored_is_restarted():
+    """At each of several moments; one is while the start is put off."""
+    global STORED
+    ref, r = create("store", on_reboot="restart")
+    for moment in (0.05, 0.2, 1, 1.9):
+        DOMAINS.end(r["domid"], 1)
+        call("VM.get_all")
+        time.sleep(moment)
+        STORED.kill()
+        STORED.wait()
+        os.unlink(STORE)
+        time.sleep(1.5)
+        STORED = start_xenstored()
+        wait_for(comes_back(ref, r["domid"]), 30)
+        r = call("VM.get_record", ref)
+        assert len(r["disks"]) == 1 and len(r["vifs"]) == 1, r
+        wait_for(lambda: len(DOMAINS.all()) == 1)
+    call("VM.destroy", ref)
+    clean()
+
+
+def attach_slowly(ref):
+    if os.path.exists("/run/is-slow"):
+        os.unlink("/run/is-slow")
+    result = []
+
+    def attach():
+        try:
+            result.append(Client()("VIF.attach", ref,
+                                   {"script": "/run/slow-one"}))
+        except Failure as e:
+            result.append(e)
+    t = threading.Thread(target=attach)
+    t.start()
+    wait_for(lambda: os.path.exists("/run/is-slow"))
+    return t, result
+
+
+def ends_within_an_attach():
+    """It reboots, or another tool destroys it."""
+    ref, r = create("within", on_reboot="restart")
+    t, result = attach_slowly(ref)
+    DOMAINS.end(r["domid"], 1)
+    t.join()
+    assert result == [""], result
+    wait_for(comes_back(ref, r["domid"]))
+    r = call("VM.get_record", ref)
+    assert len(r["vifs"]) == 2 and len(r["other_config"]["vif"]) == 2
+    t, result = attach_slowly(ref)
+    refused("OTHER_OPERATION_IN_PROGRESS", "within", "VBD.detach", ref, "xvda")
+    DOMAINS.vanish(r["domid"])
+    t.join()
+    clean()
+
+
+def ends_within_a_detach():
+    """The backend waits for a guest that is not there any more."""
+    ref, r = create("within", on_reboot="restart", vif=[])
+    BACKENDS.busy = True
+    t = threading.Thread(target=lambda: refused(
+        "INTERNAL_ERROR", "let go", "VBD.detach", ref, "xvda"))
+    t.start()
+    time.sleep(0.3)
+    DOMAINS.end(r["domid"], 1)
+    t.join()
+    BACKENDS.busy = False
+    wait_for(comes_back(ref, r["domid"]))
+    assert len(call("VBD.list", ref)) == 1
+    call("VM.destroy", ref)
+    clean()
+
+
 def killed_when_restarted():
     """The restart is done, and only the record does not say so yet."""
     global PROCESS, CLIENT
@@ -740,6 +868,9 @@ CASES = [a_life, memory_of_a_guest, policies, bad_records, bad_starts, names,
          changed_while_starting,
          foreign_guest, garbage_on_the_socket, memory_of_xend,
          killed_at_any_time, killed_while_restarting,
+         reboots_while_backends_are_busy,
+         reboots_while_xenstored_is_restarted,
+         ends_within_an_attach, ends_within_a_detach,
          killed_when_restarted,
          ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
 
@@ -786,12 +917,7 @@ script("/run/failing", "exit 1")
 script("/run/slow-one", 'touch /run/is-slow; sleep 2')
 os.environ["XENSTORED_SOCKET"] = STORE
 LOG = open("/run/xend.log", "wb")
-STORED = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
-                          stderr=LOG)
-for _ in range(500):
-    if os.path.exists(STORE):
-        break
-    time.sleep(0.01)
+STORED = start_xenstored()
 STORE_CLIENT = Store()
 STORE_CLIENT.write("/local/domain/0/name", "Domain-0")
 DOMAINS = Domains()
