@@ -600,6 +600,105 @@ def garbage_on_the_socket():
         s.close()
 
 
+def descriptors():
+    return len(os.listdir(f"/proc/{PROCESS.pid}/fd"))
+
+
+def long_polls_that_hang_up():
+    """More than there may be at a time, one after the other."""
+    time.sleep(0.2)             # those of an earlier case are closed
+    before = descriptors()
+    token = call("event.from", ["vm"], "", 0.0)["token"]
+    for _ in range(3):
+        held = []
+        for i in range(100):
+            body = xmlrpc.client.dumps((CLIENT.session, ["vm"], token, 60.0),
+                                       "event.from").encode()
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(SOCKET)
+            s.sendall(b"POST /RPC2 HTTP/1.1\r\nContent-Length: %d\r\n\r\n" %
+                      len(body) + body)
+            held.append(s)
+        wait_for(lambda: descriptors() > before + 95)
+        for s in held:
+            s.close()
+        wait_for(lambda: (call("VM.get_all"), descriptors() == before)[1])
+
+
+def many_clients():
+    """They change, end and make the same guests, and hang up."""
+    end = time.time() + 8
+    random.seed(7)
+    odd = []
+
+    def answers(client, *args):
+        try:
+            return client(*args)
+        except Failure as e:
+            if e.args[0] not in ("HANDLE_INVALID", "VM_BAD_POWER_STATE",
+                                 "NAME_TAKEN", "OPERATION_ABORTED",
+                                 "OTHER_OPERATION_IN_PROGRESS") and \
+               "in use" not in e.args[-1] and "such" not in e.args[-1]:
+                odd.append((args, e.args))
+
+    def work(me):
+        client = Client()
+        rnd = random.Random(me)
+        disk = {"target": "/run/disk.img", "vdev": "xvdb", "script": SCRIPT}
+        small = {"memory": 16, "ramdisk": "", "kernel": "/run/tiny",
+                 "on_reboot": "restart"}
+        while time.time() < end and not odd:
+            name = f"busy{rnd.randrange(2)}"
+            refs = answers(client, "VM.get_by_name_label", name)
+            if not refs:
+                ref = answers(client, "VM.create", record(name, **small))
+                if ref:
+                    answers(client, "VM.start", ref, False)
+                continue
+            ref = refs[0]
+            what = rnd.randrange(10)
+            if what == 0:
+                answers(client, "VM.destroy", ref)
+            elif what == 1:
+                r = answers(client, "VM.get_record", ref)
+                if r and r["domid"] > 0:
+                    DOMAINS.end(r["domid"], rnd.randrange(2))
+            elif what == 2:
+                r = answers(client, "VM.get_record", ref)
+                if r and r["domid"] > 0 and rnd.randrange(4) == 0:
+                    DOMAINS.vanish(r["domid"])
+            elif what == 3:
+                answers(client, "VBD.attach", ref, disk)
+            elif what == 4:
+                answers(client, "VBD.detach", ref, "xvdb", True)
+            elif what == 5:
+                answers(client, "VM.set_name_label", ref, name + "x")
+                answers(client, "VM.set_name_label", ref, name)
+            elif what == 6:         # goes before it is answered
+                body = xmlrpc.client.dumps((client.session, ref, disk),
+                                           "VBD.attach").encode()
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(SOCKET)
+                    s.sendall(b"POST /RPC2 HTTP/1.1\r\nContent-Length: "
+                              b"%d\r\n\r\n" % len(body) + body)
+            else:
+                answers(client, "VM.get_all_records")
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not odd, odd
+    assert PROCESS.poll() is None
+    end = time.time() + 30
+    while call("VM.get_all")[1:] and time.time() < end:
+        for ref in call("VM.get_all"):
+            if call("VM.get_record", ref)["domid"]:
+                try_destroy(ref)
+    clean()
+
+
 def resident():
     with open(f"/proc/{PROCESS.pid}/status") as f:
         return int(re.search(r"VmRSS:\s*(\d+)", f.read())[1])
@@ -866,7 +965,8 @@ def tiny_kernel():
 CASES = [a_life, memory_of_a_guest, policies, bad_records, bad_starts, names,
          changes, events_and_tasks, host, destroyed_while_starting,
          changed_while_starting,
-         foreign_guest, garbage_on_the_socket, memory_of_xend,
+         foreign_guest, garbage_on_the_socket,
+         long_polls_that_hang_up, many_clients, memory_of_xend,
          killed_at_any_time, killed_while_restarting,
          reboots_while_backends_are_busy,
          reboots_while_xenstored_is_restarted,
