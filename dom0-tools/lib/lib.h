@@ -115,7 +115,8 @@ bool wire_parse_u32(const char *s, uint32_t max, uint32_t *value);
 
 /* store.c: a client of xenstored. */
 typedef void store_watch_fn(void *arg);
-struct store *store_open(void);
+#define STORE_PATIENCE	30000	/* ms for the daemon to return */
+struct store *store_open(unsigned int patience);
 char *store_read(struct store *s, struct arena *a, uint32_t tx,
 		 const char *path, unsigned int *len);
 int store_write(struct store *s, uint32_t tx, const char *path,

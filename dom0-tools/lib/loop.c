@@ -60,9 +60,8 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 		return -EMFILE;
 	if (loop_epoll < 0)
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
-	loop_slots[fd].generation++;
-	loop_slots[fd].fn = NULL;
-	loop_slots[fd].arg = arg;
+	loop_slots[fd] = (struct loop_slot){
+		.arg = arg, .generation = loop_slots[fd].generation + 1 };
 	rc = loop_want(fd, events);
 	loop_slots[fd].fn = rc ? NULL : fn;
 	return rc;
@@ -83,9 +82,8 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms)
 	struct loop_timer **p = &loop_timers;
 
 	loop_timer_clear(t);
-	t->due = loop_now() + ms;
 	/* Not the batch it is set in. */
-	t->due = MAX(t->due, loop_batch + 1);
+	t->due = MAX(loop_now() + ms, loop_batch + 1);
 	while (*p && (*p)->due <= t->due)
 		p = &(*p)->next;
 	t->next = *p;

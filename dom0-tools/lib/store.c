@@ -17,7 +17,6 @@
 #include "lib.h"
 
 #define STORE_SOCKET	"/run/xenstored/socket"
-#define STORE_PATIENCE	30000	/* ms to wait for the daemon to return */
 
 #define STRING(s)	{ (void *)(s), strlen(s) + 1 }
 
@@ -157,6 +156,10 @@ static void store_readable(void *arg, unsigned int events)
 	struct store *s = arg;
 
 	(void)events;
+	/* A call may have taken what the loop saw: nobody waits for more. */
+	if (recv(s->fd, s->in.bytes, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	    errno == EAGAIN)
+		return;
 	if (!store_receive(s)) {
 		if (s->in.hdr.type == XS_WATCH_EVENT)
 			store_event(s);
@@ -187,17 +190,17 @@ static void store_tell(void *arg)
 	}
 }
 
-/* A connection; NULL with errno if the daemon cannot be reached. */
-struct store *store_open(void)
+/* A connection; NULL with errno if the daemon cannot be reached for so many
+ * ms. */
+struct store *store_open(unsigned int patience)
 {
-	struct store *s = calloc(1, sizeof(*s));
+	struct store *s = malloc(sizeof(*s));
 	int rc;
 
 	if (!s)
 		return NULL;
-	s->fd = -1;
-	s->tell = (struct loop_timer){ .fn = store_tell, .arg = s };
-	rc = store_ensure(s, 0);
+	*s = (struct store){ .fd = -1, .tell = { store_tell, s } };
+	rc = store_ensure(s, patience);
 	if (!rc)
 		return s;
 	free(s);

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 		fatal("%s", RUN_DIR);
 	console_start();
 	daemon_single(RUN_DIR "/lock");
-	store = store_open();
+	store = store_open(0);
 	if (!store ||
 	    !store_watch(store, "@introduceDomain", console_scan, NULL) ||
 	    !store_watch(store, "@releaseDomain", console_scan, NULL))

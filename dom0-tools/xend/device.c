@@ -14,7 +14,7 @@
 #include "worker.h"
 
 #define SCRIPT_LOG	"/var/log/xen/xen-hotplug.log"
-#define SCRIPT_TIME	30		/* seconds */
+#define SCRIPT_TIME	40		/* seconds, as libxl does */
 /* ms; a backend's thread may be busy with another guest's end. */
 #define ATTACH_TIME	40000
 #define DETACH_TIME	10000

@@ -81,7 +81,7 @@ static void worker_main(const struct job *job, int fd, pid_t xend)
 	report_fd = fd;
 	if (job->kind == JOB_START && !job->cleaning)
 		sleep(job->delay);	/* an end of the guest ends it */
-	xend_store = store_open();
+	xend_store = store_open(STORE_PATIENCE);
 	flock(open(WORKERS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600), LOCK_SH);
 	if (!xend_store || hyper_open())
 		fail("the store or the hypervisor does not answer");

@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || flock(fd, LOCK_EX))
 		fatal(WORKERS_LOCK);
 	close(fd);
-	xend_store = store_open();
+	xend_store = store_open(0);
 	if (!xend_store)
 		fatalx("xenstored does not run: start it first");
 	if (!store_watch(xend_store, "@introduceDomain", domains_changed,

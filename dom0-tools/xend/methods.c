@@ -630,7 +630,8 @@ static struct value *session_login(struct call *c)
 
 enum needs {
 	NOTHING, A_SESSION, A_GUEST, A_DOMAIN,	/* a guest that runs */
-	IDLE = 8,				/* a guest without a job */
+	MADE = 8,		/* one that is not just being made or ended */
+	IDLE = 16,		/* one without any job */
 };
 
 static const struct {
@@ -657,19 +658,19 @@ static const struct {
 	{ "VM.create", A_SESSION, vm_create, NULL },
 	{ "VM.start", A_GUEST | IDLE, vm_start, NULL },
 	{ "Async.VM.start", A_GUEST | IDLE, vm_start, "async" },
-	{ "VM.clean_shutdown", A_DOMAIN, vm_ask, "poweroff" },
-	{ "VM.clean_reboot", A_DOMAIN, vm_ask, "reboot" },
+	{ "VM.clean_shutdown", A_DOMAIN | MADE, vm_ask, "poweroff" },
+	{ "VM.clean_reboot", A_DOMAIN | MADE, vm_ask, "reboot" },
 	{ "VM.hard_shutdown", A_GUEST, vm_hard_shutdown, NULL },
 	{ "VM.destroy", A_GUEST, vm_hard_shutdown, NULL },
-	{ "VM.pause", A_DOMAIN, vm_pause, NULL },
-	{ "VM.unpause", A_DOMAIN, vm_pause, "again" },
-	{ "VM.set_name_label", A_GUEST, vm_set_name, NULL },
-	{ "VM.set_memory", A_DOMAIN, vm_set_memory, "memory" },
-	{ "VM.set_maxmem", A_DOMAIN, vm_set_memory, "maxmem" },
-	{ "VM.set_vcpus", A_DOMAIN, vm_set_vcpus, NULL },
-	{ "VM.pin_vcpu", A_DOMAIN, vm_pin_vcpu, NULL },
-	{ "VM.set_sched", A_DOMAIN, vm_set_sched, NULL },
-	{ "VM.send_sysrq", A_DOMAIN, vm_send_sysrq, NULL },
+	{ "VM.pause", A_DOMAIN | MADE, vm_pause, NULL },
+	{ "VM.unpause", A_DOMAIN | MADE, vm_pause, "again" },
+	{ "VM.set_name_label", A_GUEST | MADE, vm_set_name, NULL },
+	{ "VM.set_memory", A_DOMAIN | MADE, vm_set_memory, "memory" },
+	{ "VM.set_maxmem", A_DOMAIN | MADE, vm_set_memory, "maxmem" },
+	{ "VM.set_vcpus", A_DOMAIN | MADE, vm_set_vcpus, NULL },
+	{ "VM.pin_vcpu", A_DOMAIN | MADE, vm_pin_vcpu, NULL },
+	{ "VM.set_sched", A_DOMAIN | MADE, vm_set_sched, NULL },
+	{ "VM.send_sysrq", A_DOMAIN | MADE, vm_send_sysrq, NULL },
 	{ "VBD.attach", A_DOMAIN | IDLE, device_attach, "vbd" },
 	{ "VBD.detach", A_DOMAIN | IDLE, device_detach, "vbd" },
 	{ "VBD.list", A_DOMAIN, devices, "vbd" },
@@ -707,8 +708,10 @@ struct value *method_call(struct call *c)
 	if (!c->vm)
 		return call_fail(c, "HANDLE_INVALID", "VM", "no such guest: %s",
 				 ref);
-	if ((needs & ~IDLE) == A_DOMAIN && c->vm->domid < 0)
+	if ((needs & A_DOMAIN) == A_DOMAIN && c->vm->domid < 0)
 		return call_fail(c, "VM_BAD_POWER_STATE", c->vm->uuid,
 				 "%s does not run", vm_name(&c->a, c->vm));
-	return needs & IDLE && c->vm->job ? busy(c) : methods[i].fn(c);
+	return c->vm->job &&
+	       needs & (c->vm->job->kind < JOB_ATTACH ? MADE | IDLE : IDLE) ?
+	       busy(c) : methods[i].fn(c);
 }

@@ -22,11 +22,9 @@ static gid_t server_group = -1;		/* -1: nobody's */
 
 static void call_hangup(struct call *c)
 {
-	if (c->fd >= 0) {
-		loop_del(c->fd);
-		close(c->fd);
-		c->fd = -1;
-	}
+	loop_del(c->fd);	/* -1 is none */
+	close(c->fd);
+	c->fd = -1;
 }
 
 static void call_free(struct call *c)

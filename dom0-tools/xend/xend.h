@@ -58,7 +58,7 @@ void vm_set_phase(struct vm *vm, const char *phase);
 void vm_forget(struct vm *vm);
 
 /* job.c: work on guests. */
-enum job_kind {
+enum job_kind {				/* the first three: the whole guest */
 	JOB_START, JOB_DESTROY, JOB_RESTART, JOB_ATTACH, JOB_DETACH,
 };
 struct report {				/* what a worker tells */

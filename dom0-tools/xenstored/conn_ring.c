@@ -71,16 +71,15 @@ void ring_start(void)
 /* The page that our own kernel made for us, and the port on which it waits. */
 static void *ring_map_own(uint32_t *port)
 {
-	int fd = open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC);
 	FILE *f = fopen("/proc/xen/xsd_port", "re");
-	void *p = MAP_FAILED;
+	int fd = f ? open("/proc/xen/xsd_kva", O_RDWR | O_CLOEXEC) : -1;
+	void *p;
 
-	if (f && fscanf(f, "%u", port) == 1)
-		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 0);
-	close(fd);	/* -1 is none */
-	if (f)
-		fclose(f);
+	if (fd < 0 || fscanf(f, "%u", port) != 1)
+		return NULL;	/* and the process ends */
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	fclose(f);
 	return p == MAP_FAILED ? NULL : p;
 }
 
@@ -246,6 +245,7 @@ void ring_send(struct conn *c)
 	}
 	if (moved)
 		evtchn_notify(ring_evtchn, d->local_port);
-	if (was_blocked && !conn_blocked(c))
-		c->active = true;
+	/* There is room for more requests, or for events that are owed. */
+	c->active |= (was_blocked && !conn_blocked(c)) ||
+		     (moved && !c->out && c->nr_owed);
 }

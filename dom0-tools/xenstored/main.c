@@ -27,8 +27,7 @@ static bool round_robin(void)
 	for (c = conns; c; c = c->next) {
 		if (c->active)
 			ring_receive(c);
-		if (c->nr_owed && !c->out)
-			watch_pay(c);
+		watch_pay(c);
 	}
 	state_commit();
 	for (c = conns; c; c = next) {
@@ -49,8 +48,9 @@ static void start_domains(void)
 	unsigned int i;
 
 	ring_start();
-	if (domains[0] && domains[0]->conn ? ring_attach(domains[0])
-					   : domain_introduce(0, 0))
+	errno = -(domains[0] && domains[0]->conn ? ring_attach(domains[0])
+						 : domain_introduce(0, 0));
+	if (errno)
 		fatal("the ring of the control domain's kernel");
 	for (i = 1; i < domains_end; i++) {
 		if (!domains[i] || !domains[i]->conn ||

@@ -55,7 +55,7 @@ static struct store *connect_to(void)
 	int i;
 
 	for (i = 0; i < 3000 && !s; i++) {
-		s = store_open();
+		s = store_open(0);
 		if (!s)
 			usleep(10000);
 	}

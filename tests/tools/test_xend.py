@@ -42,17 +42,33 @@ class Store:
     """A client of xenstored."""
 
     def __init__(self):
+        self.lock = threading.Lock()
+        self.connect()
+
+    def connect(self):
         self.s = socket.socket(socket.AF_UNIX)
         self.s.connect(STORE)
-        self.lock = threading.Lock()
 
     def ask(self, kind, payload):
-        with self.lock:
-            self.s.sendall(struct.pack("<IIII", kind, 1, 0, len(payload)) +
-                           payload)
-            head = self.take(16)
-            kind, _, _, size = struct.unpack("<IIII", head)
-            body = self.take(size)
+        """As often as xenstored is killed meanwhile."""
+        while True:
+            try:
+                with self.lock:
+                    return self.ask_once(kind, payload)
+            except (EOFError, OSError):
+                time.sleep(0.01)
+                with self.lock:
+                    try:
+                        self.connect()
+                    except OSError:
+                        pass
+
+    def ask_once(self, kind, payload):
+        self.s.sendall(struct.pack("<IIII", kind, 1, 0, len(payload)) +
+                       payload)
+        head = self.take(16)
+        kind, _, _, size = struct.unpack("<IIII", head)
+        body = self.take(size)
         return None if kind == 16 else body
 
     def take(self, n):
@@ -82,12 +98,12 @@ class Backends(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
         self.store = Store()
-        self.stop = False
+        self.stop = self.busy = False
 
     def run(self):
         base = "/local/domain/0/backend"
         while not self.stop:
-            for kind in ("vbd", "vif"):
+            for kind in ("vbd", "vif") if not self.busy else ():
                 for dom in self.store.list(f"{base}/{kind}"):
                     for dev in self.store.list(f"{base}/{kind}/{dom}"):
                         path = f"{base}/{kind}/{dom}/{dev}/state"
@@ -143,16 +159,21 @@ class Domains:
                 found[d[0]] = d
         return found
 
-    def end(self, domid, reason):
-        """The domain shuts down."""
+    def change(self, domid, at, value):
         with open("/run/fake/domains", "r+b") as f:
             m = mmap.mmap(f.fileno(), 0)
-            for i in range(64):
-                at = 64 + 64 * i
-                if struct.unpack_from("<I", m, at)[0] == domid:
-                    flags = SHUTDOWN | reason << 16
-                    struct.pack_into("<I", m, at + 4, flags)
+            for i in range(1, 65):
+                if struct.unpack_from("<I", m, 64 * i)[0] == domid:
+                    struct.pack_into("<I", m, 64 * i + at, value)
             m.close()
+
+    def end(self, domid, reason):
+        """The domain shuts down."""
+        self.change(domid, 4, SHUTDOWN | reason << 16)
+
+    def vanish(self, domid):
+        """Another tool destroys it."""
+        self.change(domid, 0, 0)
 
 
 def start_xend():
@@ -547,6 +568,34 @@ def destroyed_while_starting():
     clean()
 
 
+def changed_while_starting():
+    """What would be lost, or half a guest would run, is refused."""
+    ref = call("VM.create", record("slow", vif=[{"script": "/run/held"}]))
+    task = call("Async.VM.start", ref, False)
+    wait_for(lambda: os.path.exists("/run/is-held"))
+    for method, *args in (
+            ("VM.unpause",), ("VM.pause",), ("VM.clean_reboot",),
+            ("VM.set_name_label", "other"), ("VM.set_memory", 100 << 10)):
+        refused("OTHER_OPERATION_IN_PROGRESS", "slow", method, ref, *args)
+    assert len(call("VBD.list", ref)) == 1
+    release()
+    wait_for(lambda: call("task.get_record", task)["status"] != "pending")
+    t = call("task.get_record", task)
+    assert t["status"] == "success", t
+    r = call("VM.get_record", ref)
+    assert r["name_label"] == "slow" and r["power_state"] == "Running"
+    # During an attach it is as ever.
+    t, _ = attach_slowly(ref)
+    call("VM.set_memory", ref, 100 << 10)
+    call("VM.set_name_label", ref, "quick")
+    release()
+    t.join()
+    assert len(call("VIF.list", ref)) == 2
+    assert call("VM.get_record", ref)["name_label"] == "quick"
+    call("VM.destroy", ref)
+    clean()
+
+
 def foreign_guest():
     """Another tool's guest is seen, and can be ended."""
     with open("/run/fake/domains", "r+b") as f:
@@ -597,6 +646,105 @@ def garbage_on_the_socket():
     assert call("VM.get_all")
     for s in held:
         s.close()
+
+
+def descriptors():
+    return len(os.listdir(f"/proc/{PROCESS.pid}/fd"))
+
+
+def long_polls_that_hang_up():
+    """More than there may be at a time, one after the other."""
+    time.sleep(0.2)             # those of an earlier case are closed
+    before = descriptors()
+    token = call("event.from", ["vm"], "", 0.0)["token"]
+    for _ in range(3):
+        held = []
+        for i in range(100):
+            body = xmlrpc.client.dumps((CLIENT.session, ["vm"], token, 60.0),
+                                       "event.from").encode()
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(SOCKET)
+            s.sendall(b"POST /RPC2 HTTP/1.1\r\nContent-Length: %d\r\n\r\n" %
+                      len(body) + body)
+            held.append(s)
+        wait_for(lambda: descriptors() > before + 95)
+        for s in held:
+            s.close()
+        wait_for(lambda: (call("VM.get_all"), descriptors() == before)[1])
+
+
+def many_clients():
+    """They change, end and make the same guests, and hang up."""
+    end = time.time() + 8
+    random.seed(7)
+    odd = []
+
+    def answers(client, *args):
+        try:
+            return client(*args)
+        except Failure as e:
+            if e.args[0] not in ("HANDLE_INVALID", "VM_BAD_POWER_STATE",
+                                 "NAME_TAKEN", "OPERATION_ABORTED",
+                                 "OTHER_OPERATION_IN_PROGRESS") and \
+               "in use" not in e.args[-1] and "such" not in e.args[-1]:
+                odd.append((args, e.args))
+
+    def work(me):
+        client = Client()
+        rnd = random.Random(me)
+        disk = {"target": "/run/disk.img", "vdev": "xvdb", "script": SCRIPT}
+        small = {"memory": 16, "ramdisk": "", "kernel": "/run/tiny",
+                 "on_reboot": "restart"}
+        while time.time() < end and not odd:
+            name = f"busy{rnd.randrange(2)}"
+            refs = answers(client, "VM.get_by_name_label", name)
+            if not refs:
+                ref = answers(client, "VM.create", record(name, **small))
+                if ref:
+                    answers(client, "VM.start", ref, False)
+                continue
+            ref = refs[0]
+            what = rnd.randrange(10)
+            if what == 0:
+                answers(client, "VM.destroy", ref)
+            elif what == 1:
+                r = answers(client, "VM.get_record", ref)
+                if r and r["domid"] > 0:
+                    DOMAINS.end(r["domid"], rnd.randrange(2))
+            elif what == 2:
+                r = answers(client, "VM.get_record", ref)
+                if r and r["domid"] > 0 and rnd.randrange(4) == 0:
+                    DOMAINS.vanish(r["domid"])
+            elif what == 3:
+                answers(client, "VBD.attach", ref, disk)
+            elif what == 4:
+                answers(client, "VBD.detach", ref, "xvdb", True)
+            elif what == 5:
+                answers(client, "VM.set_name_label", ref, name + "x")
+                answers(client, "VM.set_name_label", ref, name)
+            elif what == 6:         # goes before it is answered
+                body = xmlrpc.client.dumps((client.session, ref, disk),
+                                           "VBD.attach").encode()
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(SOCKET)
+                    s.sendall(b"POST /RPC2 HTTP/1.1\r\nContent-Length: "
+                              b"%d\r\n\r\n" % len(body) + body)
+            else:
+                answers(client, "VM.get_all_records")
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not odd, odd
+    assert PROCESS.poll() is None
+    end = time.time() + 30
+    while call("VM.get_all")[1:] and time.time() < end:
+        for ref in call("VM.get_all"):
+            if call("VM.get_record", ref)["domid"]:
+                try_destroy(ref)
+    clean()
 
 
 def resident():
@@ -701,6 +849,115 @@ def ended_by_others_while_xend_was_dead():
     clean()
 
 
+def start_xenstored():
+    p = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
+                         stderr=LOG)
+    for _ in range(3000):
+        if os.path.exists(STORE):
+            break
+        time.sleep(0.01)
+    return p
+
+
+def comes_back(ref, old):
+    """What wait_for() needs to know of a guest that is started again."""
+    def check():
+        r = call("VM.get_record", ref)
+        return r["domid"] > old and r["other_config"]["phase"] == "running"
+    return check
+
+
+def reboots_while_backends_are_busy():
+    """For longer than a detach waits."""
+    ref, r = create("patient", on_reboot="restart", vif=[])
+    BACKENDS.busy = True
+    DOMAINS.end(r["domid"], 1)
+    start = time.time()
+    while time.time() - start < 14:
+        call("VM.get_all_records")
+        time.sleep(0.1)
+    assert not comes_back(ref, r["domid"])()
+    BACKENDS.busy = False
+    wait_for(comes_back(ref, r["domid"]))
+    assert len(call("VBD.list", ref)) == 1
+    call("VM.destroy", ref)
+    clean()
+
+
+def reboots_while_xenstored_is_restarted():
+    """At each of several moments; one is while the start is put off."""
+    global STORED
+    ref, r = create("store", on_reboot="restart")
+    for moment in (0.05, 0.2, 1, 1.9):
+        DOMAINS.end(r["domid"], 1)
+        call("VM.get_all")
+        time.sleep(moment)
+        STORED.kill()
+        STORED.wait()
+        os.unlink(STORE)
+        time.sleep(1.5)
+        STORED = start_xenstored()
+        wait_for(comes_back(ref, r["domid"]), 30)
+        r = call("VM.get_record", ref)
+        assert len(r["disks"]) == 1 and len(r["vifs"]) == 1, r
+        wait_for(lambda: len(DOMAINS.all()) == 1)
+    call("VM.destroy", ref)
+    clean()
+
+
+def attach_slowly(ref):
+    """Until the script is released."""
+    result = []
+
+    def attach():
+        try:
+            result.append(Client()("VIF.attach", ref,
+                                   {"script": "/run/held"}))
+        except Failure as e:
+            result.append(e)
+    t = threading.Thread(target=attach)
+    t.start()
+    wait_for(lambda: os.path.exists("/run/is-held"))
+    return t, result
+
+
+def ends_within_an_attach():
+    """It reboots, or another tool destroys it."""
+    ref, r = create("within", on_reboot="restart")
+    t, result = attach_slowly(ref)
+    DOMAINS.end(r["domid"], 1)
+    release()
+    t.join()
+    assert result == [""], result
+    release()                   # it attaches that one again
+    wait_for(comes_back(ref, r["domid"]))
+    r = call("VM.get_record", ref)
+    assert len(r["vifs"]) == 2 and len(r["other_config"]["vif"]) == 2
+    t, result = attach_slowly(ref)
+    refused("OTHER_OPERATION_IN_PROGRESS", "within", "VBD.detach", ref, "xvda")
+    DOMAINS.vanish(r["domid"])
+    release()
+    t.join()
+    clean()
+
+
+def ends_within_a_detach():
+    """The backend waits for a guest that is not there any more."""
+    ref, r = create("within", on_reboot="restart", vif=[])
+    BACKENDS.busy = True
+    t = threading.Thread(target=lambda: refused(
+        "INTERNAL_ERROR", "let go", "VBD.detach", ref, "xvda"))
+    t.start()
+    time.sleep(0.3)
+    DOMAINS.end(r["domid"], 1)
+    t.join()
+    BACKENDS.busy = False
+    wait_for(comes_back(ref, r["domid"]))
+    assert len(call("VBD.list", ref)) == 1
+    call("VM.destroy", ref)
+    clean()
+
+
 def killed_when_restarted():
     """The restart is done, and only the record does not say so yet."""
     global PROCESS, CLIENT
@@ -760,10 +1017,12 @@ def tiny_kernel():
 
 CASES = [a_life, memory_of_a_guest, policies, no_hurry, bad_records,
          bad_starts, names, changes, events_and_tasks, host,
-         destroyed_while_starting, foreign_guest, garbage_on_the_socket,
+         destroyed_while_starting, changed_while_starting, foreign_guest,
+         garbage_on_the_socket, long_polls_that_hang_up, many_clients,
          memory_of_xend, killed_at_any_time, killed_while_restarting,
-         killed_when_restarted, ended_while_xend_was_dead,
-         ended_by_others_while_xend_was_dead]
+         reboots_while_backends_are_busy, reboots_while_xenstored_is_restarted,
+         ends_within_an_attach, ends_within_a_detach, killed_when_restarted,
+         ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
 
 own_world()
 XENSTORED, XEND, KERNEL = (os.path.abspath(p) for p in sys.argv[1:4])
@@ -809,12 +1068,7 @@ script("/run/held", '''touch /run/is-held
     while [ -e /run/is-held ]; do sleep 0.02; done''')
 os.environ["XENSTORED_SOCKET"] = STORE
 LOG = open("/run/xend.log", "wb")
-STORED = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
-                          stderr=LOG)
-for _ in range(3000):
-    if os.path.exists(STORE):
-        break
-    time.sleep(0.01)
+STORED = start_xenstored()
 STORE_CLIENT = Store()
 STORE_CLIENT.write("/local/domain/0/name", "Domain-0")
 DOMAINS = Domains()
