@@ -2,6 +2,7 @@
 # 20 times create and destroy: no page, port, grant or store node is lost.
 xen_up
 bridge_up
+unpack_kernel
 dd if=/dev/zero of=/tmp/disk.img bs=1M count=4 2>/dev/null
 guest_cfg g "memory=96" "extra='console=hvc0'" \
 	"disk=['format=raw,vdev=xvda,access=rw,target=/tmp/disk.img']" \

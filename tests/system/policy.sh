@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What happens when a guest powers off, reboots or crashes.
 xen_up
+unpack_kernel
 wait_crash() { # the fifth column of `xl list` has a c
 	local i
 	for i in $(seq 120); do
