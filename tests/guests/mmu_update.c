@@ -54,6 +54,10 @@ static void counts(void)
 	u[0].ptr = at;
 	u[0].val = pte(a, PTE_FLAGS);
 	CHECK_EQ(HC(mmu_update, u, 1, 0, 1), -XEN_ESRCH); /* no domain 1 */
+	/* Linux clears as many errors behind its array as `done` says. */
+	done = 77;
+	CHECK_EQ(HC(mmu_update, u, 1, &done, 1), -XEN_ESRCH);
+	CHECK_EQ(done, 0);
 	CHECK_EQ(HC(mmu_update, u, 1, 0, 2 << 16 | DOMID_SELF), -XEN_ESRCH);
 	CHECK_EQ(HC(mmu_update, u, 1, 0, 1 << 16 | DOMID_SELF), 0);
 }

@@ -138,10 +138,8 @@ batch_run(unsigned int nr, u64 size, int (*one)(struct batch *, const void *),
 	else if (!self->is_privileged &&
 		 (b.owner != self || (b.fg != self && b.fg != &dom_io)))
 		rc = -XEN_EPERM;
-	if (unlikely(rc)) {
+	if (unlikely(rc))
 		n = 0;
-		done_gva = 0;
-	}
 	while (done < n && !rc) {
 		u64 bytes = min(n - done, (u32)(sizeof(buf) / size)) * size;
 		u64 got, at = items + done * size;
@@ -162,7 +160,9 @@ batch_run(unsigned int nr, u64 size, int (*one)(struct batch *, const void *),
 		frame_put_type(b.l1);
 	foreign_put(b.fg, self);
 	foreign_put(b.owner, self);
-	/* An unwritable counter is the caller's loss, the work is done. */
+	/* Written whatever happened: Linux goes on behind as many as it says,
+	 * also when a domain whose frames it maps has just gone.  An unwritable
+	 * one is the caller's loss, the work is done. */
 	if (done_gva && put_guest_u32(done_gva, before + done))
 		guest_log(self, LOG_DEBUG, "no counter\n");
 	if (unlikely(rc == -XEN_ERESTART))
