@@ -44,7 +44,7 @@ def poweroff(t):
 
 
 def uefi(t):
-    t.script("dom0", uefi=True, timeout=600, kernel_args="want_cpus=2")
+    t.script("dom0", uefi=True, kernel_args="want_cpus=2")
 
 
 def multiboot1(t):
@@ -123,29 +123,25 @@ TESTS = {
     "multiboot1": multiboot1,
     "uefi": uefi,
     "poweroff": poweroff,
-    "cycles": lambda t: t.script("cycles", timeout=1800),
-    "big-disk": lambda t: t.script("bigdisk", timeout=900, mem=3072,
+    "cycles": lambda t: t.script("cycles"),
+    "big-disk": lambda t: t.script("bigdisk", mem=3072,
                                    hv_args="dom0_mem=1536M,max:1536M"),
-    "kill-daemons": lambda t: t.script("kill", timeout=1800,
-                                       kernel_args="tools=own"),
-    "tools": lambda t: t.script("tools", timeout=1200,
-                                kernel_args="tools=own"),
+    "kill-daemons": lambda t: t.script("kill", kernel_args="tools=own"),
+    "tools": lambda t: t.script("tools", kernel_args="tools=own"),
     "disk-ahci": disk("ahci"),
     "disk-nvme": disk("nvme"),
     "disk-virtio": disk("virtio"),
     "nic-e1000e": nic("e1000e"),
     "nic-virtio": nic("virtio-net-pci"),
-    "domu": lambda t: t.script("domu", timeout=900),
-    "oxenstored": lambda t: t.script("oxen", timeout=600),
-    "xl": lambda t: t.script("xl", timeout=1200),
-    "two-guests": lambda t: t.script("pair", timeout=900),
-    "guest-policy": lambda t: t.script("policy", timeout=900),
+    "domu": lambda t: t.script("domu"),
+    "oxenstored": lambda t: t.script("oxen"),
+    "xl": lambda t: t.script("xl"),
+    "two-guests": lambda t: t.script("pair"),
+    "guest-policy": lambda t: t.script("policy"),
     "bad-boot": bad_boot,
     "newcomer": newcomer,
-    "xm": lambda t: t.script("xm", timeout=1200, kernel_args="tools=own"),
-    "xm-and-xl": lambda t: t.script("xm-and-xl", timeout=1200,
-                                    kernel_args="tools=own"),
-    "own-daemons": lambda t: t.script("own", timeout=900,
-                                      kernel_args="tools=own"),
-    "xl-more": lambda t: t.script("xl-more", timeout=900),
+    "xm": lambda t: t.script("xm", kernel_args="tools=own"),
+    "xm-and-xl": lambda t: t.script("xm-and-xl", kernel_args="tools=own"),
+    "own-daemons": lambda t: t.script("own", kernel_args="tools=own"),
+    "xl-more": lambda t: t.script("xl-more"),
 }
