@@ -11,22 +11,7 @@
  */
 #include "test.h"
 #include "host.h"
-#include <x86.h>
-
-/* What another CPU does between one atomic_and() of sched.c and the next
- * instruction; once. */
-static void (*meanwhile)(void);
-static u64 after_and(u64 old)
-{
-	void (*fn)(void) = meanwhile;
-
-	meanwhile = NULL;
-	if (fn)
-		fn();
-	return old;
-}
-#undef atomic_and
-#define atomic_and(p, v) after_and(__sync_fetch_and_and((p), (v)))
+#include <meanwhile.h>
 #include "../../xen/sched/sched.c"
 
 #define MS	NS_PER_MS
@@ -52,6 +37,8 @@ static struct sim *sims[MAXV];
 static unsigned int nr_sims;
 static unsigned int virqs, shutdowns;
 static u32 pending_port;
+void (*meanwhile)(void);
+const void *meanwhile_at;
 
 cpumask_t cpus_online;
 struct domain *dom0, *domain_list;
@@ -808,25 +795,30 @@ static void poll_again(void)
 	sim_cpu = cpu;
 }
 
-/* A waker who is slow does not take the bit of the next poll with it. */
+/* A waker who is slow does not take the bit of the next poll with it, whether
+ * he stands still before the vCPU's flag or before its bit. */
 static void poll_slow_waker(void)
 {
 	u32 port = 7;
 	struct sched_poll p = { .ports = (u64)&port, .nr_ports = 1 };
 	struct sim *s;
 
-	start(2);
-	s = add_vcpu(add_domain(256, 0), MS, 0, 1);
-	simulate(MS);
-	CHECK(this_cpu()->curr == &s->v);
-	CHECK_EQ(sched_op(SCHEDOP_poll, &p), 0);
-	sim_cpu = 1;
 	meanwhile = poll_again;
-	vcpu_poll_wake(s->v.domain, 7);
-	CHECK(!meanwhile);
-	vcpu_poll_wake(s->v.domain, 7);
-	simulate(MS);
-	CHECK(this_cpu()->curr == &s->v);
+	for (int at_flag = 0; at_flag < 2; at_flag++) {
+		start(2);
+		s = add_vcpu(add_domain(256, 0), MS, 0, 1);
+		simulate(MS);
+		CHECK(this_cpu()->curr == &s->v);
+		CHECK_EQ(sched_op(SCHEDOP_poll, &p), 0);
+		sim_cpu = 1;
+		meanwhile_at = at_flag ? (void *)&s->v.pause_flags
+				       : (void *)&s->v.domain->sched.polling;
+		vcpu_poll_wake(s->v.domain, 7);
+		CHECK(!meanwhile_at);
+		vcpu_poll_wake(s->v.domain, 7);
+		simulate(MS);
+		CHECK(this_cpu()->curr == &s->v);
+	}
 }
 
 static void guest_timers(void)

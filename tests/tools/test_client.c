@@ -36,7 +36,7 @@ static struct store *connect_to(void)
 	struct store *s = NULL;
 	int i;
 
-	for (i = 0; i < 500 && !s; i++) {
+	for (i = 0; i < 3000 && !s; i++) {
 		s = store_open(0);
 		if (!s)
 			usleep(10000);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What another CPU does while this one stands still, its operands ready, right
- * before a cmpxchg() or try_cmpxchg() of *meanwhile_at: meanwhile(), once.  Included ahead of the code under test
- * (CFLAGS_SUBJECT := -include meanwhile.h).
+ * before a cmpxchg(), try_cmpxchg() or atomic_and() of *meanwhile_at:
+ * meanwhile(), once.  Included ahead of the code under test (CFLAGS_SUBJECT :=
+ * -include meanwhile.h).
  */
 #ifndef MEANWHILE_H
 #define MEANWHILE_H
@@ -31,5 +32,10 @@ static inline void stand_still(const void *p)
 	stand_still(p); \
 	__atomic_compare_exchange_n((p), (old), new_, false, \
 				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); })
+#undef atomic_and
+#define atomic_and(p, v) ({ \
+	__typeof__(*(p)) and_ = (v); \
+	stand_still(p); \
+	__sync_fetch_and_and((p), and_); })
 
 #endif
