@@ -24,7 +24,7 @@ static void start_server(void)
 	server = fork();
 	if (server)
 		return;
-	alarm(60);
+	alarm(300);
 	if (!freopen("/dev/null", "w", stderr))
 		_exit(1);
 	execl(daemon_path, "xenstored", "-N", "-D", "-S", dir, NULL);
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	setenv("XENSTORED_SOCKET", env, 1);
 	log_open("test");
 	fflush(stdout);
-	alarm(60);
+	alarm(300);
 	start_server();
 	RUN(call_takes_event);
 	RUN(owed_events);

@@ -428,7 +428,7 @@ int main(void)
 {
 	log_open("test");
 	signal(SIGPIPE, SIG_IGN);
-	alarm(60);
+	alarm(300);
 	RUN(hangup_without_room);
 	RUN(events_are_rated);
 	RUN(bytes_are_rated);
