@@ -220,13 +220,17 @@ static void segments_save(struct vcpu *v)
 	v->gs_base_user = v->in_kernel ? other : active;
 }
 
-/* Brings home what cpu has loaded, and stops its breakpoints. */
+/*
+ * Brings home what cpu has loaded, and stops its breakpoints.  Its GDT goes
+ * before its cr3 does: an NMI in between needs one that is mapped (XSA-260).
+ */
 static void state_save(struct vcpu *v)
 {
 	segments_save(v);
 	fpu_save(v);
 	if (v->debugreg[7] & 0xff)
 		WRITE_DR(7, 0x400);
+	descr_load(NULL);
 }
 
 static void state_load(struct cpu *cpu, struct vcpu *v)
@@ -270,7 +274,6 @@ static void unload_here(void *arg)
 	if (cpu->loaded != v || cpu->curr == v)
 		return;
 	state_save(v);
-	descr_load(NULL);
 	cr3_load(virt_to_paddr(idle_l4), true);
 	atomic_and(&v->domain->dirty_cpus, ~(1UL << cpu->id));
 	cpu->loaded = NULL;
