@@ -2,6 +2,8 @@
 /*
  * Claim: the forced CPUID instruction shows Xen's leaves and hides what a PV
  * guest must not use: PSE, PGE, 1 GiB pages, PCID, VMX, SVM, SMEP, SMAP.
+ * FSGSBASE does not work if it is hidden: a kernel that believes it is not
+ * there does not save what its users write (XSA-293).
  */
 #include "lib/guest.h"
 
@@ -55,6 +57,20 @@ static void hidden(void)
 	CHECK_EQ(l.a | l.b | l.d, 0);
 }
 
+static void no_fsgsbase(void)
+{
+	u8 *code = page_alloc();
+	u64 base;
+
+	if (forced(7, 0).b & 1)
+		return;
+	__asm__ volatile(TRY("rdgsbase %0") : "=r"(base));
+	CHECK_EQ(trapped(), 6);
+	memcpy(code, "\xf3\x48\x0f\xae\xdf", 5);	/* wrgsbase %rdi */
+	CHECK_EQ(user_space_create(code), 0);
+	CHECK_EQ(user_run(USER_CODE, 0x1000)->vector, 6);
+}
+
 static void bounds(void)
 {
 	struct leaf l = forced(0, 0);
@@ -78,6 +94,7 @@ void guest_main(void)
 {
 	leaves_of_xen();
 	hidden();
+	no_fsgsbase();
 	bounds();
 	/* the instruction must not run past an unmapped page */
 	static u8 page[8192] __page;

@@ -7,9 +7,8 @@
  * from boot_cpu and the command line only, never from what a register happened
  * to hold or from what a guest asked for.
  *
- * A guest may execute CPUID, XGETBV, RDTSC and the FSGSBASE instructions
- * natively; none of them changes anything written here.  No locks: boot_cpu
- * is written once by the boot CPU.
+ * A guest may execute CPUID, XGETBV and RDTSC natively; none of them changes
+ * anything written here.  No locks: boot_cpu is written once by the boot CPU.
  *
  * Not done here: finding out that processors differ; XCR0 (context.c), the
  * guest's view of CPUID (domain/cpuid.c).
@@ -75,7 +74,6 @@ void __init cpu_identify(void)
 	hyp_cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR |
 		  X86_CR4_OSXMMEXCPT |
 		  (cpu_has(F_XSAVE) ? X86_CR4_OSXSAVE : 0) |
-		  (cpu_has(F_FSGSBASE) ? X86_CR4_FSGSBASE : 0) |
 		  (cpu_has(F_UMIP) ? X86_CR4_UMIP : 0) |
 		  (cpu_has(F_SMEP) ? X86_CR4_SMEP : 0) |
 		  (cpu_has(F_SMAP) ? X86_CR4_SMAP : 0);

@@ -105,7 +105,7 @@ static inline void cpu_set_work(unsigned int id, u32 bits)
 #define X86F(word, bit)	((word) << 5 | (bit))
 enum {
 	F_TSC_DEADLINE = X86F(1, 24), F_XSAVE = X86F(1, 26),
-	F_AVX = X86F(1, 28), F_RDTSCP = X86F(2, 27), F_FSGSBASE = X86F(5, 0),
+	F_AVX = X86F(1, 28), F_RDTSCP = X86F(2, 27),
 	F_SMEP = X86F(5, 7), F_SMAP = X86F(5, 20), F_UMIP = X86F(6, 2),
 	F_ITSC = X86F(7, 8), F_IBPB_AMD = X86F(8, 12), F_IBRSB = X86F(9, 26),
 	F_ARCH_CAPS = X86F(9, 29), F_AUTO_IBRS = X86F(11, 8),

@@ -184,8 +184,8 @@ static bool do_port_string(struct vcpu *v, struct insn *i, unsigned int bytes)
 
 #define CR4_NATIVE	(X86_CR4_TSD | X86_CR4_DE)
 #define CR4_GUEST	(CR4_NATIVE | X86_CR4_OSXSAVE)
-#define CR4_HIDDEN	(X86_CR4_PGE | X86_CR4_UMIP | X86_CR4_FSGSBASE | \
-			 X86_CR4_PCIDE | X86_CR4_SMEP | X86_CR4_SMAP)
+#define CR4_HIDDEN	(X86_CR4_PGE | X86_CR4_UMIP | X86_CR4_PCIDE | \
+			 X86_CR4_SMEP | X86_CR4_SMAP)
 
 /* 0f 20-23: mov to and from control (even) and debug (odd) registers. */
 static bool do_mov_control(struct vcpu *v, struct insn *i)
