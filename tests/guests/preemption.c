@@ -112,6 +112,32 @@ static void calls(void)
 	CHECK_EQ(make_writable(page), 0);
 }
 
+/* Few calls, each long: 2 MiB come and go, by one extent at a time. */
+static struct xen_memory_reservation large;
+static u64 extent;
+
+static void large_call(void)
+{
+	for (int i = 0; i < 16; i++) {
+		mc[i].op = __HYPERVISOR_memory_op;
+		mc[i].args[0] = i & 1 ? XENMEM_decrease_reservation
+				      : XENMEM_populate_physmap;
+		mc[i].args[1] = (u64)&large;
+	}
+	CHECK_EQ(HC(multicall, mc, 16, 0, 0), 0);
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(mc[i].result, 1);
+}
+
+static void large_extents(void)
+{
+	large.extent_start = (u64)&extent;
+	large.nr_extents = 1;
+	large.extent_order = 9;
+	large.domid = DOMID_SELF;
+	interruptible("memory_op", large_call);
+}
+
 static char text[20001];
 
 static void console_call(void)
@@ -135,6 +161,7 @@ void guest_main(void)
 	port_mask(port, false);
 	updates();
 	calls();
+	large_extents();
 	console();
 	VCPU0->evtchn_upcall_mask = 1;
 	CHECK_EQ(HC(console_io, CONSOLEIO_write, 10, 0x7000, 0), -XEN_EFAULT);

@@ -115,7 +115,7 @@ static long memory_reservation(unsigned int op, u64 done, u64 arg)
 	    target_get(r.domid, &d))
 		return deny((long)done);
 	for (; done < r.nr_extents; done++) {
-		if (done != start && preempt_check())
+		if (preempt_check() && done != start)
 			break;
 		slot = r.extent_start + done * sizeof(u64);
 		if (get_guest_u64(&x, slot) ||
@@ -219,7 +219,7 @@ static long memory_exchange(u64 arg)
 	    !list_ok(x.out.extent_start, chunk << out, x.out.nr_extents))
 		return deny(-XEN_EFAULT);
 	for (; !rc && chunk < x.in.nr_extents >> in; chunk += !rc)
-		rc = chunk != first && preempt_check() ?
+		rc = preempt_check() && chunk != first ?
 		     -XEN_ERESTART : exchange_chunk(&x, chunk);
 	if (put_guest_u64(arg + offsetof(struct xen_memory_exchange,
 					 nr_exchanged), chunk << in))
