@@ -107,6 +107,9 @@ static void fpu_restore(struct vcpu *v)
 	struct fxsave *a = v->fpu_area;
 
 	ts_write(false);
+	/* Old ones load FIP, FDP and FOP only with an exception (XSA-52). */
+	if (boot_cpu.amd)
+		__asm__ volatile("fninit");
 	xcr0_write(boot_cpu.xcr0);
 again:
 	if (cpu_has(F_XSAVE))
