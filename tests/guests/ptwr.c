@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Claim: a store to a read-only mapped L1 is carried out for the guest, with
- * the width and the lock prefix it had, if the entry that results is allowed;
- * otherwise the guest gets its page fault and the table is unchanged.
+ * the width and the lock prefix it had, if the entry that results is allowed,
+ * and can be single-stepped; otherwise the guest gets its page fault and the
+ * table is unchanged.
  */
 #include "lib/guest.h"
 
@@ -73,6 +74,30 @@ static void locked(void)
 	CHECK_EQ(l1[5], 0);
 }
 
+static u64 step_rip, step_flags;
+
+static void step(struct guest_frame *f)
+{
+	step_rip = f->rip;
+	step_flags = f->rflags;
+	f->rflags &= ~0x100UL;
+}
+
+/* A debugger that steps over such a store stops right behind it. */
+static void stepped(void)
+{
+	u64 behind;
+
+	trap_handler[1] = step;
+	__asm__ volatile("leaq 1f(%%rip), %0\n pushfq\n"
+			 "orl $0x100, (%%rsp)\n popfq\n movq $0, (%1)\n"
+			 "1: nop\n nop" : "=&r"(behind) : "r"(&l1[7])
+			 : "memory", "cc");
+	CHECK_EQ(step_rip, behind);
+	CHECK_EQ(step_flags & 0x10100, 0x100);	/* RF is gone */
+	trap_handler[1] = NULL;
+}
+
 static void refused(void)
 {
 	u64 rw = pte((void *)start_info->pt_base, PTE_FLAGS);
@@ -107,6 +132,7 @@ void guest_main(void)
 	CHECK_EQ(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn((void *)l1), 0), 0);
 	plain_stores();
 	locked();
+	stepped();
 	refused();
 	CHECK_EQ(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn((void *)l1), 0), 0);
 	CHECK_EQ(STORE("movq $0, (%0)", : "r"(&l1[5])), 14);

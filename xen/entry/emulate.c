@@ -77,8 +77,8 @@ static bool fetch(const struct vcpu *v, struct insn *i)
 	return i->len + left <= INSN_MAX;
 }
 
-/* rip moves on; a single-stepped guest notices. */
-static void retire(struct vcpu *v, unsigned int len)
+/* See entry.h. */
+void retire(struct vcpu *v, unsigned int len)
 {
 	v->regs.rip += len;
 	v->regs.rflags &= ~X86_EFLAGS_RF;

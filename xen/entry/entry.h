@@ -89,3 +89,6 @@ bool bounce_sysenter(struct vcpu *v);
 /* Each returns true if the instruction was handled (rip moved on). */
 bool emulate_invalid_op(struct vcpu *v);	/* #UD: forced cpuid */
 bool emulate_privileged(struct vcpu *v);	/* #GP: cr, msr, io, ... */
+/* An instruction of v's was done: rip moves on; a single-stepped guest
+ * notices. */
+void retire(struct vcpu *v, unsigned int len);

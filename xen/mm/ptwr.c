@@ -22,6 +22,7 @@
  * (arithmetic, string instructions, SSE), anything that crosses an entry: the
  * guest gets its page fault.
  */
+#include <entry/entry.h>
 #include <mm/internal.h>
 
 enum op {
@@ -204,7 +205,7 @@ static bool store(struct vcpu *v, const struct insn *in, u64 *slot, u64 cr2)
 		memcpy(failed ? (u8 *)&r->rax : in->reg, &old,
 		       in->size == 4 ? 8 : in->size);
 	r->rflags = flags;
-	r->rip += in->pos;
+	retire(v, in->pos);
 	return true;
 }
 
@@ -237,6 +238,6 @@ bool mmio_ro_fault(struct vcpu *v, u64 cr2, u32 error_code)
 	    iomem_permitted(v->domain, pte_mfn(e).m) != IOMEM_RO ||
 	    !decode(&v->regs, &in) || in.op != OP_MOV)
 		return false;
-	v->regs.rip += in.pos;
+	retire(v, in.pos);
 	return true;
 }
