@@ -296,6 +296,17 @@ int domain_control_unpause(struct domain *d)
 
 /* --- shutdown ------------------------------------------------------------- */
 
+/* No vCPU of d goes back to its guest, whoever else is at this as well. */
+static void stop_vcpus(struct domain *d)
+{
+	struct vcpu *v;
+
+	for_each_vcpu(d, v) {
+		atomic_or(&v->pause_flags, VPF_SUSPENDED);
+		vcpu_sleep(v);
+	}
+}
+
 /*
  * The domain stops, for good, and the tools find out why.  The first reason
  * counts.  May be called by the domain's own vCPU, which then loses its CPU
@@ -303,8 +314,6 @@ int domain_control_unpause(struct domain *d)
  */
 void domain_shutdown(struct domain *d, u8 reason)
 {
-	struct vcpu *v;
-
 	cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, reason);
 	if (d == dom0) {
 		/* The control domain's end is the machine's. */
@@ -317,12 +326,10 @@ void domain_shutdown(struct domain *d, u8 reason)
 			machine_halt();
 		machine_restart();
 	}
+	/* Before the look at the flag: who set it may still be on the way. */
+	stop_vcpus(d);
 	if (xchg(&d->is_shut_down, true))
 		return;
-	for_each_vcpu(d, v) {
-		atomic_or(&v->pause_flags, VPF_SUSPENDED);
-		vcpu_sleep(v);
-	}
 	guest_log(d, LOG_INFO, "shut down, reason %u\n", d->shutdown_code);
 	/* First of three. */
 	virq_raise_global(VIRQ_DOM_EXC);
@@ -337,12 +344,9 @@ void domain_crash(struct domain *d, const char *why, ...)
 	char text[128];
 	va_list ap;
 
-	if (xchg(&d->crashed, true)) {
-		/* Who was first may still be writing: no way back for us. */
-		if (current->domain == d)
-			atomic_or(&current->pause_flags, VPF_SUSPENDED);
-		return vcpu_sleep(current);
-	}
+	/* Who was first may still be writing: no way back for us. */
+	if (xchg(&d->crashed, true))
+		return stop_vcpus(d);
 	va_start(ap, why);
 	vsnprintf(text, sizeof(text), why, ap);
 	va_end(ap);
