@@ -31,7 +31,6 @@
  * the reset state.
  */
 #include <domain/domain.h>
-#include <entry/entry.h>
 
 #define READ_SEL(reg) ({ u16 s_; \
 	__asm__ volatile("mov %%" #reg ", %0" : "=rm"(s_)); s_; })

@@ -27,7 +27,6 @@
  * file only calls their parts of a domain's end, in order, resumably.
  */
 #include <domain/domain.h>
-#include <boot/boot.h>
 #include <dev/dev.h>
 
 #define DOMAIN(i) { \

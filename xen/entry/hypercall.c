@@ -12,7 +12,6 @@
  * run, or batch what changes the mode it runs in (XSA-213): batches do not
  * nest, an entry is read once, and iret() does not work in one.
  */
-#include <dev/dev.h>
 #include <domain/domain.h>
 #include <entry/entry.h>
 

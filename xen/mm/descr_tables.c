@@ -15,7 +15,6 @@
  * use is dropped.  The windows are in the TLB of any CPU that ran the domain.
  */
 #include <mm/internal.h>
-#include <entry/entry.h>
 
 #define DESCR_PER_PAGE	512
 #define LDT_PAGES	16

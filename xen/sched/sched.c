@@ -53,7 +53,6 @@
  * with nobody waiting, a yield does not even take the lock.
  */
 #include <domain/domain.h>
-#include <entry/entry.h>
 
 #define WEIGHT_DEFAULT	256
 #define CAP_WINDOW	(30 * NS_PER_MS)

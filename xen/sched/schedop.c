@@ -12,7 +12,6 @@
  * that are in the past (they fire at once, as the ABI allows).
  */
 #include <domain/domain.h>
-#include <entry/entry.h>
 
 /*
  * [event 25] The flag, then the bit are set before the last look at the ports,
