@@ -316,8 +316,7 @@ void domain_shutdown(struct domain *d, u8 reason)
 	cmpxchg(&d->shutdown_code, SHUTDOWN_CODE_NONE, reason);
 	if (d == dom0) {
 		/* The control domain's end is the machine's. */
-		printk("Domain 0 has stopped (reason %u).\n",
-		       d->shutdown_code);
+		printk("Domain 0 has stopped (reason %u).\n", d->shutdown_code);
 		/* A Dom0 with ACPI switches the power off by itself. */
 		if (d->shutdown_code == SHUTDOWN_poweroff ||
 		    (d->shutdown_code != SHUTDOWN_reboot &&

@@ -168,8 +168,7 @@ void vcpu_free(struct vcpu *v);
 void vcpu_send_nmi(struct vcpu *v);	/* sets VWORK_NMI and kicks */
 static inline bool vcpu_runnable(const struct vcpu *v)
 {
-	return !(READ_ONCE(v->pause_flags) |
-		 READ_ONCE(v->domain->pause_count));
+	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->domain->pause_count));
 }
 /* NULL: d has no such vCPU. */
 static inline struct vcpu *vcpu_find(struct domain *d, u32 id)

@@ -164,8 +164,7 @@ static void context_set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
 	memcpy(r, &c->user_regs, sizeof(*r));
 	r->error_code = r->entry_vector = r->saved_upcall_mask = 0;
 	v->iopl = (r->rflags & X86_EFLAGS_IOPL) >> 12;
-	r->rflags = (r->rflags & RFLAGS_GUEST) | X86_EFLAGS_IF |
-		    X86_EFLAGS_MBS;
+	r->rflags = (r->rflags & RFLAGS_GUEST) | X86_EFLAGS_IF | X86_EFLAGS_MBS;
 	r->cs |= 3;
 	r->ss |= 3;
 	r->ds = sel_fixup(r->ds);
