@@ -30,6 +30,7 @@ struct sim {
 	u64 left;		/* ns until it blocks */
 	u64 wake_at;		/* NEVER: runs or waits to */
 	u64 yield_every, yield_left;
+	struct sim *successor;	/* whom it wakes when it goes to sleep */
 	u64 woken_at, worst_latency, ran;
 	int on;			/* CPU where it is loaded, -1 nowhere */
 };
@@ -345,7 +346,9 @@ static void guests_act(void)
 			sim_cpu = (unsigned int)s->on;
 			s->info.evtchn_upcall_pending = 0;
 			vcpu_block_current();
-			s->wake_at = now + s->sleep;
+			s->wake_at = s->successor ? NEVER : now + s->sleep;
+			if (s->successor)
+				s->successor->wake_at = now;
 			s->left = s->run;
 			settle();
 		}
@@ -601,6 +604,51 @@ static void no_gain_by_sleeping(void)
 			CHECK(sims[1]->ran <= 5000 * MS * 52 / 100);
 			CHECK(sims[0]->ran >= 5000 * MS * 48 / 100);
 		}
+}
+
+/* Nor do vCPUs that run one after another, each with what it is granted for
+ * having slept, get more than their domain's share.  All of them run as long,
+ * or every second one only for a moment. */
+static void no_gain_by_turns(void)
+{
+	static const u64 run[] = { MS, 9 * MS, 14 * MS, 29 * MS };
+	struct domain *turns;
+	u64 other;
+
+	for (unsigned int n = 2; n <= 16; n *= 2)
+		for (unsigned int i = 0; i < 2 * ARRAY_SIZE(run); i++) {
+			start(1);
+			add_vcpu(add_domain(256, 0), MS, 0, ~0UL);
+			turns = add_domain(256, 0);
+			other = i & 1 ? MS / 10 : run[i / 2];
+			for (unsigned int k = 1; k <= n; k++) {
+				add_vcpu(turns, k & 1 ? run[i / 2] : other, MS,
+					 ~0UL);
+				sims[k]->successor = sims[k - 1];
+			}
+			sims[1]->successor = sims[n];
+			simulate(1000 * MS);
+			restart_counts();
+			simulate(5000 * MS);
+			CHECK(sims[0]->ran >= 5000 * MS * 48 / 100);
+		}
+}
+
+/* A domain that computes with one vCPU is served at once by another. */
+static void latency_beside_hog(void)
+{
+	struct domain *d;
+	struct sim *s;
+
+	start(1);
+	add_vcpu(add_domain(256, 0), MS, 0, ~0UL);
+	d = add_domain(256, 0);
+	add_vcpu(d, MS, 0, ~0UL);
+	s = add_vcpu(d, MS / 5, 7 * MS, ~0UL);
+	simulate(1000 * MS);
+	restart_counts();
+	simulate(5000 * MS);
+	CHECK(s->worst_latency <= MS);
 }
 
 /* Spinning guests that yield do not starve, nor gain. */
@@ -996,6 +1044,8 @@ int main(void)
 	RUN(caps);
 	RUN(wake_latency);
 	RUN(no_gain_by_sleeping);
+	RUN(no_gain_by_turns);
+	RUN(latency_beside_hog);
 	RUN(yielding);
 	RUN(random_pauses);
 	RUN(many_cpus);

@@ -22,7 +22,8 @@
  *
  * Who sleeps does not save up: on waking he is at most half a slice behind
  * the others on his CPU, enough to preempt whoever runs (after the rate
- * limit, which bounds the rate of switches).
+ * limit, which bounds the rate of switches).  That is granted once to all of
+ * a domain who wake there, not to each.
  *
  * Pinned vCPUs let the CPUs' clocks drift apart without end.  That is no debt
  * of anybody's: beyond DRIFT, a vCPU that moves only keeps its lead or lag on
@@ -87,11 +88,15 @@ static bool before(u64 a, u64 b)
 
 /* --- accounting ----------------------------------------------------------- */
 
-/* Its domain's weight is divided among those who run or want to. */
+/* Its domain's weight is divided among those who run or want to.  Where one
+ * falls asleep the next may go on: see place(). */
 static void runstate_set(struct vcpu *v, u8 state, u64 now)
 {
 	struct vcpu_runstate_info *rs = &v->sched.rs;
+	u64 *slept = &v->domain->sched.slept[v->sched.cpu];
 
+	if (state > RUNSTATE_runnable && before(*slept, v->sched.vtime))
+		*slept = v->sched.vtime;
 	/* Clocks of two CPUs may differ by some cycles. */
 	now = max(now, rs->state_entry_time);
 	rs->time[rs->state] += now - rs->state_entry_time;
@@ -227,7 +232,9 @@ static void dequeue(struct vcpu *v)
 /*
  * v, who waits, shall run on p: its virtual time there, within reach of the
  * others'.  The upper bound is more than the slice that v may legally be
- * ahead, so it forgives no debt made on this CPU.  If in a list, it goes to
+ * ahead, so it forgives no debt made on this CPU.  One that wakes up does not
+ * start before those of its domain have come: or they would take turns, each
+ * with a lead of its own, and nobody else would run.  If in a list, it goes to
  * p's; nr_waiting misses it for a moment, and then seek_cpu() asks p.
  */
 static void place(struct vcpu *v, struct pcpu *p, bool woken)
@@ -237,7 +244,10 @@ static void place(struct vcpu *v, struct pcpu *p, bool woken)
 	s64 ahead = drift(from, p);
 	u64 lo = p->min_vtime - (woken ? slice_ns / 2 : 8 * slice_ns);
 	u64 hi = p->min_vtime + 2 * to_vtime(v, slice_of(v));
+	u64 slept = v->domain->sched.slept[p - pcpus];
 
+	if (woken && before(lo, slept))
+		lo = slept;
 	if (moves)
 		dequeue(v);
 	v->sched.vtime += from->offset - p->offset;
@@ -245,7 +255,7 @@ static void place(struct vcpu *v, struct pcpu *p, bool woken)
 		v->sched.vtime -= (u64)ahead;
 	if (before(v->sched.vtime, lo))
 		v->sched.vtime = lo;
-	else if (before(hi, v->sched.vtime))
+	if (before(hi, v->sched.vtime))
 		v->sched.vtime = hi;
 	WRITE_ONCE(v->sched.cpu, (u32)(p - pcpus));
 	if (moves)

@@ -65,6 +65,7 @@ struct domain_sched {
 	u32 active;		/* runnable vCPUs */
 	s64 budget;		/* cap: ns it may still use till window_end */
 	u64 window_end;
+	u64 slept[NR_CPUS];	/* latest vtime at which a vCPU slept there */
 	struct timer refill;
 	u64 polling;		/* bit per vCPU in SCHEDOP_poll; atomic */
 	u64 watchdog_used;	/* bit per watchdog; atomic */
