@@ -36,7 +36,7 @@ struct sim {
 };
 static struct sim *sims[MAXV];
 static unsigned int nr_sims;
-static unsigned int virqs, shutdowns;
+static unsigned int virqs, shutdowns, ipis;
 static u32 pending_port;
 void (*meanwhile)(void);
 const void *meanwhile_at;
@@ -62,6 +62,7 @@ void apic_set_deadline(u64 ns)
 void apic_send_ipi(unsigned int cpu, u32 vector)
 {
 	CHECK(cpu != sim_cpu);
+	ipis++;
 }
 
 static struct sim *sim_of(struct vcpu *v)
@@ -651,6 +652,32 @@ static void latency_beside_hog(void)
 	CHECK(s->worst_latency <= MS);
 }
 
+/* A vCPU that another one starts and stops again before its CPU has looked
+ * does not make that look each time. */
+static void down_and_up(void)
+{
+	struct domain *d;
+	struct vcpu *v;
+
+	start(2);
+	d = add_domain(256, 0);
+	add_vcpu(d, MS, 0, 1);
+	v = &add_vcpu(d, MS, 0, 2)->v;
+	add_vcpu(add_domain(256, 0), MS, 0, 2);
+	atomic_or(&v->pause_flags, VPF_DOWN);
+	vcpu_sleep(v);
+	simulate(1000 * MS);
+	ipis = 0;
+	for (int i = 0; i < 10000; i++) {
+		atomic_and(&v->pause_flags, ~VPF_DOWN);
+		vcpu_wake(v);
+		atomic_or(&v->pause_flags, VPF_DOWN);
+		vcpu_sleep(v);
+		simulate(MS / 100);
+	}
+	CHECK(ipis <= 20);
+}
+
 /* Spinning guests that yield do not starve, nor gain. */
 static void yielding(void)
 {
@@ -1046,6 +1073,7 @@ int main(void)
 	RUN(no_gain_by_sleeping);
 	RUN(no_gain_by_turns);
 	RUN(latency_beside_hog);
+	RUN(down_and_up);
 	RUN(yielding);
 	RUN(random_pauses);
 	RUN(many_cpus);

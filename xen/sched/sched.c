@@ -94,9 +94,11 @@ static void runstate_set(struct vcpu *v, u8 state, u64 now)
 {
 	struct vcpu_runstate_info *rs = &v->sched.rs;
 	u64 *slept = &v->domain->sched.slept[v->sched.cpu];
+	/* Who gives up waiting keeps no lead. */
+	u64 lead = rs->state == RUNSTATE_runnable ? slice_ns / 2 : 0;
 
-	if (state > RUNSTATE_runnable && before(*slept, v->sched.vtime))
-		*slept = v->sched.vtime;
+	if (state > RUNSTATE_runnable && before(*slept, v->sched.vtime + lead))
+		*slept = v->sched.vtime + lead;
 	/* Clocks of two CPUs may differ by some cycles. */
 	now = max(now, rs->state_entry_time);
 	rs->time[rs->state] += now - rs->state_entry_time;
