@@ -199,6 +199,7 @@ int record_save(const char *uuid, const struct value *record)
 	rc = f && fwrite(text, 1, len, f) == len && !fclose(f) &&
 	     !rename(temp, arena_printf(&a, RECORD_DIR "/%s", uuid)) ? 0 :
 	     -errno;
+	unlink(temp);		/* if it is still there */
 	arena_release(&a);
 	return rc;
 }

@@ -251,8 +251,11 @@ void vms_recover(void)
 	uuid_t id;
 
 	while (dir && (e = readdir(dir))) {
-		if (uuid_parse(e->d_name, id))
+		if (uuid_parse(e->d_name, id)) {
+			/* A record that was being written, at a kill. */
+			unlinkat(dirfd(dir), e->d_name, 0);
 			continue;
+		}
 		vm = vm_new(e->d_name);
 		vm->record = record_load(&vm->a, vm->uuid);
 		if (vm->record && !record_check(&vm->a, vm->record))

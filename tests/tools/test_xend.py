@@ -829,11 +829,14 @@ def killed_while_restarting():
 
 
 def ended_by_others_while_xend_was_dead():
-    """Then it is forgotten, and its name is free."""
+    """Then it is forgotten, and its name is free; a record that was cut
+    off in the midst is removed."""
     global PROCESS, CLIENT
     ref, r = create("lost", disk=[], vif=[])
     PROCESS.send_signal(signal.SIGKILL)
     PROCESS.wait()
+    with open(f"/run/xend/vm/.{r['uuid']}", "w") as f:
+        f.write("<?xml")
     with open("/run/fake/domains", "r+b") as f:
         m = mmap.mmap(f.fileno(), 0)
         for i in range(64):
