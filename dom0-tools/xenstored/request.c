@@ -473,7 +473,7 @@ static const struct op {
 	[XS_GET_PERMS] = { do_get_perms, 1, 1, READ },
 	[XS_WRITE] = { do_write, 1, BYTES, WRITE | TXN_VALUE },
 	[XS_MKDIR] = { do_mkdir, 1, 1, WRITE },
-	[XS_RM] = { do_rm, 1, 1, WRITE | TXN_TREE },
+	[XS_RM] = { do_rm, 1, 1, WRITE },
 	[XS_SET_PERMS] = { do_set_perms, 2, MANY, 0 },
 	[XS_WATCH] = { do_watch, 2, 2, 0 },
 	[XS_UNWATCH] = { do_unwatch, 2, 2, 0 },

@@ -148,7 +148,7 @@ static bool txn_conflicts(const struct txn *t)
 		is = tree_find(tree_main.root, a->path);
 		if (was == is)
 			continue;
-		if (!was || !is || a->flags & TXN_TREE ||
+		if (!was || !is ||
 		    (a->flags & TXN_VALUE && was->value_gen != is->value_gen) ||
 		    (a->flags & TXN_PERMS && was->perms_gen != is->perms_gen) ||
 		    (a->flags & TXN_LIST && was->list_gen != is->list_gen))

@@ -178,13 +178,12 @@ void watch_init(void);
 #define TXN_VALUE	0x001	/* depends on the node's value, ... */
 #define TXN_PERMS	0x002
 #define TXN_LIST	0x004
-#define TXN_TREE	0x008
 #define TXN_MADE	0x010	/* did: created, ... */
 #define TXN_SET_VALUE	0x020
 #define TXN_SET_PERMS	0x040
 #define TXN_REMOVED	0x080
 #define TXN_TELL	0x100	/* watches fire for it */
-#define TXN_DEPENDS	(TXN_VALUE | TXN_PERMS | TXN_LIST | TXN_TREE)
+#define TXN_DEPENDS	(TXN_VALUE | TXN_PERMS | TXN_LIST)
 #define TXN_CHANGES	(TXN_MADE | TXN_SET_VALUE | TXN_SET_PERMS | TXN_REMOVED)
 struct txn {
 	struct txn *next;

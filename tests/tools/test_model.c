@@ -27,7 +27,7 @@ struct mtree {
 };
 struct mdep {
 	char path[24];
-	bool value, perms, list, tree;
+	bool value, perms, list;
 };
 struct mtxn {
 	uint32_t id;
@@ -132,7 +132,6 @@ static void depend(struct mtxn *x, const char *path, const char *what)
 	d->value = strchr(what, 'v');
 	d->perms = strchr(what, 'p');
 	d->list = strchr(what, 'l');
-	d->tree = strchr(what, 't');
 }
 
 /* What a node is to who asks for it; 0, EACCES or ENOENT. */
@@ -229,7 +228,7 @@ static int change(struct mtree *t, struct mtxn *x, int domid, uint32_t type,
 		}
 		return 0;
 	case XS_RM:
-		rc = lookup(t, x, domid, path, WIRE_WRITE, "tp", &n);
+		rc = lookup(t, x, domid, path, WIRE_WRITE, "p", &n);
 		if (rc == EACCES)
 			return rc;
 		if (!strcmp(path, "/"))
@@ -260,30 +259,12 @@ static int change(struct mtree *t, struct mtxn *x, int domid, uint32_t type,
 static bool same(struct mtree *a, struct mtree *b, const struct mdep *d)
 {
 	struct mnode *x = find(a, d->path), *y = find(b, d->path);
-	int i, n = 0, m = 0;
 
 	if (!x || !y)
 		return !x && !y;
-	if ((d->value && x->value_ver != y->value_ver) ||
-	    (d->perms && x->perms_ver != y->perms_ver) ||
-	    (d->list && x->list_ver != y->list_ver))
-		return false;
-	if (!d->tree)
-		return true;
-	for (i = 0; i < b->n; i++)
-		m += below(b->node[i].path, d->path);
-	for (i = 0; i < a->n; i++) {
-		if (!below(a->node[i].path, d->path))
-			continue;
-		n++;
-		x = &a->node[i];
-		y = find(b, x->path);
-		if (!y || x->value_ver != y->value_ver ||
-		    x->perms_ver != y->perms_ver ||
-		    x->list_ver != y->list_ver)
-			return false;
-	}
-	return n == m;
+	return (!d->value || x->value_ver == y->value_ver) &&
+	       (!d->perms || x->perms_ver == y->perms_ver) &&
+	       (!d->list || x->list_ver == y->list_ver);
 }
 
 static int commit(struct mtxn *x, int domid)
@@ -320,8 +301,9 @@ static bool all_allowed(int domid, const char *path)
 }
 
 /*
- * Must a watch of domid at `top` have heard something?  Of a removed node
- * surely if it could read the way to it: the event names the highest one.
+ * Must a watch of domid at `top` have heard something?  Of a removed node (it
+ * may be there again) surely if it could read the way to it: the event names
+ * the highest one.
  */
 static bool must_hear(int domid, const char *top)
 {
@@ -333,7 +315,7 @@ static bool must_hear(int domid, const char *top)
 		o = find(&before, n->path);
 		if (below(n->path, top) && differs(n, o) &&
 		    (allowed(domid, n, WIRE_READ) ||
-		     (o && allowed(domid, o, WIRE_READ))))
+		     (o && all_allowed(domid, o->path))))
 			return true;
 	}
 	for (i = 0; i < before.n; i++) {
