@@ -570,6 +570,36 @@ static void flood(void)
 	teardown();
 }
 
+/* Guests' events do not take the place of those that tell Dom0's kernel of a
+ * new device: what it is owed says too little. */
+static void flood_of_dom0(void)
+{
+	struct conn *dom0;
+	char name[64];
+	const char *e;
+	bool told = false;
+	int i;
+
+	setup();
+	dom0 = domains[0]->conn;
+	CHECK_EQ(watch(dom0, "/flood", "f"), 0);
+	CHECK_EQ(watch(dom0, "backend", "b"), 0);
+	world_drain(dom0);
+	for (i = 0; !dom0->nr_owed && i < 40000; i++) {
+		snprintf(name, sizeof(name), "/flood/%d", i);
+		put(tool, 0, name, "");
+	}
+	CHECK_EQ(dom0->nr_owed, 1);
+	put(tool, 0, "/local/domain/0/backend/vif/7/0/state", "1");
+	CHECK_EQ(dom0->nr_owed, 1);
+	while (*(e = world_event(dom0)))
+		told = told || !strcmp(e, "backend/vif/7/0/state b");
+	CHECK(told);
+	world_drain(dom0);
+	watch_pay(dom0);
+	teardown();
+}
+
 /* Answers that nobody takes stop the asking. */
 static void outstanding(void)
 {
@@ -845,6 +875,7 @@ int main(void)
 	RUN(watch_permissions);
 	RUN(quota_limits);
 	RUN(flood);
+	RUN(flood_of_dom0);
 	RUN(outstanding);
 	RUN(directory_parts);
 	RUN(release);
