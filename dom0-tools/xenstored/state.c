@@ -405,11 +405,13 @@ bool state_load(const char *path)
 	close(fd);
 	if (file == MAP_FAILED)
 		return false;
-	if (!memcmp(file, STATE_HEADER, sizeof(STATE_HEADER)))
-		for (p = file + sizeof(STATE_HEADER);
-		     (next = state_next(p, file + st.st_size, v)); p = next)
-			if (*(uint32_t *)p == R_COMMIT)
-				end = next;
+	if (memcmp(file, STATE_HEADER, sizeof(STATE_HEADER)))
+		fatalx("%s: of another version: start that one, or reboot",
+		       path);
+	for (p = file + sizeof(STATE_HEADER);
+	     (next = state_next(p, file + st.st_size, v)); p = next)
+		if (*(uint32_t *)p == R_COMMIT)
+			end = next;
 	for (p = file + sizeof(STATE_HEADER); end && p < end; p = next) {
 		next = state_next(p, end, v);
 		if (!state_load_record(*(uint32_t *)p, v))
