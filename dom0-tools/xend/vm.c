@@ -217,14 +217,19 @@ void vms_refresh(void)
 }
 
 /* --- after a kill ---------------------------------------------------- */
-/* One of ours: is it as it should be? */
+/*
+ * One of ours: is it as it should be?  One that has nothing in the store but
+ * runs has not been worked on: the store was lost.
+ */
 static void vm_check(struct vm *vm)
 {
 	const char *phase = value_get_string(vm->record, "phase", "");
 	struct job job = { .vm = vm, .kind = JOB_DESTROY };
 	bool runs = vm->domid >= 0;
 
-	if (runs && node_read(&vm->a, "/libxl/%d/xend", vm->domid)) {
+	if (runs && (node_read(&vm->a, "/libxl/%d/xend", vm->domid) ||
+		     (!(vm->info.flags & XEN_DOMINF_paused) &&
+		      !node_read(&vm->a, "/libxl/%d", vm->domid)))) {
 		log_info("domain %d found again", vm->domid);
 		vm_set_phase(vm, "running");
 	} else if (!strcmp(phase, "restarting")) {

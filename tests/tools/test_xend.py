@@ -852,6 +852,22 @@ def ended_by_others_while_xend_was_dead():
     clean()
 
 
+def found_again_though_the_store_was_lost():
+    """What runs is not ended because the store knows nothing of it."""
+    global PROCESS, CLIENT
+    ref, r = create("kept", disk=[], vif=[])
+    PROCESS.send_signal(signal.SIGKILL)
+    PROCESS.wait()
+    for path in (f"/libxl/{r['domid']}", f"/local/domain/{r['domid']}",
+                 f"/vm/{r['uuid']}"):
+        STORE_CLIENT.ask(13, path.encode() + b"\0")
+    PROCESS, CLIENT = start_xend()
+    assert call("VM.get_record", ref)["domid"] == r["domid"]
+    assert list(DOMAINS.all()) == [r["domid"]]
+    call("VM.destroy", ref)
+    clean()
+
+
 def start_xenstored():
     p = subprocess.Popen([XENSTORED, "-N", "-D", "-S", "/run/xs"],
                          stderr=LOG)
@@ -1025,7 +1041,8 @@ CASES = [a_life, memory_of_a_guest, policies, no_hurry, bad_records,
          memory_of_xend, killed_at_any_time, killed_while_restarting,
          reboots_while_backends_are_busy, reboots_while_xenstored_is_restarted,
          ends_within_an_attach, ends_within_a_detach, killed_when_restarted,
-         ended_while_xend_was_dead, ended_by_others_while_xend_was_dead]
+         ended_while_xend_was_dead, ended_by_others_while_xend_was_dead,
+         found_again_though_the_store_was_lost]
 
 own_world()
 XENSTORED, XEND, KERNEL = (os.path.abspath(p) for p in sys.argv[1:4])
