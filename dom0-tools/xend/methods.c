@@ -7,7 +7,6 @@
  */
 #include <sys/utsname.h>
 #include <uuid/uuid.h>
-#include <hypercall-abi/sched.h>
 #include <hypercall-abi/version.h>
 #include "../lib/conf.h"
 #include "xend.h"
@@ -58,14 +57,14 @@ struct value *record_of(struct value *v, ...)
 static struct value *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
-	bool crash = down && (f >> XEN_DOMINF_shutdownshift &
-			      XEN_DOMINF_shutdownmask) == SHUTDOWN_crash;
+	unsigned int why = f >> XEN_DOMINF_shutdownshift &
+			   XEN_DOMINF_shutdownmask;
 
 	return value_printf(&c->a, "%c%c%c%c%c%c",
 			    f & XEN_DOMINF_running ? 'r' : '-',
 			    f & XEN_DOMINF_blocked ? 'b' : '-',
 			    f & XEN_DOMINF_paused ? 'p' : '-',
-			    down ? 's' : '-', crash ? 'c' : '-',
+			    down ? 's' : '-', down ? "-rscwS?"[why < 6 ? why : 6] : '-',
 			    f & XEN_DOMINF_dying ? 'd' : '-');
 }
 

@@ -68,7 +68,7 @@ int cmd_list(char **argv)
 		return print_json(opt['l'] ? out : all);
 	for value_each(r, all)
 		value_set(r, "MiB",
-			  INT(value_get_int(r, "memory_dynamic", 0) / 1024));
+			  INT(value_get_int(r, "memory_actual", 0) / 1024));
 	return print_table(arena_printf(&arena, "%-40s %5s %5s %5s\tState\t"
 					"Time(s)%s", "Name", "ID", "Mem",
 					"VCPUs", opt['v'] ? "   UUID" : ""),
@@ -168,7 +168,7 @@ static void top_round(struct value *all, struct value *before, double wall)
 		{ "%-20s", "NAME", "name_label" },
 		{ " %-6s", "STATE", "state" }, { " %10s", "CPU(sec)", "secs" },
 		{ " %6s", "CPU(%)", "share" },
-		{ " %10s", "MEM(k)", "memory_dynamic" },
+		{ " %10s", "MEM(k)", "memory_actual" },
 		{ " %5s", "VCPUS", "vcpus_online" },
 	};
 	struct value *r, *old;

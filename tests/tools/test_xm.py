@@ -290,7 +290,8 @@ for name, old, new, want in (
 VMS = {
     f"OpaqueRef:{u}": {
         "uuid": u, "name_label": n, "domid": d, "state": s,
-        "power_state": "Running", "memory_dynamic": m << 10,
+        "power_state": "Running", "memory_actual": m << 10,
+        "memory_dynamic": 1 << 10,
         "memory_static_max": m << 10, "vcpus_online": len(c),
         "vcpus_max": len(c), "cpu_time": t, "start_time": 1000,
         "console_tty": "", "vcpus": [
