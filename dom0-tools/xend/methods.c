@@ -386,7 +386,8 @@ static struct value *vm_set_memory(struct call *c)
 {
 	bool limit = !strcmp(c->arg, "maxmem");
 	int64_t kib = arg_int(c, 2, 0), most = 1ll << 34;
-	int64_t low = limit ? store_kib(c, "target", 4096) : 4096;
+	int64_t low = limit ? store_kib(c, "target", 4096) :
+		      c->vm->domid ? 4096 : 128 << 10;	/* as libxl */
 	int64_t high = limit ? most : store_kib(c, "static-max", most);
 	int rc;
 
