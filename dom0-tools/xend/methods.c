@@ -619,13 +619,13 @@ static struct value *host_debug_keys(struct call *c)
 /* --- dispatch -------------------------------------------------------- */
 /*
  * XenAPI wants a session.  The socket has said who may call, so all share
- * one, which is valid as long as xend runs.
+ * one, which is the same for every xend.
  */
-static char session[REF_CHARS] = REF;
+#define SESSION	REF "xend"
 
 static struct value *session_login(struct call *c)
 {
-	return c->arg ? STRING(session) : NULL;
+	return c->arg ? STRING(SESSION) : NULL;
 }
 
 enum needs {
@@ -687,13 +687,11 @@ struct value *method_call(struct call *c)
 	const char *ref = arg_string(c, 1, "");
 	unsigned int i, needs;
 
-	if (!session[strlen(REF)])
-		uuid_new(session + strlen(REF));
 	for (i = 0; i < ARRAY_SIZE(methods); i++)
 		if (!strcmp(methods[i].name, c->method))
 			break;
 	needs = i < ARRAY_SIZE(methods) ? methods[i].needs : A_SESSION;
-	if (needs != NOTHING && strcmp(arg_string(c, 0, ""), session))
+	if (needs != NOTHING && strcmp(arg_string(c, 0, ""), SESSION))
 		return call_fail(c, "SESSION_INVALID", NULL,
 				 "log in first: session.login_with_password");
 	if (i == ARRAY_SIZE(methods))

@@ -17,6 +17,8 @@ static bool domain_runs(int domid)
 	const struct value *conf = value_get(r, "other_config");
 	const char *fate = conf && conf->count ? "destroy" : "preserve";
 
+	if (!r && strncmp(why, "no ", 3))
+		fatalx("%s", why);	/* xend cannot say */
 	return r && (!strchr(value_get_string(r, "state", ""), 's') ||
 		     strcmp(value_get_string(conf, "on_poweroff", fate),
 			    "preserve"));
@@ -44,7 +46,7 @@ static void await_change(void)
  */
 int cmd_end(char **argv)
 {
-	struct value *all, *r;
+	struct value *all, *r, *ref;
 	int failed = 0, domid;
 	const char *why;
 
@@ -56,17 +58,16 @@ int cmd_end(char **argv)
 		if (opt['a'] && !domid)
 			continue;
 		fprintf(stderr, "%s domain %d\n", command->detail, domid);
-		if (!TRY(&why, command->method,
-			 CALL("VM.get_by_domid", INT(domid)))) {
+		ref = TRY(&why, "VM.get_by_domid", INT(domid));
+		if (!ref || !TRY(&why, command->method, ref)) {
 			fprintf(stderr, "xm: %s\n", why);
+			value_set(r, "domid", INT(0));
 			failed = 1;
 		}
 	}
-	if (opt['w'] && !failed)
-		for value_each(r, all)
-			while ((!opt['a'] || domid_of(r)) &&
-			       domain_runs(domid_of(r)))
-				await_change();
+	for value_each(r, all)
+		while (opt['w'] && domid_of(r) && domain_runs(domid_of(r)))
+			await_change();
 	return failed;
 }
 

@@ -304,6 +304,7 @@ VMS = {
         ("0" * 8, "Domain-0", 0, "r-----", 768, ["r--", "-b-"], 12.34),
         ("1" * 8, "demo", 5, "-b----", 384, ["-b-"], 1.0))}
 calls = []
+after = {}              # method: what all say once it was called
 
 
 class Xend:
@@ -314,6 +315,10 @@ class Xend:
         if params[0] != "OpaqueRef:session":
             return {"Status": "Failure", "ErrorDescription": [
                 "SESSION_INVALID", "no session"]}
+        if "all" in after:
+            return {"Status": "Failure", "ErrorDescription": after["all"]}
+        if method in after:
+            after["all"] = after[method]
         try:
             return {"Status": "Success", "Value": self.answer(
                 method, *params[1:])}
@@ -452,6 +457,13 @@ does("shutdown demo", ("VM.clean_shutdown", DEMO),
      says="Shutting down domain 5")
 does("shutdown -a", ("VM.clean_shutdown", DEMO))
 does("shutdown", code=1, says="-a")
+after["VM.clean_shutdown"] = ["HANDLE_INVALID", "no guest has this domid"]
+does("shutdown -w demo", ("VM.clean_shutdown", DEMO))
+after = {"VM.clean_shutdown": ["INTERNAL_ERROR", "not now"]}
+does("shutdown -w demo", ("VM.clean_shutdown", DEMO), code=1, says="not now")
+after = {"VM_metrics.get_all_records": ["HANDLE_INVALID", "no guest now"]}
+does("shutdown -a -w", code=1, says="no guest now")
+after = {}
 does("reboot demo", ("VM.clean_reboot", DEMO))
 does("mem-set demo 256", ("VM.set_memory", DEMO, 256 << 10))
 does("mem-set demo 1g", ("VM.set_memory", DEMO, 1 << 20))
