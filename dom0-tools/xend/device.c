@@ -203,7 +203,7 @@ void device_attach(const char *kind, const struct value *device)
 		d = device_of(kind, d.id + 1);
 	check_target(&d, device);
 	if (is_there(&d))
-		fail("%s is in use", what);
+		fail("%s is in use: xm block-detach takes it away", what);
 	add_nodes(&d, device);
 	if (wait_state(&d, "2", ATTACH_TIME))
 		why = script_run(&d, d.vif ? "online" : "add");
