@@ -65,6 +65,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void arena_release(struct arena *a);
 
 /* loop.c: the process's one event loop. */
+#define LOOP_FDS	4096	/* descriptors that a daemon may have */
 #define LOOP_IN		1u	/* EPOLLIN */
 #define LOOP_OUT	4u	/* EPOLLOUT */
 typedef void loop_fn(void *arg, unsigned int events);
@@ -83,8 +84,7 @@ void loop_timer_set(struct loop_timer *t, uint64_t ms);
 void loop_timer_clear(struct loop_timer *t);
 void loop_after(bool (*fn)(void));
 void loop_forked(void);
-void loop_run(void);
-void loop_stop(void);
+void loop_run(void) __attribute__((noreturn));
 
 /* wire.c: messages of the store. */
 #define WIRE_READ	1		/* access bits of a permission */

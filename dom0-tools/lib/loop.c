@@ -11,8 +11,6 @@
 #include <time.h>
 #include "lib.h"
 
-#define LOOP_FDS	4096	/* what is never used of it takes no memory */
-
 struct loop_slot {
 	loop_fn *fn;			/* NULL: not watched */
 	void *arg;
@@ -23,7 +21,6 @@ static struct loop_slot loop_slots[LOOP_FDS];	/* by descriptor */
 static int loop_epoll = -1;
 static struct loop_timer *loop_timers;	/* soonest first */
 static bool (*loop_after_fn)(void);
-static bool loop_ending;
 static uint64_t loop_batch;		/* timers due by then run now */
 
 /* Milliseconds since some fixed moment; never goes back. */
@@ -121,7 +118,7 @@ void loop_forked(void)
 	loop_timers = NULL;
 }
 
-/* Runs until loop_stop(). */
+/* Does not return. */
 void loop_run(void)
 {
 	struct epoll_event ev[32];
@@ -131,7 +128,7 @@ void loop_run(void)
 	int64_t ms;
 	int i, n;
 
-	while (!loop_ending) {
+	for (;;) {
 		ms = more ? 0 : -1;
 		if (!more && loop_timers) {
 			ms = loop_timers->due - loop_now();
@@ -153,10 +150,4 @@ void loop_run(void)
 		}
 		more = loop_after_fn && loop_after_fn();
 	}
-}
-
-/* Makes loop_run() return after the current batch. */
-void loop_stop(void)
-{
-	loop_ending = true;
 }

@@ -43,5 +43,4 @@ int main(int argc, char **argv)
 		fatal("the store");
 	daemon_ready(opt['p']);
 	loop_run();
-	return 0;
 }

@@ -84,5 +84,4 @@ int main(int argc, char **argv)
 	server_start(opt['G']);
 	daemon_ready(opt['p'] ? opt['p'] : "/run/xend.pid");
 	loop_run();
-	return 0;
 }

@@ -97,5 +97,4 @@ int main(int argc, char **argv)
 	daemon_ready(opt['P']);
 	log_info(resumed ? "resumed" : "started");
 	loop_run();
-	return 0;
 }

@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../host/test.h"
-#include "../../dom0-tools/lib/loop.c"	/* to run it again and again */
+#include "../../dom0-tools/lib/lib.h"
+#include "stop.h"
 
 static char dir[] = "/dev/shm/test-client.XXXXXX";
 static const char *daemon_path;
@@ -60,12 +61,12 @@ static void late(void *arg)
 /* Runs the event loop for so long. */
 static void run(unsigned int ms)
 {
-	bool over = false;
+	static bool over;
 	struct loop_timer t = { .fn = late, .arg = &over };
 
 	loop_timer_set(&t, ms);
-	loop_ending = false;
-	loop_run();
+	over = false;
+	loop_until_stop();
 	CHECK(over);
 }
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include "../host/test.h"
 #undef strtoull
-#include "../../dom0-tools/lib/loop.c"	/* to run it again and again */
 #include "../../dom0-tools/xenconsoled/console.c"
+#include "stop.h"
 
 #define DOMAINS		2		/* 1 and 2; the port is the number */
 
@@ -185,8 +185,7 @@ static void run(unsigned int ms)
 	struct loop_timer t = { .fn = stop };
 
 	loop_timer_set(&t, ms);
-	loop_ending = false;
-	loop_run();
+	loop_until_stop();
 }
 
 /* The guest writes a line, and sends an event. */

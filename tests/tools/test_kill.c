@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "../host/test.h"
 #include "../../dom0-tools/lib/lib.h"
+#include "stop.h"
 
 #define KILLS 20
 
@@ -162,7 +163,7 @@ static void survives_kills(void)
 	loop_timer_set(&work, 0);
 	stop.fn = done;
 	loop_timer_set(&stop, 4000);
-	loop_run();
+	loop_until_stop();
 	CHECK(step > 20);
 	CHECK(heard > KILLS / 2);
 	before = number(client, &a, "/k/a");
