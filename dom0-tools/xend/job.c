@@ -47,10 +47,13 @@ void fail(const char *fmt, ...)
 {
 	struct report r = { .failed = true };
 	va_list ap;
+	char *s;
 
 	va_start(ap, fmt);
 	vsnprintf(r.text, sizeof(r.text), fmt, ap);
 	va_end(ap);
+	while ((s = strchr(r.text, '\n')))	/* of a script's message */
+		*s = ' ';
 	snprintf(r.code, sizeof(r.code), "%s", worker.code);
 	report(r);
 	if (!worker.undoing)
