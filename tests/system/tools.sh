@@ -84,6 +84,7 @@ check unpause xm unpause one
 one_line not-paused "not paused" xm unpause one
 check mem-set xm mem-set one 160
 soon mem-set-seen sh -c 'test $(xl list one | awk "\$1 == \"one\" { print \$3 }") -le 162'
+one_line dom0-keeps-memory "128" xm mem-set 0 10
 check vcpu-set xm vcpu-set one 1
 soon vcpu-set-seen sh -c 'xm vcpu-list one | grep -q -- "--p"'
 check vcpu-pin xm vcpu-pin one 0 0
@@ -139,6 +140,25 @@ check xml-net grep -q GUEST-PING-OK /var/log/xen/console/guest-v.log
 check xml-shutdown xm shutdown -w v
 losetup -d "$loop"
 clean clean-after-xml
+
+# A logical volume.
+dd if=/dev/zero of=/tmp/pv.img bs=1M count=32 2>/dev/null
+loop=$(losetup -f --show /tmp/pv.img)
+check pvcreate lvm pvcreate "$loop"
+check vgcreate lvm vgcreate vg "$loop"
+check lvcreate lvm lvcreate -L 16M -n disk vg
+dd if=/tmp/disk.img of=/dev/vg/disk bs=1M 2>/dev/null
+guest_cfg lv "memory=192" "disk=['phy:/dev/vg/disk,xvda,w']" \
+	"extra='console=hvc0 gtest=disk mib=16'"
+check lvm-create xm create /tmp/lv.cfg
+check lvm-done wait_log lv GUEST-DONE 120
+check lvm-disk grep -q "GUEST-SUM $sum" /var/log/xen/console/guest-lv.log
+one_line lvm-busy "vg-disk is mounted" sh -c \
+	"sed 's/lv/lv2/' /tmp/lv.cfg > /tmp/lv2.cfg; xm create /tmp/lv2.cfg"
+check lvm-shutdown xm shutdown -w lv
+within 30 lvm vgchange -an vg >/dev/null 2>&1
+losetup -d "$loop"
+clean clean-after-lvm
 
 # What is wrong is said in one line, and nothing is left.
 guest_cfg bad "memory=192" "kernel='/nosuch'"
