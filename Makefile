@@ -25,18 +25,18 @@ $(BUILD)/.unpacked: | deps
 	@mkdir -p $(BUILD)
 	@scripts/debs $(BUILD)
 
-$(BUILD)/guest.cpio.gz: $(BUILD)/.unpacked \
+$(BUILD)/guest.cpio.zst: $(BUILD)/.unpacked \
 		$(wildcard config/guest/*) scripts/mkinitramfs
 	@echo "  INITRAMFS $(@F)"
 	@scripts/mkinitramfs config/guest/manifest $(BUILD)/root $@
 
-$(BUILD)/dom0.cpio.gz: $(BUILD)/guest.cpio.gz $(BUILD)/bench.cpio.gz \
+$(BUILD)/dom0.cpio.zst: $(BUILD)/guest.cpio.zst $(BUILD)/bench.cpio.zst \
 		$(wildcard config/dom0/*) $(wildcard tests/system/*.sh) \
 		scripts/mkinitramfs $(BUILD)/.tools
 	@echo "  INITRAMFS $(@F)"
 	@TOOLS=$(BUILD)/tools VMLINUZ=$(BUILD)/vmlinuz \
-		GUEST_INITRD=$(BUILD)/guest.cpio.gz \
-		BENCH_INITRD=$(BUILD)/bench.cpio.gz scripts/mkinitramfs \
+		GUEST_INITRD=$(BUILD)/guest.cpio.zst \
+		BENCH_INITRD=$(BUILD)/bench.cpio.zst scripts/mkinitramfs \
 		config/dom0/manifest $(BUILD)/root $@
 
 # The control domain's programs; the file is as new as the newest of them.
@@ -51,14 +51,14 @@ $(BUILD)/demo.img: | deps
 	@mkdir -p $(BUILD)
 	@scripts/mkdemo $@
 
-$(BUILD)/bench.cpio.gz: $(wildcard tests/bench/kernel/*) | deps
+$(BUILD)/bench.cpio.zst: $(wildcard tests/bench/kernel/*) | deps
 	@mkdir -p $(BUILD)
 	@$(CC) -O2 -static -Wall -Wextra -o $(BUILD)/figures \
 		tests/bench/kernel/figures.c
 	@FIGURES=$(BUILD)/figures scripts/mkinitramfs \
 		tests/bench/kernel/manifest / $@
 
-images: $(BUILD)/dom0.cpio.gz
+images: $(BUILD)/dom0.cpio.zst
 run-files: deps $(BUILD)/xenolith.gz images $(BUILD)/demo.img
 
 run: run-files

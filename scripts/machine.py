@@ -21,7 +21,7 @@ DISKS = {  # how QEMU offers one raw image to Dom0
 
 
 def make_iso(path, hypervisor, kernel, initrd=None, hv_args="",
-             kernel_args="", mb1=False, gzip_modules=False):
+             kernel_args="", mb1=False):
     """A GRUB CD image that boots hypervisor (None: the kernel alone)."""
     top = tempfile.mkdtemp()
     boot = top + "/boot"
