@@ -199,7 +199,7 @@ struct store *store_open(unsigned int patience)
 
 	if (!s)
 		return NULL;
-	*s = (struct store){ .fd = -1, .tell = { store_tell, s } };
+	*s = (struct store){ .fd = -1, .tell = { .fn = store_tell, .arg = s } };
 	rc = store_ensure(s, patience);
 	if (!rc)
 		return s;
