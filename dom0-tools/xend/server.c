@@ -164,7 +164,6 @@ static void server_accept(void *arg, unsigned int events)
 	c = fd >= 0 && server_calls < CALLS && peer_ok(fd) ?
 	    calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
-		log_warn("a connection is refused: %u are open", server_calls);
 		close(fd);
 		return;
 	}
