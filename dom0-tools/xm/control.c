@@ -46,7 +46,7 @@ static void await_change(void)
  */
 int cmd_end(char **argv)
 {
-	struct value *all, *r, *ref;
+	struct value *all, *r, *ref, *asked = value_array(&arena);
 	int failed = 0, domid;
 	const char *why;
 
@@ -59,14 +59,15 @@ int cmd_end(char **argv)
 			continue;
 		fprintf(stderr, "%s domain %d\n", command->detail, domid);
 		ref = TRY(&why, "VM.get_by_domid", INT(domid));
-		if (!ref || !TRY(&why, command->method, ref)) {
-			fprintf(stderr, "xm: %s\n", why);
-			value_set(r, "domid", INT(0));
-			failed = 1;
+		if (ref && TRY(&why, command->method, ref)) {
+			value_append(asked, value_copy(&arena, r));
+			continue;
 		}
+		fprintf(stderr, "xm: %s\n", why);
+		failed = 1;
 	}
-	for value_each(r, all)
-		while (opt['w'] && domid_of(r) && domain_runs(domid_of(r)))
+	for value_each(r, asked)
+		while (opt['w'] && domain_runs(domid_of(r)))
 			await_change();
 	return failed;
 }

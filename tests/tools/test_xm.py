@@ -305,6 +305,7 @@ VMS = {
         ("1" * 8, "demo", 5, "-b----", 384, ["-b-"], 1.0))}
 calls = []
 after = {}              # method: what all say once it was called
+refuses = set()
 
 
 class Xend:
@@ -344,6 +345,8 @@ class Xend:
             return {"host": "h", "nr_cpus": 2, "xen_version": "4.17.0"}
         if method == "host.dmesg":
             return "(XEN) one\n(XEN) two\n"
+        if method in refuses:
+            raise KeyError("shutdown")
         if method == "VM.create":
             return "OpaqueRef:11111111"
         if method == "VM.start" and VMS[p[0]]["domid"] != 5:
@@ -464,6 +467,10 @@ does("shutdown -w demo", ("VM.clean_shutdown", DEMO), code=1, says="not now")
 after = {"VM_metrics.get_all_records": ["HANDLE_INVALID", "no guest now"]}
 does("shutdown -a -w", code=1, says="no guest now")
 after = {}
+refuses.add("VM.clean_shutdown")
+does("shutdown -w demo", ("VM.clean_shutdown", DEMO), code=1,
+     says="there is no shutdown")       # and is not waited for
+refuses.clear()
 does("reboot demo", ("VM.clean_reboot", DEMO))
 does("mem-set demo 256", ("VM.set_memory", DEMO, 256 << 10))
 does("mem-set demo 1g", ("VM.set_memory", DEMO, 1 << 20))
