@@ -5,7 +5,6 @@
  * if the daemon ends before.
  */
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -71,7 +70,6 @@ void daemon_single(const char *lock_file)
 {
 	int i, fd = open(lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LOOP_FDS, LOOP_FDS });
 	if (fd < 0)
 		fatal("%s", lock_file);
 	for (i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {

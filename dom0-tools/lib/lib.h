@@ -65,7 +65,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 void arena_release(struct arena *a);
 
 /* loop.c: the process's one event loop. */
-#define LOOP_FDS	4096	/* descriptors that a daemon may have */
 #define LOOP_IN		1u	/* EPOLLIN */
 #define LOOP_OUT	4u	/* EPOLLOUT */
 typedef void loop_fn(void *arg, unsigned int events);

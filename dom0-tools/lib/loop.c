@@ -8,8 +8,11 @@
  * in the meantime reaches nobody.
  */
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include "lib.h"
+
+#define LOOP_FDS	4096	/* what is never used of it takes no memory */
 
 struct loop_slot {
 	loop_fn *fn;			/* NULL: not watched */
@@ -55,8 +58,11 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 
 	if (fd >= LOOP_FDS)
 		return -EMFILE;
-	if (loop_epoll < 0)
+	if (loop_epoll < 0) {	/* the first: all of them may be needed */
+		setrlimit(RLIMIT_NOFILE,
+			  &(struct rlimit){ LOOP_FDS, LOOP_FDS });
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
+	}
 	loop_slots[fd] = (struct loop_slot){
 		.arg = arg, .generation = loop_slots[fd].generation + 1 };
 	rc = loop_want(fd, events);
