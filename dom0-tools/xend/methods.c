@@ -57,14 +57,14 @@ struct value *record_of(struct value *v, ...)
 static struct value *state_flags(struct call *c, uint32_t f)
 {
 	bool down = f & XEN_DOMINF_shutdown;
-	unsigned int why = f >> XEN_DOMINF_shutdownshift &
-			   XEN_DOMINF_shutdownmask;
+	unsigned int why = down ? f >> XEN_DOMINF_shutdownshift &
+				  XEN_DOMINF_shutdownmask : 0;
 
 	return value_printf(&c->a, "%c%c%c%c%c%c",
 			    f & XEN_DOMINF_running ? 'r' : '-',
 			    f & XEN_DOMINF_blocked ? 'b' : '-',
 			    f & XEN_DOMINF_paused ? 'p' : '-',
-			    down ? 's' : '-', down ? "-rscwS?"[why < 6 ? why : 6] : '-',
+			    down ? 's' : '-', "-rscwS?"[why < 6 ? why : 6],
 			    f & XEN_DOMINF_dying ? 'd' : '-');
 }
 

@@ -363,6 +363,11 @@ def policies():
     assert call("VM.get_record", ref)["state"] == "---s--"
     call("VM.hard_shutdown", ref)
     clean()
+    ref, r = create("stay", on_watchdog="preserve")
+    DOMAINS.end(r["domid"], 4)
+    wait_for(lambda: call("VM.get_record", ref)["state"] == "---sw-")
+    call("VM.hard_shutdown", ref)
+    clean()
 
 
 def no_hurry():
