@@ -19,7 +19,7 @@ struct mnode {
 	char path[24], value[12];
 	struct wire_perm perm[3];
 	int nr_perms;
-	long value_ver, perms_ver, list_ver;
+	long value_ver, perms_ver, list_ver, made_ver;
 };
 struct mtree {
 	struct mnode node[NODES];
@@ -174,6 +174,7 @@ static void create(struct mtree *t, struct mtxn *x, int domid,
 		memcpy(n->perm, from.perm, sizeof(n->perm));
 		n->nr_perms = from.nr_perms;
 		n->value_ver = n->perms_ver = n->list_ver = ++versions;
+		n->made_ver = versions;
 		if (!path[i])
 			return;
 	}
@@ -315,7 +316,9 @@ static bool must_hear(int domid, const char *top)
 		o = find(&before, n->path);
 		if (below(n->path, top) && differs(n, o) &&
 		    (allowed(domid, n, WIRE_READ) ||
-		     (o && all_allowed(domid, o->path))))
+		     (o && (n->made_ver == o->made_ver ?
+			    allowed(domid, o, WIRE_READ) :
+			    all_allowed(domid, o->path)))))
 			return true;
 	}
 	for (i = 0; i < before.n; i++) {
