@@ -652,6 +652,25 @@ static void latency_beside_hog(void)
 	CHECK(s->worst_latency <= MS);
 }
 
+/* Nor does it matter how far a CPU's virtual time has come without it. */
+static void latency_after_years(void)
+{
+	struct sim *s;
+
+	for (u64 years = 1UL << 62; years; years += 1UL << 62) {
+		start(1);
+		s = add_vcpu(add_domain(256, 0), MS, 0, ~0UL);
+		simulate(100 * MS);
+		pcpus[0].min_vtime += years;
+		s->v.sched.vtime += years;
+		s = add_vcpu(add_domain(256, 0), MS / 5, 7 * MS, ~0UL);
+		simulate(1000 * MS);
+		restart_counts();
+		simulate(5000 * MS);
+		CHECK(s->worst_latency <= MS);
+	}
+}
+
 /* A vCPU that another one starts and stops again before its CPU has looked
  * does not make that look each time. */
 static void down_and_up(void)
@@ -1073,6 +1092,7 @@ int main(void)
 	RUN(no_gain_by_sleeping);
 	RUN(no_gain_by_turns);
 	RUN(latency_beside_hog);
+	RUN(latency_after_years);
 	RUN(down_and_up);
 	RUN(yielding);
 	RUN(random_pauses);

@@ -95,10 +95,13 @@ static void runstate_set(struct vcpu *v, u8 state, u64 now)
 	struct vcpu_runstate_info *rs = &v->sched.rs;
 	u64 *slept = &v->domain->sched.slept[v->sched.cpu];
 	/* Who gives up waiting keeps no lead. */
-	u64 lead = rs->state == RUNSTATE_runnable ? slice_ns / 2 : 0;
+	u64 at = v->sched.vtime +
+		 (rs->state == RUNSTATE_runnable ? slice_ns / 2 : 0);
 
-	if (state > RUNSTATE_runnable && before(*slept, v->sched.vtime + lead))
-		*slept = v->sched.vtime + lead;
+	/* One that is far ahead is so old that it only seems to be. */
+	if (state > RUNSTATE_runnable &&
+	    (before(*slept, at) || before(at + (1UL << 48), *slept)))
+		*slept = at;
 	/* Clocks of two CPUs may differ by some cycles. */
 	now = max(now, rs->state_entry_time);
 	rs->time[rs->state] += now - rs->state_entry_time;
