@@ -58,9 +58,8 @@ int loop_add(int fd, unsigned int events, loop_fn *fn, void *arg)
 
 	if (fd >= LOOP_FDS)
 		return -EMFILE;
-	if (loop_epoll < 0) {	/* the first: all of them may be needed */
-		setrlimit(RLIMIT_NOFILE,
-			  &(struct rlimit){ LOOP_FDS, LOOP_FDS });
+	if (loop_epoll < 0) {
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ LOOP_FDS, LOOP_FDS });
 		loop_epoll = epoll_create1(EPOLL_CLOEXEC);
 	}
 	loop_slots[fd] = (struct loop_slot){

@@ -52,8 +52,8 @@ void fail(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(r.text, sizeof(r.text), fmt, ap);
 	va_end(ap);
-	while ((s = strchr(r.text, '\n')))	/* of a script's message */
-		*s = ' ';
+	for (s = r.text; (s = strchr(s, '\n')); *s = ' ')
+		;	/* a script's message may have them */
 	snprintf(r.code, sizeof(r.code), "%s", worker.code);
 	report(r);
 	if (!worker.undoing)

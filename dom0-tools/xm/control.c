@@ -47,18 +47,17 @@ static void await_change(void)
 int cmd_end(char **argv)
 {
 	struct value *all, *r, *ref, *asked = value_array(&arena);
-	int failed = 0, domid;
+	int failed = 0;
 	const char *why;
 
 	if (!opt['a'] == !*argv)
 		fatalx("name domains, or all of them with -a");
 	all = records_of(argv, BRIEF);
 	for value_each(r, all) {
-		domid = domid_of(r);
-		if (opt['a'] && !domid)
+		if (opt['a'] && !domid_of(r))
 			continue;
-		fprintf(stderr, "%s domain %d\n", command->detail, domid);
-		ref = TRY(&why, "VM.get_by_domid", INT(domid));
+		fprintf(stderr, "%s domain %d\n", command->detail, domid_of(r));
+		ref = TRY(&why, "VM.get_by_domid", INT(domid_of(r)));
 		if (ref && TRY(&why, command->method, ref)) {
 			value_append(asked, value_copy(&arena, r));
 			continue;
